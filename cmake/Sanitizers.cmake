@@ -1,0 +1,12 @@
+if(OSLO_SANITIZE)
+  add_compile_options(-fsanitize=${OSLO_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${OSLO_SANITIZE})
+  if(OSLO_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
+  if(OSLO_SANITIZE MATCHES "thread")
+    # Asio orders its hand-overs with fences that the thread sanitizer cannot see.
+    add_compile_definitions(BOOST_ASIO_DISABLE_FENCED_BLOCK=0)
+    add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
+  endif()
+endif()

@@ -1,0 +1,187 @@
+// The driver SPI: all that rpc and notify know of a message bus, and all a driver has to do.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <oslo/messaging/config.hpp>
+#include <oslo/messaging/context.hpp>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/function.hpp>
+#include <oslo/messaging/logger.hpp>
+#include <oslo/messaging/metrics.hpp>
+#include <oslo/messaging/scheduler.hpp>
+#include <oslo/messaging/target.hpp>
+#include <oslo/messaging/transport_url.hpp>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace oslo::messaging {
+
+/// What the driver of a transport can do.
+struct capabilities {
+  bool rpc = true;
+  bool notifications = true;
+  bool requeue = true;
+  bool fanout = true;
+};
+
+// ---- sending ------------------------------------------------------------------------------------
+
+/// A message on its way out: the inner JSON object as text, without the transport's own keys.
+struct outgoing_message {
+  std::string body;  ///< one JSON object, e.g. {"method": "add", "args": {"a": 1}}
+  context ctxt;      ///< already serialized
+};
+
+struct send_options {
+  bool wait_for_reply = false;
+  /// Total time from the send on; none = for ever. For a cast it bounds the wait for the broker.
+  std::optional<std::chrono::milliseconds> timeout{};
+  /// Ask the server for heartbeats and fail when none comes for that long (whole seconds on the wire).
+  std::optional<std::chrono::seconds> call_monitor_timeout{};
+  /// Attempts after the first when the broker cannot be reached. -1 = for ever, 0 = none.
+  int retry = -1;
+  bool at_least_once = false;  ///< fail with `errc::undeliverable` when no queue is bound
+  bool fail_fast = false;      ///< fail with `errc::not_sent` at once while offline
+  std::stop_token cancel{};    ///< completes with `errc::cancelled`; a late reply is dropped
+};
+
+/// What a call brought back.
+struct reply {
+  std::string result = "null";  ///< JSON text
+};
+
+/// Called exactly once, on the transport's loop, never before the send returned.
+/// With `wait_for_reply`: the reply, or why there is none (a peer's exception is
+/// `errc::remote_error`). Without: an empty reply once the broker took responsibility.
+using send_completion = unique_function<void(result<reply>)>;
+
+// ---- receiving ----------------------------------------------------------------------------------
+
+/// One key of a message and the JSON text of its value. Views into the message.
+struct message_field {
+  std::string_view key;
+  std::string_view json;
+};
+
+/// What a server sends back.
+struct outgoing_reply {
+  std::string result = "null";  ///< JSON text
+  std::optional<remote_failure> failure{};
+};
+
+/// A message that arrived. Destroying it unacknowledged returns it to the bus when the bus can.
+///
+/// Thread safety: one thread at a time, any thread.
+class incoming_message {
+ public:
+  virtual ~incoming_message() = default;
+
+  /// The keys of the message without the transport's own and without the context. Keys are
+  /// decoded; a key that stood twice appears once, with its last value.
+  virtual std::span<const message_field> fields() const noexcept = 0;
+  virtual const context& ctxt() const noexcept = 0;
+  /// The sender's message id, or empty for a cast or a notification.
+  virtual std::string_view message_id() const noexcept = 0;
+  /// Seconds between heartbeats that the caller accepts (its call_monitor_timeout), if it asked.
+  virtual std::optional<double> client_timeout() const noexcept { return std::nullopt; }
+  virtual bool redelivered() const noexcept { return false; }
+
+  /// Tells the bus that it can forget the message. Idempotent.
+  virtual void acknowledge() = 0;
+  /// Gives the message back, for another delivery.
+  virtual void requeue() = 0;
+  /// Answers a call; does nothing for a cast. `done` (may be empty) gets the broker's verdict.
+  virtual void reply(outgoing_reply r, unique_function<void(result<void>)> done = {}) = 0;
+  /// Tells the caller that the call is still being worked on.
+  virtual void heartbeat() = 0;
+
+  /// The JSON text of a key, or an empty view.
+  std::string_view field(std::string_view key) const noexcept {
+    for (const auto& f : fields())
+      if (f.key == key) return f.json;
+    return {};
+  }
+};
+
+using incoming_batch = std::vector<std::unique_ptr<incoming_message>>;
+
+/// A subscription. The owner pulls: what it does not ask for stays with the bus, up to `prefetch`.
+class listener {
+ public:
+  virtual ~listener() = default;
+  /// Completes on the transport's loop with 1 to `max` messages as soon as there is one, or with
+  /// an empty batch after `stop()`. One pull at a time; `next` may be called again from `done`.
+  virtual void next(std::size_t max, unique_function<void(incoming_batch)> done) = 0;
+  /// Takes nothing more from the bus. Messages handed out stay valid.
+  virtual void stop() = 0;
+  /// Completes once the bus has confirmed the subscription, or with why it never will.
+  virtual void ready(unique_function<void(result<void>)> done) = 0;
+};
+
+struct listen_options {
+  /// Messages the driver may hold beyond those asked for; 0 = the driver's default.
+  std::size_t prefetch = 0;
+};
+
+/// topic and priority of a notification subscription.
+struct notification_topic {
+  target where;
+  std::string priority;
+};
+
+// ---- the driver ---------------------------------------------------------------------------------
+
+/// A message bus. Keeps itself connected from the first use until `close`.
+///
+/// Thread safety: all members may be called from any thread.
+class driver {
+ public:
+  virtual ~driver() = default;
+  virtual capabilities caps() const noexcept = 0;
+  /// Precondition: `to.topic` is set.
+  virtual void send(target to, outgoing_message m, send_options o, send_completion done) = 0;
+  /// `version` 1.0 is the bare format, 2.0 the envelope (spec section 3.7).
+  virtual void send_notification(target to, outgoing_message m, double version, send_options o,
+                                 send_completion done) = 0;
+  /// Precondition: topic and server are set.
+  virtual std::unique_ptr<listener> listen(target on, listen_options o) = 0;
+  virtual std::unique_ptr<listener> listen_for_notifications(
+      std::vector<notification_topic> topics, std::optional<std::string> pool,
+      listen_options o) = 0;
+  /// Completes pending sends with `errc::closed`, stops listeners, closes connections within
+  /// `limit`, then calls `done` on the loop. Idempotent.
+  virtual void close(std::chrono::milliseconds limit, unique_function<void()> done) = 0;
+};
+
+/// What a driver is built from.
+struct driver_environment {
+  std::shared_ptr<scheduler> loop;
+  config conf;
+  std::string default_exchange = "openstack";
+  logger log;
+  std::shared_ptr<metrics> meter;  ///< may be null
+};
+
+/// Scheme of a URL to driver. Explicit: an application lists what it wants, or takes
+/// `default_drivers()`.
+class driver_registry {
+ public:
+  using factory = std::function<std::unique_ptr<driver>(const transport_url&, driver_environment)>;
+  /// Throws `configuration_error` when the scheme is already taken.
+  void add(std::string scheme, factory make);
+  /// Throws `driver_load_failure` for an unknown scheme, `configuration_error` for bad options.
+  std::unique_ptr<driver> make(const transport_url& url, driver_environment env) const;
+
+ private:
+  std::map<std::string, factory, std::less<>> factories_;
+};
+
+}  // namespace oslo::messaging

@@ -1,0 +1,170 @@
+// Errors: one enumeration, one failure value, and the exception family of oslo.messaging.
+#pragma once
+
+#include <boost/system/result.hpp>
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace oslo::messaging {
+
+/// Everything that can go wrong, by what the caller can do about it.
+enum class errc {
+  // Mistakes of the program or its configuration. Never retried.
+  invalid_argument = 1,  ///< an argument, option or value is out of its range
+  invalid_url,           ///< a transport URL cannot be read
+  invalid_config,        ///< a config file or option cannot be read
+  invalid_target,        ///< a target lacks what the operation needs
+  unknown_driver,        ///< no driver for the URL's scheme
+  not_supported,         ///< the driver or the peer cannot do this
+  version_cap,           ///< the call's version is above the client's version cap
+  would_deadlock,        ///< a blocking call from the thread that would have to complete it
+
+  // What is known about a message that was to be sent.
+  not_sent,         ///< definitely not sent
+  outcome_unknown,  ///< sent, but the link was lost before the broker confirmed it
+  undeliverable,    ///< the broker returned it: no queue was bound
+  rejected,         ///< the broker refused it (basic.nack)
+  timed_out,        ///< the deadline passed; `failure::detail` says at which stage
+  cancelled,        ///< the caller gave up
+  closed,           ///< the transport, client or server was closed
+  limit_exceeded,   ///< a bound (queue, body, window) was reached
+
+  // Verdicts of the broker. Not network faults: retrying at once cannot help.
+  authentication_failed,  ///< user name, password or certificate refused
+  access_refused,         ///< no permission for a vhost, exchange or queue
+  vhost_not_found,        ///< the virtual host does not exist
+  precondition_failed,    ///< an object exists with other arguments (406), or the broker forbids them
+  broker_error,           ///< any other error reported by the broker
+
+  // The link.
+  unreachable,     ///< no host could be reached
+  tls_failed,      ///< certificate or TLS handshake refused
+  protocol_error,  ///< the peer broke the protocol
+
+  // Messages.
+  malformed_message,      ///< not JSON, not an envelope, or a value of the wrong type
+  serialization_failed,   ///< a value cannot be written as JSON
+  no_such_method,         ///< the endpoint has no such method
+  unsupported_version,    ///< no endpoint for that namespace and version
+  remote_error,           ///< the handler at the other end failed; see `failure::remote`
+  handler_failed,         ///< a local handler threw
+};
+
+/// The category of `errc`; its name is "oslo.messaging".
+const std::error_category& error_category() noexcept;
+inline std::error_code make_error_code(errc e) noexcept {
+  return {static_cast<int>(e), error_category()};
+}
+/// True when the same operation may succeed later without a change of program or configuration.
+bool is_retryable(errc e) noexcept;
+
+/// An exception of the peer as it travels in a reply (spec: failure JSON). All text is UTF-8.
+struct remote_failure {
+  std::string type;                    ///< class name, "ValueError"
+  std::string module;                  ///< "builtins", "nova.exception"
+  std::string message;                 ///< str() of the exception, without traceback
+  std::vector<std::string> traceback;  ///< lines as the peer printed them, each with its newline
+  std::string args_json = "[]";        ///< positional arguments, a JSON array as text
+  std::string kwargs_json = "{}";      ///< keyword arguments, a JSON object as text
+};
+
+/// Where a message was when its time ran out, or where it was refused. Unknown fields are empty.
+struct failure_detail {
+  std::string stage;        ///< "connecting", "queued", "sent", "confirmed", "waiting"
+  std::string destination;  ///< exchange and routing key, or topic
+  std::string message_id;
+  std::string broker;  ///< host:port, never with credentials
+  std::chrono::milliseconds elapsed{0};
+};
+
+/// What went wrong: a code to branch on and a sentence to show. Never holds a password.
+///
+/// Cheap to copy (one shared pointer).
+/// Thread safety: immutable; any number of threads may read the same object.
+class failure {
+ public:
+  failure(errc code, std::string message);
+  failure(errc code, std::string message, failure_detail detail);
+  /// `errc::remote_error` with the peer's exception.
+  explicit failure(remote_failure remote);
+
+  errc code() const noexcept { return data_->code; }
+  /// One sentence, or for a remote error oslo's text "Remote error: <type> <message>".
+  const std::string& message() const noexcept { return data_->message; }
+  /// The peer's exception, or null when the fault is local.
+  const remote_failure* remote() const noexcept { return data_->remote.get(); }
+  const failure_detail& detail() const noexcept { return data_->detail; }
+
+ private:
+  struct data {
+    errc code;
+    std::string message;
+    failure_detail detail;
+    std::unique_ptr<const remote_failure> remote;
+  };
+  std::shared_ptr<const data> data_;
+};
+
+/// A value or a `failure`. `value()` throws the matching exception of the family below.
+template <class T>
+using result = boost::system::result<T, failure>;
+
+/// Base of all exceptions of the library (oslo: MessagingException). `what()` is the message.
+class messaging_error : public std::runtime_error {
+ public:
+  explicit messaging_error(messaging::failure f);
+  const messaging::failure& failure() const noexcept { return failure_; }
+  std::error_code code() const noexcept { return make_error_code(failure_.code()); }
+
+ private:
+  messaging::failure failure_;
+};
+
+// One class for each that a caller may want to catch by type; spec section 1.2.
+// clang-format off
+class configuration_error      : public messaging_error { using messaging_error::messaging_error; };  ///< invalid_config, invalid_argument
+class invalid_transport_url    : public messaging_error { using messaging_error::messaging_error; };  ///< invalid_url
+class driver_load_failure      : public messaging_error { using messaging_error::messaging_error; };  ///< unknown_driver
+class invalid_target           : public messaging_error { using messaging_error::messaging_error; };  ///< invalid_target
+class messaging_timeout        : public messaging_error { using messaging_error::messaging_error; };  ///< timed_out
+class message_delivery_failure : public messaging_error { using messaging_error::messaging_error; };  ///< not_sent, outcome_unknown, rejected, unreachable
+class message_undeliverable    : public messaging_error { using messaging_error::messaging_error; };  ///< undeliverable
+class client_send_error        : public messaging_error { using messaging_error::messaging_error; };  ///< broker verdicts while sending
+class rpc_version_cap_error    : public messaging_error { using messaging_error::messaging_error; };  ///< version_cap
+class messaging_server_error   : public messaging_error { using messaging_error::messaging_error; };  ///< base of server-side errors
+class server_listen_error      : public messaging_server_error { using messaging_server_error::messaging_server_error; };
+class task_timeout             : public messaging_server_error { using messaging_server_error::messaging_server_error; };
+class rpc_dispatcher_error     : public messaging_server_error { using messaging_server_error::messaging_server_error; };
+class no_such_method           : public rpc_dispatcher_error { using rpc_dispatcher_error::rpc_dispatcher_error; };
+class unsupported_version      : public rpc_dispatcher_error { using rpc_dispatcher_error::rpc_dispatcher_error; };
+// clang-format on
+
+/// The peer's handler raised. `type()`, `module()` and so on come from the wire (oslo: RemoteError).
+class remote_error : public messaging_error {
+ public:
+  explicit remote_error(messaging::failure f) : messaging_error(std::move(f)) {}
+  const std::string& type() const noexcept { return failure().remote()->type; }
+  const std::string& module() const noexcept { return failure().remote()->module; }
+  const std::string& message() const noexcept { return failure().remote()->message; }
+  const std::vector<std::string>& traceback() const noexcept {
+    return failure().remote()->traceback;
+  }
+};
+
+/// Throws the exception class that belongs to `f.code()`.
+[[noreturn]] void throw_failure(const failure& f);
+/// Customisation point of `boost::system::result`; same as `throw_failure`.
+[[noreturn]] inline void throw_exception_from_error(const failure& f,
+                                                    const boost::source_location& = {}) {
+  throw_failure(f);
+}
+
+}  // namespace oslo::messaging
+
+template <>
+struct std::is_error_code_enum<oslo::messaging::errc> : std::true_type {};

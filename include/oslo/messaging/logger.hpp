@@ -1,0 +1,30 @@
+// The library's only way to say something to the operator.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace oslo::messaging {
+
+enum class log_level { trace, debug, info, warning, error, off };
+
+/// A level and a sink. Secrets never reach the sink.
+///
+/// Thread safety: `sink` is called from any thread, possibly at once from several.
+/// It must not throw and must not call back into the library.
+struct logger {
+  log_level level = log_level::warning;
+  std::function<void(log_level, std::string_view)> sink;
+
+  bool enabled(log_level l) const noexcept { return sink && l >= level; }
+  void operator()(log_level l, std::string_view text) const {
+    if (enabled(l)) sink(l, text);
+  }
+};
+
+/// Writes "2026-01-02T03:04:05.006Z WARNING text" lines to standard error.
+logger stderr_logger(log_level level = log_level::warning);
+std::string_view to_string(log_level level) noexcept;
+
+}  // namespace oslo::messaging

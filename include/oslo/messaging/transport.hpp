@@ -1,0 +1,60 @@
+// A transport: one message bus as an application sees it.
+#pragma once
+
+#include <memory>
+#include <oslo/messaging/config.hpp>
+#include <oslo/messaging/driver.hpp>
+#include <string>
+#include <string_view>
+
+namespace oslo::messaging {
+
+struct transport_options {
+  config conf{};
+  logger log{};
+  std::shared_ptr<metrics> meter{};
+  /// The loop that everything of the transport runs on. Null: the transport makes one with a thread
+  /// of its own. `asio_scheduler` (asio.hpp) wraps an executor of the application.
+  std::shared_ptr<scheduler> loop{};
+  /// Names the connection to operators; default: program name and process id.
+  std::string client_name{};
+};
+
+/// Owns a driver and its loop. Keeps itself connected; there is nothing to connect or reconnect.
+/// Copies share one transport; the last one closes it.
+///
+/// Thread safety: all members may be called from any thread.
+class transport {
+ public:
+  /// Opens the bus of `url` (empty: option transport_url of `o.conf`, default "rabbit://").
+  /// Returns before any connection is made. Throws `invalid_transport_url`,
+  /// `driver_load_failure`, `configuration_error`.
+  static transport open(std::string_view url, transport_options o, const driver_registry& drivers);
+
+  /// Closes connections within `limit` and ends the loop thread. Pending calls end with
+  /// `errc::closed`. Called from the loop thread it does not wait. Idempotent.
+  void close(std::chrono::milliseconds limit = std::chrono::seconds(5));
+
+  messaging::driver& driver() const noexcept;
+  scheduler& loop() const noexcept;
+  std::shared_ptr<scheduler> shared_loop() const noexcept;
+  const logger& log() const noexcept;
+  messaging::metrics* meter() const noexcept;
+  const config& conf() const noexcept;
+  const transport_url& url() const noexcept;
+  /// Values of [DEFAULT] (spec section 2.1).
+  const option_values& defaults() const noexcept;
+
+ private:
+  class impl;
+  explicit transport(std::shared_ptr<impl> i) : impl_(std::move(i)) {}
+  std::shared_ptr<impl> impl_;
+};
+
+/// All drivers this library was built with: fake, rabbit (also as kombu).
+const driver_registry& default_drivers();
+
+/// `transport::open` with `default_drivers()`.
+transport open_transport(std::string_view url = {}, transport_options o = {});
+
+}  // namespace oslo::messaging

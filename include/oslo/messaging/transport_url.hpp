@@ -1,0 +1,44 @@
+// rabbit://user:password@host:port,host2/vhost?option=value
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace oslo::messaging {
+
+/// One broker of a transport URL. Absent and empty differ (spec section 1.5).
+struct transport_host {
+  std::optional<std::string> hostname;
+  std::optional<std::uint16_t> port;
+  std::optional<std::string> username;
+  std::optional<std::string> password;
+  bool operator==(const transport_host&) const = default;
+};
+
+/// A parsed transport URL. Equality ignores the query, as in oslo.
+struct transport_url {
+  std::string transport;  ///< driver name, lower case: "rabbit", "fake"
+  std::optional<std::string> virtual_host;
+  std::vector<transport_host> hosts;
+  std::map<std::string, std::string> query;  ///< driver options; repeated keys joined by ','
+
+  /// Reads `text`. Throws `invalid_transport_url`; its text names the offending part and never
+  /// holds a password.
+  static transport_url parse(std::string_view text);
+
+  bool operator==(const transport_url& other) const {
+    return transport == other.transport && virtual_host == other.virtual_host &&
+           hosts == other.hosts;
+  }
+};
+
+/// The URL as text, credentials included: for passing on, never for a log.
+std::string to_string(const transport_url& url);
+/// The URL with each password replaced by "***".
+std::string redacted(const transport_url& url);
+
+}  // namespace oslo::messaging
