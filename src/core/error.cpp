@@ -79,11 +79,12 @@ failure::failure(errc code, std::string message, failure_detail detail)
     : data_(std::make_shared<data>(data{code, std::move(message), std::move(detail), nullptr})) {}
 
 failure::failure(remote_failure remote)
-    : data_(std::make_shared<data>(
-          data{errc::remote_error,
-               remote_text(remote),
-               {},
-               std::make_unique<const remote_failure>(std::move(remote))})) {}
+    : data_(
+          std::make_shared<data>(data{errc::remote_error,
+                                      remote_text(remote),
+                                      {},
+                                      std::make_unique<const remote_failure>(std::move(remote))})) {
+}
 
 messaging_error::messaging_error(messaging::failure f)
     : std::runtime_error(f.message()), failure_(std::move(f)) {}

@@ -24,8 +24,7 @@ version_numbers parse_version(const std::string& text) {
   }
   if (count < 2 || p != end || text.back() == '.')
     throw messaging_error(
-        {errc::invalid_argument,
-         "Version must contain a major and minor integer. Got " + text});
+        {errc::invalid_argument, "Version must contain a major and minor integer. Got " + text});
   return {parts[0], parts[1], parts[2]};
 }
 

@@ -1,0 +1,73 @@
+#include "core/unique_id.hpp"
+
+#include <pthread.h>
+
+#include <array>
+#include <atomic>
+#include <random>
+#include <string_view>
+
+#include "core/random.hpp"
+
+namespace oslo::messaging {
+namespace {
+
+// Raised in the child after a fork, so that it does not go on with its parent's sequence.
+std::atomic<std::uint64_t> fork_count{0};
+const int fork_hook =
+    pthread_atfork(nullptr, nullptr, [] { fork_count.fetch_add(1, std::memory_order_relaxed); });
+
+random_engine seeded_engine() {
+  std::random_device device;
+  std::array<std::uint64_t, 4> state;
+  for (auto& word : state) word = (std::uint64_t{device()} << 32) | device();
+  return random_engine{state};
+}
+
+random_engine& thread_engine() {
+  struct holder {
+    std::uint64_t born = fork_count.load(std::memory_order_relaxed);
+    random_engine engine = seeded_engine();
+  };
+  thread_local holder here;
+  if (const auto now = fork_count.load(std::memory_order_relaxed); here.born != now) [[unlikely]]
+    here = {now, seeded_engine()};
+  return here.engine;
+}
+
+std::array<char, 32> uuid4_digits() {
+  auto& next = thread_engine();
+  const std::uint64_t high = (next() & ~std::uint64_t{0xf000}) | 0x4000;
+  const std::uint64_t low = (next() >> 2) | (std::uint64_t{1} << 63);
+  std::array<char, 32> digits;
+  write_hex64(digits.data(), high);
+  write_hex64(digits.data() + 16, low);
+  return digits;
+}
+
+}  // namespace
+
+void write_hex64(char* out, std::uint64_t value) noexcept {
+  for (int i = 15; i >= 0; --i, value >>= 4) out[i] = "0123456789abcdef"[value & 15];
+}
+
+std::string unique_id() {
+  const auto digits = uuid4_digits();
+  return {digits.data(), digits.size()};
+}
+
+std::string unique_id_dashed() {
+  const auto digits = uuid4_digits();
+  const std::string_view all{digits.data(), digits.size()};
+  std::string text;
+  text.reserve(36);
+  text.append(all.substr(0, 8)).append(1, '-').append(all.substr(8, 4)).append(1, '-');
+  text.append(all.substr(12, 4)).append(1, '-').append(all.substr(16, 4)).append(1, '-');
+  return text.append(all.substr(20));
+}
+
+std::uint64_t random_bits() {
+  return thread_engine()();
+}
+
+}  // namespace oslo::messaging

@@ -1,0 +1,24 @@
+// Names that nobody else has: message ids, reply queues, consumer tags.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace oslo::messaging {
+
+/// A random (version 4) UUID as 32 lower-case hex digits, like Python's `uuid.uuid4().hex`.
+///
+/// Unique across processes, threads and forks; not a secret.
+/// Thread safety: any thread; no lock.
+std::string unique_id();
+
+/// The same with dashes: "xxxxxxxx-xxxx-4xxx-xxxx-xxxxxxxxxxxx".
+std::string unique_id_dashed();
+
+/// 64 bits from the same source, for seeds and prefixes.
+std::uint64_t random_bits();
+
+/// Writes `value` as 16 lower-case hex digits to `out`.
+void write_hex64(char* out, std::uint64_t value) noexcept;
+
+}  // namespace oslo::messaging
