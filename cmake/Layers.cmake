@@ -34,10 +34,14 @@ function(oslo_library)
       target_sources(oslo_messaging PRIVATE $<TARGET_OBJECTS:oslo_${layer}>)
     endif()
   endforeach()
-  target_include_directories(oslo_messaging PUBLIC $<BUILD_INTERFACE:${OSLO_INCLUDE_DIR}>
-                                                   $<INSTALL_INTERFACE:include>)
+  # The file set installs the headers, and compiles each of them alone on demand (target
+  # all_verify_interface_header_sets).
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${OSLO_INCLUDE_DIR}/*.hpp)
+  target_sources(oslo_messaging PUBLIC FILE_SET HEADERS BASE_DIRS ${OSLO_INCLUDE_DIR} FILES ${headers})
   target_link_libraries(oslo_messaging PUBLIC Boost::json OpenSSL::SSL Threads::Threads)
   target_compile_features(oslo_messaging PUBLIC cxx_std_20)
-  set_target_properties(oslo_messaging PROPERTIES LINKER_LANGUAGE CXX)
+  set_target_properties(
+    oslo_messaging PROPERTIES LINKER_LANGUAGE CXX EXPORT_NAME messaging
+                              VERIFY_INTERFACE_HEADER_SETS ${PROJECT_IS_TOP_LEVEL})
   add_library(oslo::messaging ALIAS oslo_messaging)
 endfunction()

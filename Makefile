@@ -1,0 +1,83 @@
+# The front door. Each target installs what it needs, builds and runs; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+URL ?= fake://
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 60
+# The preset whose build `make test` tests.
+TEST_PRESET ?= dev
+# Further arguments for ctest, e.g. TESTS='-R interop'.
+TESTS ?=
+PYTHON := /usr/bin/python3
+
+# Precompiled headers and checkouts in different folders share ccache entries only like this.
+export CCACHE_SLOPPINESS ?= pch_defines,time_macros,include_file_mtime,include_file_ctime
+export CCACHE_BASEDIR ?= $(CURDIR)
+export CCACHE_NOHASHDIR ?= 1
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
+export PYTHONDONTWRITEBYTECODE := 1
+
+build_preset = \
+  tools/step.sh "Configuring $(1)" build/log/configure-$(1).log cmake --preset $(1) && \
+  tools/step.sh "Building $(1)" build/log/build-$(1).log cmake --build --preset $(1)
+header_check = tools/step.sh "Compiling each public header alone" build/log/headers-$(1).log \
+  cmake --build --preset $(1) --target all_verify_interface_header_sets
+venvs = tools/step.sh "Preparing Python peers" build/log/venv.log \
+  $(PYTHON) tests/support/make_venv.py build/venv
+run_tests = $(PYTHON) tests/support/run_tests.py --build build/$(1) --jobs $(JOBS)
+
+.PHONY: help setup build demo test asan tsan fuzz lint bench install clean
+
+help:
+	@echo "make demo [URL=rabbit://...]  the main job in one process, or over a broker"
+	@echo "make test [TESTS='-R NAME']   every test; starts and stops its own RabbitMQ"
+	@echo "make build                    release build; programs are in build/release/bin"
+	@echo "make asan | make tsan         the tests under address+undefined or thread sanitizer"
+	@echo "make fuzz [FUZZ_SECONDS=60]   each fuzz target for that long"
+	@echo "make bench                    speed beside a plain rabbitmq-c client"
+	@echo "make lint                     format, layers, headers, scripts"
+	@echo "make install [PREFIX=DIR]     headers, library, CMake package, oslo-msg"
+	@echo "make clean                    remove the build folder"
+
+setup:
+	@tools/setup.sh
+
+build: setup
+	@$(call build_preset,release)
+
+demo: build
+	@build/release/bin/oslo-msg --url "$(URL)" demo
+
+test: setup
+	@$(call build_preset,$(TEST_PRESET))
+	@$(call header_check,$(TEST_PRESET))
+	@$(call venvs)
+	@$(call run_tests,$(TEST_PRESET)) -- $(TESTS)
+
+asan tsan: setup
+	@$(call build_preset,$@)
+	@$(call run_tests,$@) --label 'unit|conformance|integration|fuzz' -- $(TESTS)
+
+fuzz: setup
+	@$(call build_preset,fuzz)
+	@tools/fuzz.sh build/fuzz/bin $(FUZZ_SECONDS)
+
+lint: setup
+	@tools/lint.sh
+	@tools/step.sh "Configuring dev" build/log/configure-dev.log cmake --preset dev
+	@$(call header_check,dev)
+
+bench: setup
+	@$(call build_preset,bench)
+	@$(PYTHON) tests/support/with_broker.py --dir build/bench/broker -- \
+	  $(PYTHON) bench/run.py --bin build/bench/bin
+
+install: build
+	@cmake --install build/release --prefix "$(PREFIX)"
+
+clean:
+	@rm -rf build

@@ -1,0 +1,43 @@
+# oslo_test(NAME COMMAND program [args...] [LABELS label...] [BUS none|fake|rabbitmq] [PEER version]
+#           [TIMEOUT seconds] [SERIAL]): one ctest entry.
+#
+# BUS rabbitmq: the test gets the broker that the whole run shares, through the variables of
+# tests/support/broker.py, and the label `broker`. SERIAL: nothing else runs beside it (tests that
+# restart the broker, or measure). Cases are counted from the report each program leaves.
+find_program(OSLO_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+set(OSLO_BROKER_CONTROL ${OSLO_PYTHON} ${PROJECT_SOURCE_DIR}/tests/support/broker.py)
+set(OSLO_BROKER_DIR ${PROJECT_BINARY_DIR}/broker)
+
+function(oslo_test name)
+  cmake_parse_arguments(ARG "SERIAL" "BUS;PEER;TIMEOUT" "COMMAND;LABELS" ${ARGN})
+  if(NOT ARG_BUS)
+    set(ARG_BUS none)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  set(labels ${ARG_LABELS} bus_${ARG_BUS})
+  if(ARG_PEER)
+    list(APPEND labels peer_${ARG_PEER})
+  endif()
+  list(POP_FRONT ARG_COMMAND program)
+  if(TARGET ${program})
+    set(program $<TARGET_FILE:${program}>)
+  endif()
+  if(ARG_BUS STREQUAL "rabbitmq")
+    list(APPEND labels broker)
+    set(launcher ${OSLO_BROKER_CONTROL} exec --dir ${OSLO_BROKER_DIR} --)
+  endif()
+  add_test(NAME ${name} COMMAND ${launcher} ${program} ${ARG_COMMAND})
+  set(report ${PROJECT_BINARY_DIR}/reports/${name}.xml)
+  set_tests_properties(
+    ${name} PROPERTIES
+    LABELS "${labels}" TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "GTEST_OUTPUT=xml:${report};OSLO_TEST_REPORT=${report};GTEST_BRIEF=1")
+  if(ARG_BUS STREQUAL "rabbitmq")
+    set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED rabbitmq)
+  endif()
+  if(ARG_SERIAL)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+  endif()
+endfunction()

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""make_venv.py FOLDER: a virtual environment for each tests/support/requirements-VERSION.txt.
+
+FOLDER/VERSION is made once, and again when its requirements change.
+"""
+
+import glob
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+
+def make(folder, requirements):
+    version = re.search(r"requirements-(.+)\.txt$", requirements).group(1)
+    place = os.path.join(folder, version)
+    with open(requirements, "rb") as file:
+        digest = hashlib.sha256(file.read() + sys.version.encode()).hexdigest()
+    stamp = os.path.join(place, "made-from")
+    if os.path.exists(stamp):
+        with open(stamp, encoding="ascii") as file:
+            if file.read() == digest:
+                return
+    shutil.rmtree(place, ignore_errors=True)
+    subprocess.check_call([sys.executable, "-m", "venv", place])
+    pip = [os.path.join(place, "bin", "python3"), "-m", "pip", "--disable-pip-version-check"]
+    subprocess.check_call([*pip, "install", "--quiet", "--no-deps", "-r", requirements])
+    subprocess.check_call([*pip, "check"])
+    with open(stamp, "w", encoding="ascii") as file:
+        file.write(digest)
+
+
+def main():
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    here = os.path.dirname(os.path.abspath(__file__))
+    for requirements in sorted(glob.glob(os.path.join(here, "requirements-*.txt"))):
+        make(os.path.abspath(sys.argv[1]), requirements)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+#!/bin/bash
+# Installs the Debian packages of packages.txt that are missing. Does nothing when all are there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+mapfile -t wanted < <(sed 's/#.*//' packages.txt | tr -s ' \t' '\n' | sed '/^$/d')
+mapfile -t present < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null |
+  sed -n 's/^installed //p')
+missing=()
+for package in "${wanted[@]}"; do
+  [[ " ${present[*]} " == *" $package "* ]] || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+run=()
+if ((EUID != 0)); then
+  if ! command -v sudo >/dev/null; then
+    echo "setup: these packages are missing, and installing them needs root or sudo:" >&2
+    echo "  apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+  run=(sudo)
+fi
+
+mkdir -p build/log
+log=build/log/setup.log
+echo "Installing ${#missing[@]} Debian packages (log: $log)"
+# The tests start a RabbitMQ of their own. RUNLEVEL keeps the package from starting one as well.
+if ! {
+  "${run[@]}" apt-get update -q &&
+    "${run[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+      apt-get install -q -y --no-install-recommends "${missing[@]}"
+} >"$log" 2>&1 </dev/null; then
+  tail -n 20 "$log" >&2
+  echo "setup: apt-get failed; the whole log is in $log." >&2
+  exit 1
+fi
