@@ -1,0 +1,628 @@
+#include <boost/json/value_stack.hpp>
+#include <charconv>
+#include <limits>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/json.hpp>
+
+#include "core/json_text.hpp"
+
+namespace oslo::messaging {
+namespace {
+
+bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+
+const char* skip_digits(const char* p, const char* end) noexcept {
+  while (p != end && is_digit(*p)) ++p;
+  return p;
+}
+
+/// End of the number at `p` by JSON's grammar, or null. `integer` tells whether it is one.
+const char* number_end(const char* p, const char* end, bool& integer) noexcept {
+  integer = true;
+  if (p != end && *p == '-') ++p;
+  if (p == end || !is_digit(*p)) return nullptr;
+  p = *p == '0' ? p + 1 : skip_digits(p, end);
+  if (end - p >= 2 && *p == '.' && is_digit(p[1])) {
+    integer = false;
+    p = skip_digits(p + 1, end);
+  }
+  if (p != end && (*p == 'e' || *p == 'E')) {
+    const char* digits = p + 1;
+    if (digits != end && (*digits == '+' || *digits == '-')) ++digits;
+    if (digits != end && is_digit(*digits)) {
+      integer = false;
+      p = skip_digits(digits, end);
+    }
+  }
+  return p;
+}
+
+/// What a number that is out of a double's range stands for: zero or infinity.
+double out_of_range_value(std::string_view number) noexcept {
+  const bool negative = number.front() == '-';
+  if (negative) number.remove_prefix(1);
+  // The decimal position of the first digit that counts says on which side it fell out.
+  long long position = 0;
+  bool counting = false, fraction = false;
+  const char* p = number.data();
+  const char* const end = p + number.size();
+  for (; p != end && *p != 'e' && *p != 'E'; ++p) {
+    if (*p == '.') {
+      fraction = true;
+      continue;
+    }
+    counting = counting || *p != '0';
+    if (counting && !fraction) ++position;
+    if (!counting && fraction) --position;
+  }
+  if (p != end) {
+    const bool minus = p[1] == '-';
+    if (!is_digit(*++p)) ++p;
+    long long exponent = 0;
+    for (; p != end; ++p)
+      if (exponent < std::numeric_limits<int>::max()) exponent = exponent * 10 + (*p - '0');
+    position += minus ? -exponent : exponent;
+  }
+  const double magnitude = position > 0 ? std::numeric_limits<double>::infinity() : 0.0;
+  return negative ? -magnitude : magnitude;
+}
+
+double to_double(std::string_view number) noexcept {
+  if (number == "NaN") return std::numeric_limits<double>::quiet_NaN();
+  if (number == "Infinity") return std::numeric_limits<double>::infinity();
+  if (number == "-Infinity") return -std::numeric_limits<double>::infinity();
+  double v = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), v);
+  return error == std::errc::result_out_of_range ? out_of_range_value(number) : v;
+}
+
+bool is_integer(std::string_view number) noexcept {
+  return number.find_first_not_of("-0123456789") == number.npos;
+}
+
+/// What follows a backslash: 0 = not an escape, 'u' = \uXXXX, else the character meant.
+constexpr char escape_meaning(char c) noexcept {
+  switch (c) {
+    case '"':
+      return '"';
+    case '\\':
+      return '\\';
+    case '/':
+      return '/';
+    case 'b':
+      return '\b';
+    case 'f':
+      return '\f';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    case 'u':
+      return 'u';
+    default:
+      return 0;
+  }
+}
+
+char* put_utf8(char* to, unsigned code) noexcept {
+  if (code < 0x80) {
+    *to++ = static_cast<char>(code);
+  } else if (code < 0x800) {
+    *to++ = static_cast<char>(0xc0 | code >> 6);
+    *to++ = static_cast<char>(0x80 | (code & 0x3f));
+  } else if (code < 0x10000) {
+    *to++ = static_cast<char>(0xe0 | code >> 12);
+    *to++ = static_cast<char>(0x80 | (code >> 6 & 0x3f));
+    *to++ = static_cast<char>(0x80 | (code & 0x3f));
+  } else {
+    *to++ = static_cast<char>(0xf0 | code >> 18);
+    *to++ = static_cast<char>(0x80 | (code >> 12 & 0x3f));
+    *to++ = static_cast<char>(0x80 | (code >> 6 & 0x3f));
+    *to++ = static_cast<char>(0x80 | (code & 0x3f));
+  }
+  return to;
+}
+
+}  // namespace
+
+json_reader::json_reader(std::string_view text, unsigned max_depth) noexcept
+    : begin_(text.data()),
+      p_(begin_),
+      end_(begin_ + text.size()),
+      max_depth_(max_depth < default_max_depth ? max_depth : default_max_depth) {}
+
+void json_reader::fail_at(const char* where, std::string_view what) const {
+  std::string text = "Malformed JSON at byte " + std::to_string(where - begin_) + ": ";
+  text += what;
+  throw messaging_error({errc::malformed_message, std::move(text)});
+}
+
+void json_reader::fail(std::string_view expected) const {
+  std::string text = "expected ";
+  text += expected;
+  const auto c = static_cast<unsigned char>(current());
+  if (p_ == end_) {
+    text += ", got the end of the text";
+  } else if (p_ == begin_ && std::string_view(p_, static_cast<std::size_t>(end_ - p_))
+                                 .starts_with("\xef\xbb\xbf")) {
+    text += ", got a byte order mark";
+  } else if (c > 0x20 && c < 0x7f) {
+    text += ", got '";
+    text += static_cast<char>(c);
+    text += '\'';
+  } else {
+    constexpr char hex[] = "0123456789abcdef";
+    text += ", got byte 0x";
+    text += hex[c >> 4];
+    text += hex[c & 15];
+  }
+  fail_at(p_, text);
+}
+
+inline void json_reader::skip_space() noexcept {
+  while (p_ != end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\t' || *p_ == '\r')) ++p_;
+}
+
+json_reader::kind json_reader::peek() {
+  skip_space();
+  if (p_ == end_) return kind::end;
+  switch (*p_) {
+    case 'n':
+      return kind::null;
+    case 't':
+    case 'f':
+      return kind::boolean;
+    case '"':
+      return kind::string;
+    case '[':
+      return kind::array;
+    case '{':
+      return kind::object;
+    case ']':
+    case '}':
+      return kind::end;
+    case '-':
+    case 'N':
+    case 'I':
+      return kind::number;
+    default:
+      if (is_digit(*p_)) return kind::number;
+      fail("a value");
+  }
+}
+
+void json_reader::expect_literal(std::string_view word) {
+  if (!std::string_view(p_, static_cast<std::size_t>(end_ - p_)).starts_with(word)) fail("a value");
+  p_ += word.size();
+}
+
+void json_reader::read_null() {
+  skip_space();
+  if (current() != 'n') fail("null");
+  expect_literal("null");
+}
+
+bool json_reader::read_bool() {
+  skip_space();
+  const char c = current();
+  if (c != 't' && c != 'f') fail("a boolean");
+  expect_literal(c == 't' ? "true" : "false");
+  return c == 't';
+}
+
+std::string_view json_reader::read_number() {
+  skip_space();
+  const char* const from = p_;
+  bool integer;
+  if (const char* const to = number_end(p_, end_, integer)) {
+    p_ = to;
+  } else if (current() == 'N') {
+    expect_literal("NaN");
+  } else if (current() == 'I') {
+    expect_literal("Infinity");
+  } else if (current() == '-') {
+    expect_literal("-Infinity");
+  } else {
+    fail("a number");
+  }
+  return {from, static_cast<std::size_t>(p_ - from)};
+}
+
+template <class Integer>
+Integer json_reader::read_integer() {
+  skip_space();
+  const char* const from = p_;
+  const std::string_view text = read_number();
+  if (!is_integer(text)) fail_at(from, "expected an integer");
+  Integer v = 0;
+  const auto [end, error] = std::from_chars(from, p_, v);
+  if (error != std::errc{} && text != "-0") fail_at(from, "the integer is out of range");
+  return v;
+}
+
+std::int64_t json_reader::read_int64() {
+  return read_integer<std::int64_t>();
+}
+std::uint64_t json_reader::read_uint64() {
+  return read_integer<std::uint64_t>();
+}
+double json_reader::read_double() {
+  return to_double(read_number());
+}
+
+// ---- strings ------------------------------------------------------------------------------------
+
+inline void json_reader::scan_plain() {
+  for (;;) {
+    if (end_ - p_ >= 8) [[likely]] {
+      const std::uint64_t stops = json_text::string_stops(json_text::load8(p_));
+      if (stops == 0) {
+        p_ += 8;
+        continue;
+      }
+      p_ += json_text::first_byte(stops);
+    }
+    if (p_ == end_) fail_at(p_, "the string has no end");
+    const auto c = static_cast<unsigned char>(*p_);
+    if (c == '"' || c == '\\') return;
+    if (c < 0x20) fail_at(p_, "control character inside a string");
+    unsigned length = 1;
+    if (c > 0x7f && (length = json_text::utf8_length(p_, end_)) == 0)
+      fail_at(p_, "the text is not valid UTF-8");
+    p_ += length;
+  }
+}
+
+unsigned json_reader::hex4() {
+  unsigned unit = 0;
+  for (int i = 0; i < 4; ++i) {
+    const char c = current();
+    const char lower = static_cast<char>(c | 0x20);
+    unsigned digit;
+    if (is_digit(c))
+      digit = static_cast<unsigned>(c - '0');
+    else if (lower >= 'a' && lower <= 'f')
+      digit = static_cast<unsigned>(lower - 'a' + 10);
+    else
+      fail_at(p_, "expected four hexadecimal digits");
+    unit = unit << 4 | digit;
+    ++p_;
+  }
+  return unit;
+}
+
+inline void json_reader::scan_escape() {
+  const char meaning = end_ - p_ < 2 ? '\0' : escape_meaning(p_[1]);
+  if (meaning == 0) fail_at(p_, "invalid escape");
+  p_ += 2;
+  if (meaning == 'u') hex4();
+}
+
+/// Writes one escape (or surrogate pair): at most four bytes.
+inline char* json_reader::decode_escape(char* to) {
+  const char meaning = end_ - p_ < 2 ? '\0' : escape_meaning(p_[1]);
+  if (meaning == 0) fail_at(p_, "invalid escape");
+  p_ += 2;
+  if (meaning != 'u') {
+    *to = meaning;
+    return to + 1;
+  }
+  unsigned code = hex4();
+  if (code >> 10 == 0xd800 >> 10 && end_ - p_ >= 6 && p_[0] == '\\' && p_[1] == 'u') {
+    const char* const second = p_;
+    p_ += 2;
+    const unsigned low = hex4();
+    if (low >> 10 == 0xdc00 >> 10)
+      code = 0x10000 + ((code & 0x3ff) << 10 | (low & 0x3ff));
+    else
+      p_ = second;  // both stand alone
+  }
+  return put_utf8(to, code);
+}
+
+void json_reader::scan_string() {
+  ++p_;
+  for (;;) {
+    scan_plain();
+    if (*p_ == '"') break;
+    scan_escape();
+  }
+  ++p_;
+}
+
+/// Appends the rest of a string from its first escape on, and leaves it.
+void json_reader::decode_tail(std::string& out) {
+  // Through a small buffer, as in `json_text::escape`.
+  constexpr std::size_t room = 512;
+  char buffer[room + 16];
+  char* to = buffer;
+  for (;;) {
+    if (to >= buffer + room) {
+      out.append(buffer, static_cast<std::size_t>(to - buffer));
+      to = buffer;
+    }
+    if (end_ - p_ >= 8) [[likely]] {
+      std::memcpy(to, p_, 8);
+      const std::uint64_t stops = json_text::string_stops(json_text::load8(p_));
+      const int plain = stops == 0 ? 8 : json_text::first_byte(stops);
+      p_ += plain;
+      to += plain;
+      if (stops == 0) continue;
+    }
+    if (p_ == end_) fail_at(p_, "the string has no end");
+    const auto c = static_cast<unsigned char>(*p_);
+    if (c == '"') break;
+    if (c == '\\') {
+      to = decode_escape(to);
+    } else if (c < 0x20) {
+      fail_at(p_, "control character inside a string");
+    } else {
+      unsigned length = 1;
+      if (c > 0x7f && (length = json_text::utf8_length(p_, end_)) == 0)
+        fail_at(p_, "the text is not valid UTF-8");
+      std::memcpy(to, p_, length);
+      to += length;
+      p_ += length;
+    }
+  }
+  ++p_;
+  out.append(buffer, static_cast<std::size_t>(to - buffer));
+}
+
+std::string_view json_reader::read_string_view(std::string& scratch) {
+  skip_space();
+  if (current() != '"') fail("a string");
+  const char* const from = ++p_;
+  scan_plain();
+  const std::size_t plain = static_cast<std::size_t>(p_ - from);
+  if (*p_ == '"') {
+    ++p_;
+    return {from, plain};
+  }
+  scratch.assign(from, plain);
+  decode_tail(scratch);
+  return scratch;
+}
+
+void json_reader::read_string(std::string& out) {
+  const std::string_view text = read_string_view(out);
+  if (text.data() != out.data()) out.assign(text);
+}
+
+// ---- containers ---------------------------------------------------------------------------------
+
+void json_reader::enter(char open, std::string_view what) {
+  skip_space();
+  if (current() != open) fail(what);
+  if (depth_ == max_depth_)
+    fail_at(p_, "nested deeper than " + std::to_string(max_depth_) + " levels");
+  ++depth_;
+  ++p_;
+  first_ = true;
+}
+
+inline bool json_reader::next_item(char close, std::string_view expected) {
+  skip_space();
+  const bool first = first_;
+  first_ = false;
+  const char c = current();
+  if (c == close) {
+    ++p_;
+    --depth_;
+    return false;
+  }
+  if (first) return true;
+  if (c != ',') fail(expected);
+  ++p_;
+  skip_space();
+  return true;
+}
+
+void json_reader::begin_array() {
+  enter('[', "an array");
+}
+bool json_reader::next_element() {
+  if (!next_item(']', "',' or ']'")) return false;
+  if (current() == ']') fail("a value");
+  return true;
+}
+
+void json_reader::expect_colon() {
+  skip_space();
+  if (current() != ':') fail("':'");
+  ++p_;
+}
+
+void json_reader::begin_object() {
+  enter('{', "an object");
+}
+bool json_reader::next_key(std::string_view& out, std::string& scratch) {
+  if (!next_item('}', "',' or '}'")) return false;
+  if (current() != '"') fail("a key in double quotes");
+  out = read_string_view(scratch);
+  expect_colon();
+  return true;
+}
+bool json_reader::next_key(std::string& out) {
+  std::string_view key;
+  if (!next_key(key, out)) return false;
+  if (key.data() != out.data()) out.assign(key);
+  return true;
+}
+
+void json_reader::finish() {
+  skip_space();
+  if (p_ != end_) fail("nothing after the value");
+}
+
+// ---- whole values -------------------------------------------------------------------------------
+
+/// Goes through one value of any depth. The handler reads the flat values and the keys.
+template <class Handler>
+void json_reader::walk(Handler& handler) {
+  std::uint64_t objects[default_max_depth / 64];  // one bit a level: is it an object?
+  const unsigned bottom = depth_;
+  const auto inside_object = [&] {
+    const unsigned level = depth_ - 1;
+    return (objects[level / 64] >> (level % 64) & 1) != 0;
+  };
+  const auto read_key = [&] {
+    if (current() != '"') fail("a key in double quotes");
+    handler.key(*this);
+    expect_colon();
+  };
+  for (;;) {
+    skip_space();
+    const char c = current();
+    if (c == '{' || c == '[') {
+      const bool object = c == '{';
+      enter(c, "");
+      const std::uint64_t bit = std::uint64_t{1} << ((depth_ - 1) % 64);
+      auto& word = objects[(depth_ - 1) / 64];
+      word = object ? word | bit : word & ~bit;
+      handler.open();
+      skip_space();
+      if (current() != (object ? '}' : ']')) {
+        if (object) read_key();
+        continue;
+      }
+      ++p_;
+      --depth_;
+      handler.close(object);
+    } else {
+      handler.flat(*this);
+    }
+    for (;;) {  // after a value: leave what ends here
+      if (depth_ == bottom) {
+        first_ = false;
+        return;
+      }
+      skip_space();
+      const bool object = inside_object();
+      const char next = current();
+      if (next == ',') {
+        ++p_;
+        handler.next();
+        skip_space();
+        if (object) read_key();
+        break;
+      }
+      if (next != (object ? '}' : ']')) fail(object ? "',' or '}'" : "',' or ']'");
+      ++p_;
+      --depth_;
+      handler.next();
+      handler.close(object);
+    }
+  }
+}
+
+struct json_reader::skip_handler {
+  void open() {}
+  void close(bool) {}
+  void next() {}
+  void key(json_reader& r) { r.scan_string(); }
+  void flat(json_reader& r) {
+    switch (r.current()) {
+      case '"':
+        r.scan_string();
+        break;
+      case 't':
+        r.expect_literal("true");
+        break;
+      case 'f':
+        r.expect_literal("false");
+        break;
+      case 'n':
+        r.expect_literal("null");
+        break;
+      default:
+        if (r.peek() != kind::number) r.fail("a value");
+        r.read_number();
+    }
+  }
+};
+
+std::string_view json_reader::skip_value() {
+  skip_space();
+  const char* const from = p_;
+  skip_handler handler;
+  if (const char c = current(); c == '{' || c == '[')
+    walk(handler);
+  else
+    handler.flat(*this);
+  return {from, static_cast<std::size_t>(p_ - from)};
+}
+
+struct json_reader::value_handler {
+  unsigned char memory[2048];
+  boost::json::value_stack stack{{}, memory, sizeof memory};
+  std::size_t counts[default_max_depth + 1];  // values so far in each open container
+  unsigned level = 0;
+  std::string scratch;
+
+  void open() { counts[++level] = 0; }
+  void next() { ++counts[level]; }
+  void close(bool object) {
+    const std::size_t count = counts[level--];
+    if (object)
+      stack.push_object(count);
+    else
+      stack.push_array(count);
+  }
+  void key(json_reader& r) { stack.push_key(view(r)); }
+  void flat(json_reader& r) {
+    switch (r.peek()) {
+      case kind::null:
+        r.read_null();
+        stack.push_null();
+        break;
+      case kind::boolean:
+        stack.push_bool(r.read_bool());
+        break;
+      case kind::string:
+        stack.push_string(view(r));
+        break;
+      case kind::number:
+        number(r.read_number());
+        break;
+      default:
+        r.fail("a value");
+    }
+  }
+
+ private:
+  boost::json::string_view view(json_reader& r) {
+    const std::string_view text = r.read_string_view(scratch);
+    return {text.data(), text.size()};
+  }
+  void number(std::string_view text) {
+    if (is_integer(text)) {
+      const char* const end = text.data() + text.size();
+      std::int64_t i = 0;
+      if (std::from_chars(text.data(), end, i).ec == std::errc{}) return stack.push_int64(i);
+      std::uint64_t u = 0;
+      if (text.front() != '-' && std::from_chars(text.data(), end, u).ec == std::errc{})
+        return stack.push_uint64(u);
+    }
+    stack.push_double(to_double(text));
+  }
+};
+
+value json_reader::read_value() {
+  value_handler handler;
+  walk(handler);
+  return handler.stack.release();
+}
+
+value parse_json(std::string_view text, unsigned max_depth) {
+  json_reader reader(text, max_depth);
+  value v = reader.read_value();
+  reader.finish();
+  return v;
+}
+
+}  // namespace oslo::messaging

@@ -1,0 +1,118 @@
+#include "core/json_text.hpp"
+
+#include <oslo/messaging/error.hpp>
+
+namespace oslo::messaging::json_text {
+namespace {
+
+constexpr char hex[] = "0123456789abcdef";
+
+char* put_u(char* to, unsigned unit) noexcept {
+  to[0] = '\\';
+  to[1] = 'u';
+  to[2] = hex[unit >> 12 & 15];
+  to[3] = hex[unit >> 8 & 15];
+  to[4] = hex[unit >> 4 & 15];
+  to[5] = hex[unit & 15];
+  return to + 6;
+}
+
+char short_escape(unsigned char c) noexcept {
+  switch (c) {
+    case '"':
+      return '"';
+    case '\\':
+      return '\\';
+    case '\b':
+      return 'b';
+    case '\f':
+      return 'f';
+    case '\n':
+      return 'n';
+    case '\r':
+      return 'r';
+    case '\t':
+      return 't';
+    default:
+      return 0;
+  }
+}
+
+char* put_ascii(char* to, unsigned char c) noexcept {
+  if (const char letter = short_escape(c)) {
+    to[0] = '\\';
+    to[1] = letter;
+    return to + 2;
+  }
+  return put_u(to, c);
+}
+
+char* put_multibyte(char* to, const char* p, unsigned length) noexcept {
+  const auto low6 = [p](int i) { return static_cast<unsigned char>(p[i]) & 0x3fu; };
+  const unsigned lead = static_cast<unsigned char>(p[0]);
+  if (length == 2) return put_u(to, (lead & 0x1f) << 6 | low6(1));
+  if (length == 3) return put_u(to, (lead & 0x0f) << 12 | low6(1) << 6 | low6(2));
+  const unsigned code = ((lead & 0x07) << 18 | low6(1) << 12 | low6(2) << 6 | low6(3)) - 0x10000;
+  return put_u(put_u(to, 0xd800 + (code >> 10)), 0xdc00 + (code & 0x3ff));
+}
+
+}  // namespace
+
+unsigned utf8_length(const char* p, const char* end) noexcept {
+  const auto byte = [p](int i) { return static_cast<unsigned char>(p[i]); };
+  const auto follows = [&](int i) { return (byte(i) & 0xc0) == 0x80; };
+  const unsigned lead = byte(0);
+  if (lead < 0xc2) return 0;
+  if (lead < 0xe0) return end - p >= 2 && follows(1) ? 2 : 0;
+  if (lead < 0xf0) {
+    if (end - p < 3 || !follows(1) || !follows(2)) return 0;
+    return lead == 0xe0 && byte(1) < 0xa0 ? 0 : 3;
+  }
+  if (lead > 0xf4 || end - p < 4 || !follows(1) || !follows(2) || !follows(3)) return 0;
+  if ((lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f)) return 0;
+  return 4;
+}
+
+void escape(std::string& out, std::string_view text) {
+  // The text grows while it is copied, so it goes through a small buffer: one bounds check a step,
+  // and no byte of the string is written twice.
+  constexpr std::size_t room = 512;
+  constexpr std::size_t step = 8 + 12;  // eight plain bytes and one escaped character
+  char buffer[room + step];
+  char* to = buffer;
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  while (p != end) {
+    if (to >= buffer + room) {
+      out.append(buffer, static_cast<std::size_t>(to - buffer));
+      to = buffer;
+    }
+    if (end - p >= 8) {
+      std::memcpy(to, p, 8);
+      const std::uint64_t stops = escape_stops(load8(p));
+      const int plain = stops == 0 ? 8 : first_byte(stops);
+      p += plain;
+      to += plain;
+      if (stops == 0) continue;
+    }
+    const auto c = static_cast<unsigned char>(*p);
+    if (c > 0x7f) {
+      const unsigned length = utf8_length(p, end);
+      if (length == 0)
+        throw messaging_error({errc::serialization_failed,
+                               "Text cannot be written as JSON: it is not valid UTF-8 at byte " +
+                                   std::to_string(p - text.data())});
+      to = put_multibyte(to, p, length);
+      p += length;
+      continue;
+    }
+    if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+      *to++ = static_cast<char>(c);
+    else
+      to = put_ascii(to, c);
+    ++p;
+  }
+  out.append(buffer, static_cast<std::size_t>(to - buffer));
+}
+
+}  // namespace oslo::messaging::json_text
