@@ -72,6 +72,11 @@ bool is_retryable(errc e) noexcept {
   }
 }
 
+failure::failure() {
+  static const auto none = std::make_shared<const data>();
+  data_ = none;
+}
+
 failure::failure(errc code, std::string message)
     : data_(std::make_shared<data>(data{code, std::move(message), {}, nullptr})) {}
 

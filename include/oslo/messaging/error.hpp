@@ -88,6 +88,7 @@ struct failure_detail {
 /// Thread safety: immutable; any number of threads may read the same object.
 class failure {
  public:
+  failure();  ///< no failure: code 0 and no text, for `result::error()` of a result with a value
   failure(errc code, std::string message);
   failure(errc code, std::string message, failure_detail detail);
   /// `errc::remote_error` with the peer's exception.
@@ -102,7 +103,7 @@ class failure {
 
  private:
   struct data {
-    errc code;
+    errc code{};
     std::string message;
     failure_detail detail;
     std::unique_ptr<const remote_failure> remote;

@@ -1,0 +1,226 @@
+// Calls and casts to remote methods.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <concepts>
+#include <memory>
+#include <optional>
+#include <oslo/messaging/context.hpp>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/function.hpp>
+#include <oslo/messaging/rpc/detail/typed.hpp>
+#include <oslo/messaging/rpc/method.hpp>
+#include <oslo/messaging/serializer.hpp>
+#include <oslo/messaging/target.hpp>
+#include <oslo/messaging/transport.hpp>
+#include <oslo/messaging/value.hpp>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace oslo::messaging::rpc {
+
+/// How a client calls (spec section 1.6).
+struct client_options {
+  /// Total time of a call. None: option rpc_response_timeout. Zero is a value, not "none".
+  std::optional<std::chrono::milliseconds> timeout{};
+  /// Highest version that may be sent, "major.minor"; above it a call fails with
+  /// `errc::version_cap`.
+  std::optional<std::string> version_cap{};
+  /// Translates arguments, results and contexts. Null: none.
+  std::shared_ptr<const messaging::serializer> serializer{};
+  /// Attempts after the first while the broker cannot be reached. None or -1: for ever; 0: none.
+  std::optional<int> retry{};
+  /// Asks the server for heartbeats; the call fails when none comes for that long. `timeout` still
+  /// bounds the whole call.
+  std::optional<std::chrono::seconds> call_monitor_timeout{};
+  /// Fail with `errc::undeliverable` when no queue takes the message.
+  bool at_least_once = false;
+  /// Fail with `errc::not_sent` at once while the transport is offline.
+  bool fail_fast = false;
+};
+
+/// One override of `client::prepare`: not given (keep what the client has), null (none), or a
+/// value.
+template <class T>
+class patch {
+ public:
+  patch() noexcept = default;                       ///< not given
+  patch(std::nullopt_t) noexcept : given_(true) {}  ///< null
+  template <class U>
+  requires std::convertible_to<U, T> patch(U&& v)
+      : given_(true), value_(std::forward<U>(v)) {}  ///< a value
+  patch(std::optional<T> v) : given_(true), value_(std::move(v)) {}
+
+  bool given() const noexcept { return given_; }
+  const std::optional<T>& get() const noexcept { return value_; }
+  void apply_to(std::optional<T>& field) const {
+    if (given_) field = value_;
+  }
+
+ private:
+  bool given_ = false;
+  std::optional<T> value_{};
+};
+
+/// What `client::prepare` changes. Every member may be left out, `std::nullopt` or a value.
+struct prepare_options {
+  patch<std::string> exchange{};
+  patch<std::string> topic{};
+  patch<std::string> namespace_{};
+  patch<std::string> version{};  ///< goes before the version of a `method`
+  patch<std::string> server{};
+  patch<bool> fanout{};
+  patch<std::chrono::milliseconds> timeout{};
+  patch<std::string> version_cap{};
+  patch<int> retry{};
+  patch<std::chrono::seconds> call_monitor_timeout{};
+  patch<bool> at_least_once{};
+  patch<bool> fail_fast{};
+};
+
+/// Per-call part of the erased core.
+struct call_options {
+  std::optional<method_version> since{};  ///< version of the `method`
+  std::stop_token cancel{};  ///< ends the wait with `errc::cancelled`; the handler may still run
+};
+
+/// Calls the methods of the servers of a topic.
+///
+/// Arguments are turned into text before `call` or `cast` returns, so nothing they refer to has to
+/// live longer; the message goes out when the awaitable is awaited. The awaiting coroutine resumes
+/// on its own executor. Cancelling it (an Asio cancellation slot, any type) ends the wait with
+/// `errc::cancelled` and drops a late reply; the handler may still run.
+///
+/// The version of a message is the one given to `prepare` (also null: no version); else the version
+/// of the `method`; else the version of the client's target; else none, which servers take for
+/// "1.0". The cap is checked against it.
+///
+/// Throws (or, with `try_`, returns) `invalid_target` when there is no topic or a call has a fanout
+/// target, `rpc_version_cap_error`, `messaging_timeout`, `message_undeliverable`,
+/// `message_delivery_failure`, `client_send_error` for a verdict of the broker, `remote_error` when
+/// the handler at the other end failed, and `messaging_error` with `errc::cancelled`,
+/// `errc::closed`, `errc::serialization_failed` or `errc::malformed_message` (a result of another
+/// type than asked for; the text names the path).
+///
+/// Copies are cheap and share the transport, which they keep open.
+/// Thread safety: const members may be called from any thread.
+class client {
+ public:
+  /// Throws `messaging_error` (`errc::invalid_argument`) when the target's version or the cap is
+  /// not "major.minor".
+  client(transport bus, target to, client_options o = {});
+
+  /// A client with some values changed. Throws `messaging_error` (`errc::invalid_argument`) when a
+  /// given version or cap is not "major.minor".
+  client prepare(const prepare_options& changes) const;
+
+  /// True when the cap allows `version` (absent: a message without a version).
+  bool can_send_version(const std::optional<std::string>& version) const;
+  /// The same for the version of the target.
+  bool can_send_version() const;
+
+  const target& where() const noexcept;
+  const client_options& options() const noexcept;
+  const transport& bus() const noexcept;
+
+  /// Calls a method and returns its result.
+  template <class R, class A>
+  [[nodiscard]] boost::asio::awaitable<R> call(const method<R(A)>& m, context ctxt,
+                                               std::type_identity_t<A> args) const {
+    return detail::get_result<R>(call_text(m.name(), m.since(), std::move(ctxt), encode(args)));
+  }
+  template <class R>
+  [[nodiscard]] boost::asio::awaitable<R> call(const method<R()>& m, context ctxt) const {
+    return detail::get_result<R>(call_text(m.name(), m.since(), std::move(ctxt), no_arguments()));
+  }
+  /// The same for a peer whose types are not known at compile time. `args` holds an object. (GCC 12
+  /// cannot compile nested braces inside a co_await expression: name such a value first.)
+  [[nodiscard]] boost::asio::awaitable<value> call(std::string_view name, context ctxt,
+                                                   value args = object()) const {
+    return detail::get_result<value>(call_text(name, {}, std::move(ctxt), encode(args)));
+  }
+
+  /// As `call`, with errors as values.
+  template <class R, class A>
+  [[nodiscard]] boost::asio::awaitable<result<R>> try_call(const method<R(A)>& m, context ctxt,
+                                                           std::type_identity_t<A> args) const {
+    return detail::try_get_result<R>(call_text(m.name(), m.since(), std::move(ctxt), encode(args)));
+  }
+  template <class R>
+  [[nodiscard]] boost::asio::awaitable<result<R>> try_call(const method<R()>& m,
+                                                           context ctxt) const {
+    return detail::try_get_result<R>(
+        call_text(m.name(), m.since(), std::move(ctxt), no_arguments()));
+  }
+  [[nodiscard]] boost::asio::awaitable<result<value>> try_call(std::string_view name, context ctxt,
+                                                               value args = object()) const {
+    return detail::try_get_result<value>(call_text(name, {}, std::move(ctxt), encode(args)));
+  }
+
+  /// Sends without waiting for an answer; completes once the bus took responsibility. With a fanout
+  /// target every server of the topic gets it. Whether the handler worked is not known.
+  template <class R, class A>
+  [[nodiscard]] boost::asio::awaitable<void> cast(const method<R(A)>& m, context ctxt,
+                                                  std::type_identity_t<A> args) const {
+    return detail::get_result<void>(cast_text(m.name(), m.since(), std::move(ctxt), encode(args)));
+  }
+  template <class R>
+  [[nodiscard]] boost::asio::awaitable<void> cast(const method<R()>& m, context ctxt) const {
+    return detail::get_result<void>(
+        cast_text(m.name(), m.since(), std::move(ctxt), no_arguments()));
+  }
+  [[nodiscard]] boost::asio::awaitable<void> cast(std::string_view name, context ctxt,
+                                                  value args = object()) const {
+    return detail::get_result<void>(cast_text(name, {}, std::move(ctxt), encode(args)));
+  }
+
+  /// As `cast`, with errors as values.
+  template <class R, class A>
+  [[nodiscard]] boost::asio::awaitable<result<void>> try_cast(const method<R(A)>& m, context ctxt,
+                                                              std::type_identity_t<A> args) const {
+    return detail::try_get_result<void>(
+        cast_text(m.name(), m.since(), std::move(ctxt), encode(args)));
+  }
+  template <class R>
+  [[nodiscard]] boost::asio::awaitable<result<void>> try_cast(const method<R()>& m,
+                                                              context ctxt) const {
+    return detail::try_get_result<void>(
+        cast_text(m.name(), m.since(), std::move(ctxt), no_arguments()));
+  }
+  [[nodiscard]] boost::asio::awaitable<result<void>> try_cast(std::string_view name, context ctxt,
+                                                              value args = object()) const {
+    return detail::try_get_result<void>(cast_text(name, {}, std::move(ctxt), encode(args)));
+  }
+
+  /// The erased core under all of these: text in, text out. `args_json` is one JSON object. `done`
+  /// is called exactly once on the transport's loop, never before this returned; it gets the result
+  /// as JSON text. Errors come through `done` only.
+  void async_call_json(std::string_view name, context ctxt, std::string_view args_json,
+                       call_options o, unique_function<void(result<std::string>)> done) const;
+  void async_cast_json(std::string_view name, context ctxt, std::string_view args_json,
+                       call_options o, unique_function<void(result<void>)> done) const;
+
+ private:
+  class impl;
+  using text = result<std::string>;
+
+  explicit client(std::shared_ptr<const impl> i) noexcept : impl_(std::move(i)) {}
+
+  template <class A>
+  static text encode(const A& args) {
+    return detail::try_to_text(args);
+  }
+  static text no_arguments() { return std::string("{}"); }
+  boost::asio::awaitable<text> call_text(std::string_view name, std::optional<method_version> since,
+                                         context ctxt, text args) const;
+  boost::asio::awaitable<text> cast_text(std::string_view name, std::optional<method_version> since,
+                                         context ctxt, text args) const;
+
+  std::shared_ptr<const impl> impl_;
+};
+
+}  // namespace oslo::messaging::rpc

@@ -1,0 +1,268 @@
+// Turns the callables that an endpoint binds into erased handlers. Not part of the API.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <concepts>
+#include <exception>
+#include <memory>
+#include <oslo/messaging/context.hpp>
+#include <oslo/messaging/rpc/detail/invocation.hpp>
+#include <oslo/messaging/rpc/detail/typed.hpp>
+#include <oslo/messaging/rpc/responder.hpp>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace oslo::messaging::rpc::detail {
+
+/// An erased handler. `run` may be called from several threads at once.
+class handler {
+ public:
+  virtual ~handler() = default;
+  /// False: `run` writes the result before it returns. True: `start` is to be called.
+  virtual bool deferred() const noexcept { return false; }
+  /// Appends the result as JSON text; throws what the handler throws.
+  virtual void run(const request&, std::string&) const {}
+  virtual void start(std::shared_ptr<invocation>) const {}
+};
+
+// ---- what a callable takes and returns ----------------------------------------------------------
+
+template <class R, class... P>
+struct signature {
+  using result = R;
+  using parameters = std::tuple<P...>;
+};
+
+template <class F>
+struct signature_of : signature_of<decltype(&F::operator())> {};
+template <class R, class... P>
+struct signature_of<R (*)(P...)> : signature<R, P...> {};
+template <class R, class... P>
+struct signature_of<R (*)(P...) noexcept> : signature<R, P...> {};
+template <class R, class C, class... P>
+struct signature_of<R (C::*)(P...)> : signature<R, P...> {};
+template <class R, class C, class... P>
+struct signature_of<R (C::*)(P...) const> : signature<R, P...> {};
+template <class R, class C, class... P>
+struct signature_of<R (C::*)(P...) noexcept> : signature<R, P...> {};
+template <class R, class C, class... P>
+struct signature_of<R (C::*)(P...) const noexcept> : signature<R, P...> {};
+
+template <class T>
+struct is_responder : std::false_type {};
+template <class R>
+struct is_responder<responder<R>> : std::true_type {
+  using result = R;
+};
+
+template <class T>
+struct awaited {
+  static constexpr bool is = false;
+  using type = T;
+};
+template <class T, class E>
+struct awaited<boost::asio::awaitable<T, E>> {
+  static constexpr bool is = true;
+  using type = T;
+};
+
+template <class P>
+inline constexpr bool takes_context = std::same_as<std::remove_cvref_t<P>, context>;
+template <class P>
+inline constexpr bool takes_name = std::same_as<std::remove_cvref_t<P>, std::string_view>;
+template <class P>
+inline constexpr bool takes_responder = is_responder<std::remove_cvref_t<P>>::value;
+template <class P>
+inline constexpr bool takes_arguments = !takes_context<P> && !takes_name<P> && !takes_responder<P>;
+
+/// The one parameter that holds the arguments, or void.
+template <class... P>
+struct arguments_in {
+  using type = void;
+};
+template <class P, class... Rest>
+struct arguments_in<P, Rest...>
+    : std::conditional_t<takes_arguments<P>, std::type_identity<std::remove_cvref_t<P>>,
+                         arguments_in<Rest...>> {};
+template <class... P>
+struct responder_in {
+  using type = void;
+};
+template <class P, class... Rest>
+struct responder_in<P, Rest...>
+    : std::conditional_t<takes_responder<P>, std::type_identity<std::remove_cvref_t<P>>,
+                         responder_in<Rest...>> {};
+
+template <class Tuple>
+struct analysis;
+template <class... P>
+struct analysis<std::tuple<P...>> {
+  static_assert((int{takes_arguments<P>} + ... + 0) <= 1,
+                "a handler takes its arguments as one parameter: a described struct, a string map, "
+                "value or raw_json");
+  static_assert((int{takes_context<P>} + ... + 0) <= 1, "a handler takes at most one context");
+  static_assert((int{takes_responder<P>} + ... + 0) <= 1, "a handler takes at most one responder");
+  static_assert((std::is_constructible_v<P, std::remove_cvref_t<P>> && ...) ||
+                    (takes_context<P> || ...),
+                "a handler takes its parameters by value or const reference");
+  using arguments = typename arguments_in<P...>::type;
+  using answer = typename responder_in<P...>::type;
+};
+
+template <class F>
+struct handler_traits {
+  using signature_type = signature_of<std::decay_t<F>>;
+  using parameters = typename signature_type::parameters;
+  using returned = typename signature_type::result;
+  using arguments = typename analysis<parameters>::arguments;  ///< void: takes none
+  using answer = typename analysis<parameters>::answer;        ///< void: no responder
+  static constexpr bool is_deferred = !std::is_void_v<answer>;
+  static constexpr bool is_coroutine = awaited<returned>::is;
+  static_assert(!is_deferred || std::is_void_v<returned>,
+                "a handler with a responder returns void: its answer comes through the responder");
+};
+
+/// The type a handler answers with.
+template <class F, bool Deferred = handler_traits<F>::is_deferred>
+struct answer_of {
+  using type = typename awaited<typename handler_traits<F>::returned>::type;
+};
+template <class F>
+struct answer_of<F, true> {
+  using type = typename is_responder<typename handler_traits<F>::answer>::result;
+};
+
+// ---- calling it ---------------------------------------------------------------------------------
+
+struct no_arguments {};
+
+template <class A>
+auto decode_arguments(const request& r) {
+  if constexpr (std::is_void_v<A>)
+    return no_arguments{};
+  else
+    return from_text<A>(r.args, "args");
+}
+
+template <class P, class A, class Answer>
+decltype(auto) pick(const request& r, A& args, Answer& answer) {
+  if constexpr (takes_context<P>)
+    return (r.ctxt);
+  else if constexpr (takes_name<P>)
+    return (r.method);
+  else if constexpr (takes_responder<P>)
+    return std::move(answer);
+  else
+    return std::move(args);
+}
+
+template <class F, class A, class Answer, class... P>
+decltype(auto) invoke(const F& f, const request& r, A& args, Answer& answer,
+                      std::type_identity<std::tuple<P...>>) {
+  return f(pick<P>(r, args, answer)...);
+}
+
+template <class F>
+void write_answer(std::string& out, const F& produce) {
+  using R = decltype(produce());
+  if constexpr (std::is_void_v<R>) {
+    produce();
+    out += "null";
+  } else {
+    append_json<std::remove_cvref_t<R>>(out, produce());
+  }
+}
+
+/// Keeps what the handler's references point to alive until it ends.
+template <class F, class A>
+boost::asio::awaitable<std::string> run_coroutine(const F& f, std::shared_ptr<invocation> call,
+                                                  A args) {
+  using traits = handler_traits<F>;
+  using R = typename awaited<typename traits::returned>::type;
+  std::string out;
+  no_arguments none;
+  auto pending =
+      invoke(f, call->what(), args, none, std::type_identity<typename traits::parameters>{});
+  if constexpr (std::is_void_v<R>) {
+    co_await std::move(pending);
+    out = "null";
+  } else {
+    const R value_of = co_await std::move(pending);
+    append_json<R>(out, value_of);
+  }
+  co_return out;
+}
+
+/// `F` is a callable whose operator() is const, or a function pointer.
+template <class F>
+class bound_handler final : public handler {
+  using traits = handler_traits<F>;
+  using arguments = typename traits::arguments;
+  static constexpr std::type_identity<typename traits::parameters> parameters{};
+
+ public:
+  explicit bound_handler(F f) : f_(std::move(f)) {}
+
+  bool deferred() const noexcept override { return traits::is_deferred || traits::is_coroutine; }
+
+  void run(const request& r, std::string& out) const override {
+    if constexpr (!traits::is_deferred && !traits::is_coroutine) {
+      auto args = decode_arguments<arguments>(r);
+      no_arguments none;
+      write_answer(out, [&]() -> decltype(auto) { return invoke(f_, r, args, none, parameters); });
+    }
+  }
+
+  void start(std::shared_ptr<invocation> call) const override {
+    if constexpr (traits::is_deferred) {
+      const request& r = call->what();
+      auto args = decode_arguments<arguments>(r);
+      typename traits::answer answer(std::move(call));
+      try {
+        invoke(f_, r, args, answer, parameters);
+      } catch (...) {
+        // Thrown before the responder was taken: the handler failed. After: it answers itself.
+        if (answer.pending()) answer.fail(std::current_exception());
+      }
+    } else if constexpr (traits::is_coroutine) {
+      auto args = decode_arguments<arguments>(call->what());
+      auto work = run_coroutine(f_, call, std::move(args));
+      spawn(std::move(call), std::move(work));
+    }
+  }
+
+ private:
+  F f_;
+};
+
+/// A member function and its object, as a callable with the member's signature.
+template <class C, class Member>
+struct bound_member;
+template <class C, class R, class... P>
+struct bound_member<C, R (C::*)(P...)> {
+  R (C::*member)(P...);
+  C* self;
+  R operator()(P... args) const { return (self->*member)(std::forward<P>(args)...); }
+};
+template <class C, class R, class... P>
+struct bound_member<C, R (C::*)(P...) const> {
+  R (C::*member)(P...) const;
+  C* self;
+  R operator()(P... args) const { return (self->*member)(std::forward<P>(args)...); }
+};
+template <class C, class R, class... P>
+struct bound_member<C, R (C::*)(P...) noexcept> : bound_member<C, R (C::*)(P...)> {};
+template <class C, class R, class... P>
+struct bound_member<C, R (C::*)(P...) const noexcept> : bound_member<C, R (C::*)(P...) const> {};
+
+template <class Member>
+struct class_of;
+template <class C, class T>
+struct class_of<T C::*> {
+  using type = C;
+};
+
+}  // namespace oslo::messaging::rpc::detail

@@ -1,0 +1,38 @@
+// One request on its way through a handler. Not part of the API.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <exception>
+#include <memory>
+#include <oslo/messaging/context.hpp>
+#include <string>
+#include <string_view>
+
+namespace oslo::messaging::rpc::detail {
+
+/// What a handler is called with. Views are valid until the handler has returned, or as long as the
+/// `invocation` they come from.
+struct request {
+  const context& ctxt;
+  std::string_view method;
+  std::string_view args;  ///< one JSON object as text
+};
+
+/// A request whose answer may come after the handler has returned.
+class invocation {
+ public:
+  virtual ~invocation() = default;
+  virtual const request& what() const noexcept = 0;
+  // Each ends the request; the first one counts. Any thread.
+  virtual void succeed(std::string result_json) noexcept = 0;
+  virtual void fail(std::exception_ptr error) noexcept = 0;
+  virtual void abandon() noexcept = 0;
+};
+
+/// Empties `call`; throws `messaging_error` when it is empty already.
+std::shared_ptr<invocation> take_call(std::shared_ptr<invocation>& call);
+
+/// Runs a coroutine handler on the executor of the server, and answers with its result.
+void spawn(std::shared_ptr<invocation> call, boost::asio::awaitable<std::string> work);
+
+}  // namespace oslo::messaging::rpc::detail

@@ -1,0 +1,67 @@
+// Between C++ types and JSON text, for arguments and results. Not part of the API.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <oslo/messaging/convert.hpp>
+#include <oslo/messaging/error.hpp>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace oslo::messaging::rpc::detail {
+
+template <class T>
+std::string to_text(const T& v) {
+  std::string out;
+  append_json(out, v);
+  return out;
+}
+
+template <class T>
+result<std::string> try_to_text(const T& v) {
+  try {
+    return to_text(v);
+  } catch (const messaging_error& e) {
+    return e.failure();
+  }
+}
+
+/// `root` names the value in errors: "args" or "result".
+template <class T>
+T from_text(std::string_view text, std::string_view root) {
+  return from_json<T>(text, root);
+}
+
+template <class R>
+result<R> try_from_text(std::string_view text) {
+  if constexpr (std::is_void_v<R>) {
+    return {};
+  } else {
+    try {
+      return from_text<R>(text, "result");
+    } catch (const messaging_error& e) {
+      return e.failure();
+    }
+  }
+}
+
+/// Waits for a reply and reads it. A reply to a `void` method is not looked at.
+template <class R, class Reply>
+boost::asio::awaitable<R> get_result(boost::asio::awaitable<result<Reply>> pending) {
+  auto reply = co_await std::move(pending);
+  if (!reply) throw_failure(reply.error());
+  if constexpr (!std::is_void_v<R>) co_return from_text<R>(*reply, "result");
+}
+
+template <class R, class Reply>
+boost::asio::awaitable<result<R>> try_get_result(boost::asio::awaitable<result<Reply>> pending) {
+  auto reply = co_await std::move(pending);
+  if (!reply) co_return reply.error();
+  if constexpr (std::is_void_v<R>)
+    co_return result<R>{};
+  else
+    co_return try_from_text<R>(*reply);
+}
+
+}  // namespace oslo::messaging::rpc::detail

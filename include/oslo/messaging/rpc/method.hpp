@@ -1,0 +1,72 @@
+// The contract of a remote method: a constant that client and server both include.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace oslo::messaging::rpc {
+
+/// The version of the interface in which a method appeared: "major.minor".
+struct method_version {
+  int major = 1;
+  int minor = 0;
+  constexpr bool operator==(const method_version&) const = default;
+};
+
+/// "1.2".
+inline std::string to_string(method_version v) {
+  return std::to_string(v.major) + '.' + std::to_string(v.minor);
+}
+
+/// Names a method on the wire and fixes the types of its arguments and result at compile time:
+///
+///     struct add_args { int a = 0, b = 0; };
+///     BOOST_DESCRIBE_STRUCT(add_args, (), (a, b))
+///     inline constexpr rpc::method<int(add_args)> add{"add", {1, 1}};
+///
+/// `Signature` is `R(Args)` or `R()`. `Args` becomes the keyword arguments of the message: a
+/// described struct, a string map, `value` (holding an object) or `raw_json`; `R` is anything that
+/// can be read from JSON, or `void`. The version is the first one of the interface that has the
+/// method; clients send it (see `client`), so that only servers that have the method answer.
+/// Without it a client sends the version of its target.
+///
+/// The name is not copied: take a string literal.
+template <class Signature>
+class method;
+
+template <class R, class Args>
+class method<R(Args)> {
+ public:
+  using result_type = R;
+  using args_type = Args;
+
+  constexpr explicit method(std::string_view name) noexcept : name_(name) {}
+  constexpr method(std::string_view name, method_version since) noexcept
+      : name_(name), since_(since) {}
+  constexpr std::string_view name() const noexcept { return name_; }
+  constexpr const std::optional<method_version>& since() const noexcept { return since_; }
+
+ private:
+  std::string_view name_;
+  std::optional<method_version> since_{};
+};
+
+template <class R>
+class method<R()> {
+ public:
+  using result_type = R;
+  using args_type = void;
+
+  constexpr explicit method(std::string_view name) noexcept : name_(name) {}
+  constexpr method(std::string_view name, method_version since) noexcept
+      : name_(name), since_(since) {}
+  constexpr std::string_view name() const noexcept { return name_; }
+  constexpr const std::optional<method_version>& since() const noexcept { return since_; }
+
+ private:
+  std::string_view name_;
+  std::optional<method_version> since_{};
+};
+
+}  // namespace oslo::messaging::rpc

@@ -1,0 +1,85 @@
+// Serves the methods of endpoints on a topic.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/executor.hpp>
+#include <oslo/messaging/rpc/access_policy.hpp>
+#include <oslo/messaging/rpc/endpoint.hpp>
+#include <oslo/messaging/serializer.hpp>
+#include <oslo/messaging/target.hpp>
+#include <oslo/messaging/transport.hpp>
+#include <vector>
+
+namespace oslo::messaging::rpc {
+
+struct server_options {
+  /// Where handlers run. Null: `thread_pool` with option executor_thread_pool_size (64) threads.
+  std::shared_ptr<messaging::executor> executor{};
+  /// Translates arguments, results and contexts. Null: none.
+  std::shared_ptr<const messaging::serializer> serializer{};
+  /// Null: `default_access_policy()`.
+  std::shared_ptr<const rpc::access_policy> access_policy{};
+  /// Answer `oslo_rpc_server_ping` with "pong"; also on with option rpc_ping_enabled.
+  bool ping = false;
+  /// Requests that may be running or unanswered at once. 0: the executor's concurrency, or 1,000
+  /// with an inline executor (only coroutines and deferred answers outlast their handler there).
+  std::size_t max_running = 0;
+  /// Messages the transport may hold ready beyond those running; 0: the driver's default.
+  std::size_t prefetch = 0;
+  /// How long `start` waits for the bus to confirm the subscription.
+  std::chrono::milliseconds start_timeout{30'000};
+  /// How long the destructor waits for running handlers.
+  std::chrono::milliseconds drain_timeout{30'000};
+};
+
+/// Takes requests from the bus, runs the handlers of its endpoints and sends their answers
+/// (spec section 1.7). It takes only what its executor can run; the rest stays with the bus.
+/// A request is acknowledged right before its handler runs: at most once.
+///
+/// Endpoints are asked in order: the first one whose namespace and version fit and that has the
+/// method answers. The destructor stops and waits (`drain_timeout`), except on the transport's loop
+/// or in one of the server's own handlers, where it only stops.
+///
+/// Thread safety: all members may be called from any thread.
+class server {
+ public:
+  /// Throws `invalid_target` when topic or server is missing ("A server's target must have topic
+  /// and server names specified:<Target …>"), `configuration_error` for options out of range.
+  server(transport bus, target on, std::vector<std::shared_ptr<endpoint>> endpoints,
+         server_options o = {});
+  server(server&&) noexcept;
+  server& operator=(server&&) noexcept;
+  ~server();
+
+  /// Subscribes and returns once the bus has confirmed it. Throws `server_listen_error`. Does
+  /// nothing when started already; after `stop` it subscribes again. Throws `messaging_error`
+  /// (`errc::would_deadlock`) on the transport's loop and in a handler of the server.
+  void start();
+  /// The same without waiting; `done` is called once on the transport's loop.
+  void async_start(unique_function<void(result<void>)> done);
+
+  /// Takes nothing more from the bus; what was taken is still served. Does not wait, so it may be
+  /// called anywhere. Idempotent.
+  void stop();
+
+  /// Waits until the server has stopped taking messages, and every request it took is answered and
+  /// the bus has the answer. Throws `task_timeout` after `limit`, and `messaging_error`
+  /// (`errc::would_deadlock`) on the transport's loop and in a handler of the server.
+  void wait(std::optional<std::chrono::milliseconds> limit = std::nullopt);
+  /// The same without waiting; `done` is called once on the transport's loop.
+  void async_wait(unique_function<void()> done);
+
+  const target& where() const noexcept;
+  /// Requests being handled or waiting for their answer.
+  std::size_t running() const noexcept;
+
+ private:
+  class impl;
+  std::shared_ptr<impl> impl_;
+};
+
+}  // namespace oslo::messaging::rpc
