@@ -35,11 +35,15 @@ struct connection_options {
   std::string username = "guest";
   std::string password = "guest";
   std::string vhost = "/";
-  field_table client_properties;  ///< capabilities are added by the machine
-  std::uint16_t heartbeat = 60;   ///< seconds asked for; 0 = none
+  field_table client_properties;     ///< capabilities are added by the machine
+  std::uint16_t heartbeat = 60;      ///< seconds asked for; 0 = none
   std::uint32_t frame_max = 131072;  ///< our cap; 0 from the broker means this cap
   std::uint16_t channel_max = 2047;
-  std::size_t max_body = 128u << 20;  ///< a longer incoming body is a fault of the channel's peer
+  /// Bytes of one message body, both ways. A longer incoming one is not stored: see
+  /// `on_delivery_refused`.
+  std::size_t max_body = 128u << 20;
+  /// Publishes of one channel since its oldest unconfirmed one; `publish` throws beyond it.
+  std::size_t max_unconfirmed = 1u << 20;
   std::chrono::milliseconds handshake_timeout{10'000};
   std::chrono::milliseconds close_timeout{2'000};
 };
@@ -79,31 +83,43 @@ struct returned_message {
 };
 
 /// Receives what happened. Called from inside `on_bytes`, `on_tick` and `on_stream_end`; every
-/// member of the connection except those three may be called from here.
+/// member of the connection except those three and the destructor may be called from here.
+/// Implementations must not throw.
 class event_handler {
  public:
   virtual ~event_handler() = default;
   virtual void on_open(const field_table& server_properties) { (void)server_properties; }
-  /// The last event of the connection. Every channel is gone.
+  /// The last event of the connection. Every channel is gone with it, without an
+  /// `on_channel_closed` of its own. What `take_output` still gives (close-ok, or our
+  /// connection.close after a violation) should be sent before the stream is shut.
   virtual void on_closed(const close_reason& why) = 0;
   virtual void on_channel_open(channel_id) {}
   /// Pending requests and unconfirmed publishes of the channel will not be answered.
   virtual void on_channel_closed(channel_id, const close_reason&) {}
   /// A synchronous request succeeded. `name`: the queue or consumer tag that the broker reports;
-  /// the counts are those of queue.declare-ok, else 0.
+  /// the counts are those of queue.declare-ok (messages: also purge-ok and delete-ok), else 0.
   virtual void on_request_ok(channel_id, request_id, std::string_view name, std::uint32_t messages,
                              std::uint32_t consumers) {
     (void)name, (void)messages, (void)consumers;
   }
   virtual void on_delivery(const delivery&) {}
+  /// A message that cannot be handed over: its body is longer than `max_body`, or its headers are
+  /// beyond the limits of depth and number. It was rejected without requeue (unless the consumer
+  /// needs no acknowledgement), its body is skipped as it comes, and the channel goes on. Of
+  /// `refused`, body and properties are empty.
+  virtual void on_delivery_refused(const delivery& refused, std::string_view why) {
+    (void)refused, (void)why;
+  }
   /// The broker ended a consumer (its queue was deleted or moved).
   virtual void on_consumer_cancelled(channel_id, std::string_view consumer_tag) {
     (void)consumer_tag;
   }
   /// A mandatory publish found no queue; `sequence` is what `publish` returned, and is confirmed
-  /// right afterwards. 0 when it cannot be known.
+  /// later on. It is the oldest unconfirmed mandatory publish with the same exchange, routing key,
+  /// message id, body size and ends of the body; 0 when there is none, or without confirm mode.
   virtual void on_return(const returned_message&, std::uint64_t sequence) { (void)sequence; }
-  /// One publish was confirmed (or refused); `multiple` frames are expanded.
+  /// One publish was confirmed (or refused); `multiple` frames are expanded. Each sequence comes
+  /// once: a confirm that is repeated is ignored, one for a number never used is a violation.
   virtual void on_confirm(channel_id, std::uint64_t sequence, bool ack) {
     (void)sequence, (void)ack;
   }
@@ -114,17 +130,27 @@ class event_handler {
 /// Sans-IO AMQP 0-9-1 client connection.
 ///
 /// Use: construct, send `take_output()`, feed `on_bytes`, call `on_tick` no later than
-/// `next_deadline()`, until `on_closed`. Everything asked for before `on_open` is an error.
-/// Arguments that cannot be encoded (a name above 255 bytes) throw `std::length_error` and leave
-/// the connection unharmed. Every name, length and limit that the broker sends is checked; a
-/// violation closes the connection with reply code 501, 502, 503, 504 or 505 as the specification
-/// has it.
+/// `next_deadline()`, until `on_closed`. Everything asked for before `on_open`, after the end, or
+/// of a channel that is not open or opening throws `std::logic_error` (`ack`, `reject`, `close` and
+/// `close_channel` are ignored then, as they race with the end). A channel may be used from
+/// `open_channel` on. Arguments that cannot be encoded (a name above 255 bytes, a table beyond a
+/// frame, a body above `max_body`) throw `std::length_error` and leave the connection unharmed.
+/// Every name, length and limit that the broker sends is checked; a violation closes the connection
+/// with reply code 501, 502, 503, 504, 505 or 506 as the specification has it.
+///
+/// Bytes may come in any portions. A frame that is complete in the input is read in place, and a
+/// body that came in one frame is handed over as a view of it.
+///
+/// Requests and channel.close have no deadline here: heartbeats tell whether the broker lives.
+/// channel.flow is answered and otherwise ignored (RabbitMQ never sends it).
 ///
 /// Thread safety: none; one strand owns a connection.
 class connection {
  public:
   enum class state { handshake, open, closing, closed };
 
+  /// Throws `std::invalid_argument` (unknown mechanism, frame_max below 4096) or
+  /// `std::length_error` (a name, or start-ok above 4096 bytes).
   connection(connection_options options, event_handler& handler, instant now);
   ~connection();
   connection(const connection&) = delete;
@@ -133,7 +159,10 @@ class connection {
   // Stimuli.
   void on_bytes(std::span<const std::byte> bytes, instant now);
   void on_stream_end(std::string_view error_text, instant now);
+  /// Heartbeats and time limits. When the caller itself was stopped for longer than an interval,
+  /// half an interval is granted to read what arrived in the meantime.
   void on_tick(instant now);
+  /// `instant::max()` when there is nothing to wait for.
   instant next_deadline() const;
 
   /// True when `take_output` would give something.
@@ -148,10 +177,15 @@ class connection {
   std::uint32_t frame_max() const noexcept;
   std::chrono::seconds heartbeat_interval() const noexcept;  ///< 0 = none
   bool blocked() const noexcept;
+  /// Orderly end; `on_closed` follows when the broker answers or `close_timeout` has passed, and
+  /// nothing else is reported until then. During the handshake the next `on_tick` ends it.
   void close(std::uint16_t code, std::string_view text, instant now);
 
   // Channels.
+  /// Throws `std::length_error` when as many channels are open as were negotiated.
   channel_id open_channel();
+  /// True from `open_channel` until `close_channel` or the end of the channel.
+  bool has_channel(channel_id ch) const noexcept;
   void close_channel(channel_id ch, std::uint16_t code = 200, std::string_view text = "");
 
   // Requests; each is answered by on_request_ok or by the end of its channel. They may be
@@ -175,7 +209,7 @@ class connection {
 
   // Messages.
   /// Encodes method, header and body frames. Returns the confirm sequence number of the channel
-  /// (1, 2, …), or 0 when the channel is not in confirm mode.
+  /// (1, 2, …) as soon as `confirm_select` was asked for, else 0.
   std::uint64_t publish(channel_id, std::string_view exchange, std::string_view routing_key,
                         bool mandatory, const properties& props, std::string_view body);
   /// Notes an acknowledgement; neighbours are folded into one `multiple` frame when the output is

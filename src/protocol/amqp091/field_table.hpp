@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -22,6 +23,8 @@ class field_table {
   field_table(std::initializer_list<entry> entries);
 
   void set(std::string key, field_value v);  ///< replaces or appends
+  /// Appends without a look for an equal key: constant time, for reading tables of the peer.
+  void append(std::string key, field_value v);
   const field_value* find(std::string_view key) const noexcept;
   const std::vector<entry>& entries() const noexcept { return entries_; }
   bool empty() const noexcept { return entries_.empty(); }
@@ -71,8 +74,8 @@ struct field_value {
 
   field_value() = default;
   template <class T>
-    requires(!std::is_same_v<std::decay_t<T>, field_value>)
-  field_value(T&& v) : data(std::forward<T>(v)) {}
+  requires(!std::is_same_v<std::decay_t<T>, field_value>) field_value(T&& v)
+      : data(std::forward<T>(v)) {}
   field_value(const char* text) : data(std::string(text)) {}
 
   const std::string* as_string() const noexcept { return std::get_if<std::string>(&data); }

@@ -1,0 +1,115 @@
+// What the broker says on a channel, except for messages.
+#include <algorithm>
+#include <string>
+
+#include "protocol/amqp091/connection_impl.hpp"
+
+namespace amqp091 {
+
+void connection::impl::drop_channel(channel_id id) {
+  channels_[id].reset();
+  free_ids_.push_back(id);
+}
+
+void connection::impl::on_channel_close(channel_id id, channel& ch, reader& in) {
+  close_reason why{.from = close_reason::origin::broker};
+  why.code = in.u16();
+  why.text = in.shortstr();
+  why.class_id = in.u16();
+  why.method_id = in.u16();
+  in.finish();
+  send_empty_method(id, method::channel_close_ok);
+  if (ch.now == channel::phase::closing) {
+    // Both sides closed at once. The id is free only when our own close is answered.
+    ch.why_closing = std::move(why);
+    return;
+  }
+  drop_channel(id);
+  handler_.on_channel_closed(id, why);
+}
+
+void connection::impl::on_closing_channel(channel_id id, channel& ch, method m, reader& in) {
+  if (m == method::channel_close) {
+    on_channel_close(id, ch, in);
+  } else if (m == method::channel_close_ok) {
+    in.finish();
+    const close_reason why = std::move(ch.why_closing);
+    drop_channel(id);
+    handler_.on_channel_closed(id, why);
+  }
+}
+
+void connection::impl::on_answer(channel_id id, channel& ch, method m, reader& in) {
+  if (ch.pending.empty() || ch.pending.front().answer != m) {
+    const std::string_view due =
+        ch.pending.empty() ? "no answer" : method_name(ch.pending.front().answer);
+    throw violation(reply_code::command_invalid,
+                    "a method came where " + std::string{due} + " was due");
+  }
+  std::string_view name;
+  std::uint32_t messages = 0, consumers = 0;
+  switch (m) {
+    case method::queue_declare_ok:
+      name = in.shortstr();
+      messages = in.u32();
+      consumers = in.u32();
+      break;
+    case method::queue_purge_ok:
+    case method::queue_delete_ok:
+      messages = in.u32();
+      break;
+    case method::basic_consume_ok:
+    case method::basic_cancel_ok:
+      name = in.shortstr();
+      break;
+    default:
+      break;
+  }
+  in.finish();
+  const pending_request answered = ch.pending.front();
+  ch.pending.pop_front();
+  if (m == method::basic_consume_ok && answered.no_ack)
+    ch.no_ack_consumers.emplace_back(name);
+  else if (m == method::basic_cancel_ok)
+    std::erase(ch.no_ack_consumers, name);
+  handler_.on_request_ok(id, answered.id, name, messages, consumers);
+}
+
+void connection::impl::on_confirm(channel_id id, channel& ch, method m, reader& in) {
+  const std::uint64_t tag = in.u64();
+  const std::uint8_t bits = in.u8();
+  in.finish();
+  const bool multiple = (bits & 1) != 0;
+  const bool ack = m == method::basic_ack;
+  if (!ch.confirming)
+    throw violation(reply_code::command_invalid,
+                    "a confirm came on a channel that is not in confirm mode");
+  if (tag > ch.confirms.last() || (tag == 0 && !multiple))
+    throw violation(reply_code::command_invalid, "publish number " + std::to_string(tag) +
+                                                     " is confirmed, and the last was " +
+                                                     std::to_string(ch.confirms.last()));
+  if (!multiple) {
+    if (ch.confirms.settle(tag)) handler_.on_confirm(id, tag, ack);
+    return;
+  }
+  // The handler may publish meanwhile; what it adds is not covered.
+  const std::uint64_t up_to = tag == 0 ? ch.confirms.last() : tag;
+  for (;;) {
+    const std::uint64_t sequence = ch.confirms.oldest();
+    if (sequence == 0 || sequence > up_to) return;
+    ch.confirms.settle(sequence);
+    handler_.on_confirm(id, sequence, ack);
+  }
+}
+
+void connection::impl::on_cancel(channel_id id, channel& ch, reader& in) {
+  const std::string_view tag = in.shortstr();
+  const std::uint8_t bits = in.u8();
+  in.finish();
+  std::erase(ch.no_ack_consumers, tag);
+  if ((bits & 1) == 0)
+    send_method(id, method::basic_cancel_ok, [&](writer& w) { w.shortstr(tag); });
+  handler_.on_consumer_cancelled(id, tag);
+}
+
+}  // namespace amqp091
