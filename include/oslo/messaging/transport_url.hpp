@@ -26,8 +26,12 @@ struct transport_url {
   std::vector<transport_host> hosts;
   std::map<std::string, std::string> query;  ///< driver options; repeated keys joined by ','
 
-  /// Reads `text`. Throws `invalid_transport_url`; its text names the offending part and never
-  /// holds a password.
+  /// Reads `text` (spec section 1.5). Throws `invalid_transport_url`, whose text names the
+  /// offending part ("The port of host 2") and repeats nothing but the scheme: where a URL is
+  /// malformed, any part of it may be a piece of a password.
+  ///
+  /// Stricter than oslo: control characters, ports outside 1 to 65535, bad brackets, and names with
+  /// several ':' that are no IPv6 address are errors. At most 65,536 bytes.
   static transport_url parse(std::string_view text);
 
   bool operator==(const transport_url& other) const {
@@ -38,7 +42,10 @@ struct transport_url {
 
 /// The URL as text, credentials included: for passing on, never for a log.
 std::string to_string(const transport_url& url);
-/// The URL with each password replaced by "***".
+/// The URL with each password, and each query value whose key names a secret, replaced by "***".
 std::string redacted(const transport_url& url);
+/// A sentence for the log when some hosts carry credentials and others do not, else empty.
+/// Credentials are never taken from one host for another.
+std::string credentials_warning(const transport_url& url);
 
 }  // namespace oslo::messaging
