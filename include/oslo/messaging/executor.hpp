@@ -9,7 +9,10 @@ namespace oslo::messaging {
 
 /// Runs pieces of work. Servers own their loop; an executor only says where a handler runs.
 ///
-/// Thread safety: `execute` may be called from any thread.
+/// Work must not throw: nobody is there to catch it, and the executors of this library end the
+/// program (`std::terminate`). Servers wrap each handler before they submit it.
+///
+/// Thread safety: `execute` may be called from any thread, also from work.
 class executor {
  public:
   virtual ~executor() = default;
@@ -26,8 +29,15 @@ class executor {
 /// never block; one that does stops heartbeats, replies and all other handlers of the transport.
 std::shared_ptr<executor> inline_executor();
 
-/// A pool of `threads` threads (oslo's default is 64). Its destructor runs what was submitted and
-/// joins. Throws `configuration_error` when `threads` is 0.
+/// A pool of `threads` threads (oslo's default is 64). Work starts in the order of `execute`; few
+/// threads do many short pieces of work, and a piece never waits while a thread is idle.
+///
+/// Its destructor runs what was submitted and joins. When one of its own threads destroys it (work
+/// held the last reference), the destructor joins the others, returns, and that thread ends after
+/// it has run what is left; it is joined at the end of the program.
+///
+/// Throws `configuration_error` when `threads` is 0, `messaging_error` (`errc::limit_exceeded`)
+/// when the system refuses a thread.
 std::shared_ptr<executor> thread_pool(std::size_t threads = 64);
 
 }  // namespace oslo::messaging

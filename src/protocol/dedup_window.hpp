@@ -1,0 +1,60 @@
+// Which messages have been seen lately.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <string_view>
+#include <unordered_set>
+
+namespace oslo::messaging::protocol {
+
+struct dedup_limits {
+  std::chrono::milliseconds age = std::chrono::minutes(10);
+  std::size_t count = 65'536;
+};
+
+/// Remembers the `_unique_id` of messages for a time, to recognise a second delivery. Oslo keeps
+/// the last 16 ids of a listener.
+///
+/// Keeps 128 seeded hash bits of each id and not its text, so a long id costs no memory; that two
+/// ids share them by chance will not happen. About 80 bytes an id.
+///
+/// Thread safety: one thread at a time. No clock: the caller says what time it is.
+class dedup_window {
+ public:
+  using instant = std::chrono::steady_clock::time_point;
+
+  /// `seed`: take `random_bits()`.
+  explicit dedup_window(std::uint64_t seed, dedup_limits limits = {})
+      : seed_(seed), limits_(limits) {}
+
+  /// Whether the id was remembered; remembers it from now on if not. A second sight does not
+  /// prolong the memory of the first. An empty id is never remembered.
+  bool seen(std::string_view id, instant now);
+  /// Whether the id is remembered; changes nothing about that.
+  bool contains(std::string_view id, instant now);
+
+  std::size_t size() const noexcept { return order_.size(); }
+
+ private:
+  using key = std::array<std::uint64_t, 2>;
+  struct first_word {
+    std::size_t operator()(const key& k) const noexcept { return k[0]; }
+  };
+  struct sighting {
+    key id;
+    instant when;
+  };
+
+  key key_of(std::string_view id) const noexcept;
+  void forget_before(instant now);
+
+  std::uint64_t seed_;
+  dedup_limits limits_;
+  std::unordered_set<key, first_word> known_;
+  std::deque<sighting> order_;  // oldest first
+};
+
+}  // namespace oslo::messaging::protocol

@@ -1,0 +1,76 @@
+#include <gtest/gtest.h>
+
+#include <oslo/messaging/driver.hpp>
+
+namespace oslo::messaging {
+namespace {
+
+driver_registry::factory remember(std::string& seen, std::string name) {
+  return [&seen, name](const transport_url& url, driver_environment env) {
+    seen = name + " " + to_string(url) + " " + env.default_exchange;
+    return std::unique_ptr<driver>{};
+  };
+}
+
+template <class Exception, class F>
+std::string text_of(F&& f) {
+  try {
+    f();
+  } catch (const Exception& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(driver_registry, chooses_by_the_scheme_before_the_plus) {
+  std::string seen;
+  driver_registry drivers;
+  drivers.add("fake", remember(seen, "F"));
+  drivers.add("kombu", remember(seen, "K"));
+  driver_environment env;
+  env.default_exchange = "nova";
+  drivers.make(transport_url::parse("fake://h/v"), env);
+  EXPECT_EQ(seen, "F fake://h/v nova");
+  drivers.make(transport_url::parse("kombu+memory:"), env);
+  EXPECT_EQ(seen, "K kombu+memory:/// nova");
+}
+
+TEST(driver_registry, unknown_scheme_lists_the_known) {
+  std::string seen;
+  driver_registry drivers;
+  const auto make = [&] { drivers.make(transport_url::parse("rabit+x://u:hunter2@h"), {}); };
+  EXPECT_EQ(text_of<driver_load_failure>(make),
+            "Failed to load transport driver \"rabit+x\": There is no driver \"rabit\". Known "
+            "drivers: none.");
+  drivers.add("rabbit", remember(seen, "R"));
+  drivers.add("fake", remember(seen, "F"));
+  EXPECT_EQ(text_of<driver_load_failure>(make),
+            "Failed to load transport driver \"rabit+x\": There is no driver \"rabit\". Known "
+            "drivers: fake, rabbit.");
+}
+
+TEST(driver_registry, refuses_names_that_cannot_work) {
+  std::string seen;
+  driver_registry drivers;
+  drivers.add("fake", remember(seen, "F"));
+  const auto add = [&](std::string name) {
+    return text_of<configuration_error>([&] { drivers.add(name, remember(seen, "X")); });
+  };
+  EXPECT_EQ(add("fake"), "There is a transport driver for the scheme \"fake\" already.");
+  EXPECT_EQ(add(""), "\"\" cannot name a transport driver.");
+  EXPECT_EQ(add("a+b"), "\"a+b\" cannot name a transport driver.");
+  EXPECT_EQ(text_of<configuration_error>([&] { drivers.add("none", {}); }),
+            "Transport driver \"none\" has no factory.");
+}
+
+TEST(driver_registry, lets_the_errors_of_a_factory_pass) {
+  driver_registry drivers;
+  drivers.add("bad", [](const transport_url&, driver_environment) -> std::unique_ptr<driver> {
+    throw_failure({errc::invalid_config, "no"});
+  });
+  EXPECT_EQ(text_of<configuration_error>([&] { drivers.make(transport_url::parse("bad:"), {}); }),
+            "no");
+}
+
+}  // namespace
+}  // namespace oslo::messaging
