@@ -62,7 +62,7 @@ using members_of = boost::describe::describe_members<T, boost::describe::mod_pub
 /// optional member is left out), a described enum its name, a string map an object, a vector an
 /// array, an optional null or its value, `raw_json` its text as it is.
 template <class T>
-void append_json(std::string& out, const T& v) {
+void write_value(std::string& out, const T& v) {
   if constexpr (std::same_as<T, raw_json>) {
     out += v.text;
   } else if constexpr (std::same_as<T, value> || std::same_as<T, bool> ||
@@ -83,7 +83,7 @@ void append_json(std::string& out, const T& v) {
     write_json(out, std::string_view(boost::describe::enum_to_string(v, "")));
   } else if constexpr (detail::is_optional<T>::value) {
     if (v)
-      append_json(out, *v);
+      write_value(out, *v);
     else
       out += "null";
   } else if constexpr (detail::is_vector<T>::value) {
@@ -92,7 +92,7 @@ void append_json(std::string& out, const T& v) {
     for (const auto& element : v) {
       if (!first) out += ", ";
       first = false;
-      append_json<typename T::value_type>(out, element);
+      write_value<typename T::value_type>(out, element);
     }
     out += ']';
   } else if constexpr (detail::string_map<T>) {
@@ -103,7 +103,7 @@ void append_json(std::string& out, const T& v) {
       first = false;
       write_json(out, std::string_view(key));
       out += ": ";
-      append_json(out, element);
+      write_value(out, element);
     }
     out += '}';
   } else {
@@ -121,7 +121,7 @@ void append_json(std::string& out, const T& v) {
       out += '"';
       out += member.name;  // a C++ identifier needs no escapes
       out += "\": ";
-      append_json(out, element);
+      write_value(out, element);
     });
     out += '}';
   }

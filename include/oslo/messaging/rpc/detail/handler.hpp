@@ -172,7 +172,7 @@ void write_answer(std::string& out, const F& produce) {
     produce();
     out += "null";
   } else {
-    append_json<std::remove_cvref_t<R>>(out, produce());
+    write_value<std::remove_cvref_t<R>>(out, produce());
   }
 }
 
@@ -191,7 +191,7 @@ boost::asio::awaitable<std::string> run_coroutine(const F& f, std::shared_ptr<in
     out = "null";
   } else {
     const R value_of = co_await std::move(pending);
-    append_json<R>(out, value_of);
+    write_value<R>(out, value_of);
   }
   co_return out;
 }

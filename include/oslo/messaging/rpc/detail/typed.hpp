@@ -14,7 +14,7 @@ namespace oslo::messaging::rpc::detail {
 template <class T>
 std::string to_text(const T& v) {
   std::string out;
-  append_json(out, v);
+  write_value(out, v);
   return out;
 }
 
