@@ -1,3 +1,4 @@
+#include <array>
 #include <boost/json/value_stack.hpp>
 #include <charconv>
 #include <limits>
@@ -82,30 +83,19 @@ bool is_integer(std::string_view number) noexcept {
   return number.find_first_not_of("-0123456789") == number.npos;
 }
 
-/// What follows a backslash: 0 = not an escape, 'u' = \uXXXX, else the character meant.
-constexpr char escape_meaning(char c) noexcept {
-  switch (c) {
-    case '"':
-      return '"';
-    case '\\':
-      return '\\';
-    case '/':
-      return '/';
-    case 'b':
-      return '\b';
-    case 'f':
-      return '\f';
-    case 'n':
-      return '\n';
-    case 'r':
-      return '\r';
-    case 't':
-      return '\t';
-    case 'u':
-      return 'u';
-    default:
-      return 0;
-  }
+/// What the character after a backslash means: 0 = not an escape, 'u' = \uXXXX.
+constexpr auto escape_meanings = [] {
+  std::array<char, 256> table{};
+  for (const char c : {'"', '\\', '/', 'u'}) table[static_cast<unsigned char>(c)] = c;
+  table['b'] = '\b';
+  table['f'] = '\f';
+  table['n'] = '\n';
+  table['r'] = '\r';
+  table['t'] = '\t';
+  return table;
+}();
+char escape_meaning(char c) noexcept {
+  return escape_meanings[static_cast<unsigned char>(c)];
 }
 
 char* put_utf8(char* to, unsigned code) noexcept {
@@ -171,24 +161,17 @@ json_reader::kind json_reader::peek() {
   skip_space();
   if (p_ == end_) return kind::end;
   switch (*p_) {
-    case 'n':
-      return kind::null;
+    case 'n': return kind::null;
     case 't':
-    case 'f':
-      return kind::boolean;
-    case '"':
-      return kind::string;
-    case '[':
-      return kind::array;
-    case '{':
-      return kind::object;
+    case 'f': return kind::boolean;
+    case '"': return kind::string;
+    case '[': return kind::array;
+    case '{': return kind::object;
     case ']':
-    case '}':
-      return kind::end;
+    case '}': return kind::end;
     case '-':
     case 'N':
-    case 'I':
-      return kind::number;
+    case 'I': return kind::number;
     default:
       if (is_digit(*p_)) return kind::number;
       fail("a value");
@@ -527,18 +510,10 @@ struct json_reader::skip_handler {
   void key(json_reader& r) { r.scan_string(); }
   void flat(json_reader& r) {
     switch (r.current()) {
-      case '"':
-        r.scan_string();
-        break;
-      case 't':
-        r.expect_literal("true");
-        break;
-      case 'f':
-        r.expect_literal("false");
-        break;
-      case 'n':
-        r.expect_literal("null");
-        break;
+      case '"': r.scan_string(); break;
+      case 't': r.expect_literal("true"); break;
+      case 'f': r.expect_literal("false"); break;
+      case 'n': r.expect_literal("null"); break;
       default:
         if (r.peek() != kind::number) r.fail("a value");
         r.read_number();
@@ -580,17 +555,10 @@ struct json_reader::value_handler {
         r.read_null();
         stack.push_null();
         break;
-      case kind::boolean:
-        stack.push_bool(r.read_bool());
-        break;
-      case kind::string:
-        stack.push_string(view(r));
-        break;
-      case kind::number:
-        number(r.read_number());
-        break;
-      default:
-        r.fail("a value");
+      case kind::boolean: stack.push_bool(r.read_bool()); break;
+      case kind::string: stack.push_string(view(r)); break;
+      case kind::number: number(r.read_number()); break;
+      default: r.fail("a value");
     }
   }
 

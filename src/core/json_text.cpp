@@ -19,22 +19,12 @@ char* put_u(char* to, unsigned unit) noexcept {
 
 char short_escape(unsigned char c) noexcept {
   switch (c) {
-    case '"':
-      return '"';
-    case '\\':
-      return '\\';
-    case '\b':
-      return 'b';
-    case '\f':
-      return 'f';
-    case '\n':
-      return 'n';
-    case '\r':
-      return 'r';
-    case '\t':
-      return 't';
-    default:
-      return 0;
+    case '\b': return 'b';
+    case '\f': return 'f';
+    case '\n': return 'n';
+    case '\r': return 'r';
+    case '\t': return 't';
+    default: return 0;
   }
 }
 
@@ -96,6 +86,13 @@ void escape(std::string& out, std::string_view text) {
       if (stops == 0) continue;
     }
     const auto c = static_cast<unsigned char>(*p);
+    if (c == '"' || c == '\\') [[likely]] {
+      to[0] = '\\';
+      to[1] = static_cast<char>(c);
+      to += 2;
+      ++p;
+      continue;
+    }
     if (c > 0x7f) {
       const unsigned length = utf8_length(p, end);
       if (length == 0)
@@ -106,7 +103,7 @@ void escape(std::string& out, std::string_view text) {
       p += length;
       continue;
     }
-    if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+    if (c >= 0x20 && c != 0x7f)
       *to++ = static_cast<char>(c);
     else
       to = put_ascii(to, c);

@@ -91,30 +91,14 @@ class tree_writer {
 
   void put(const value& v) {
     switch (v.kind()) {
-      case boost::json::kind::null:
-        out_ += "null";
-        break;
-      case boost::json::kind::bool_:
-        write_json(out_, v.get_bool());
-        break;
-      case boost::json::kind::int64:
-        append_number(out_, v.get_int64());
-        break;
-      case boost::json::kind::uint64:
-        append_number(out_, v.get_uint64());
-        break;
-      case boost::json::kind::double_:
-        append_float(out_, v.get_double());
-        break;
-      case boost::json::kind::string:
-        append_string(out_, view(v.get_string()));
-        break;
-      case boost::json::kind::array:
-        put(v.get_array());
-        break;
-      case boost::json::kind::object:
-        put(v.get_object());
-        break;
+      case boost::json::kind::null: out_ += "null"; break;
+      case boost::json::kind::bool_: write_json(out_, v.get_bool()); break;
+      case boost::json::kind::int64: append_number(out_, v.get_int64()); break;
+      case boost::json::kind::uint64: append_number(out_, v.get_uint64()); break;
+      case boost::json::kind::double_: append_float(out_, v.get_double()); break;
+      case boost::json::kind::string: append_string(out_, view(v.get_string())); break;
+      case boost::json::kind::array: put(v.get_array()); break;
+      case boost::json::kind::object: put(v.get_object()); break;
     }
   }
   void put(const object& o) {

@@ -1,233 +1,425 @@
-// C++ types as JSON text, and back: described structs, containers and plain values.
+// C++ types to JSON text and back, without a tree of values in between.
 #pragma once
 
-#include <boost/describe/enum_from_string.hpp>
-#include <boost/describe/enum_to_string.hpp>
+#include <array>
+#include <boost/describe/enumerators.hpp>
 #include <boost/describe/members.hpp>
-#include <boost/mp11/algorithm.hpp>
+#include <boost/describe/modifiers.hpp>
 #include <concepts>
-#include <cstdint>
+#include <cstddef>
 #include <limits>
-#include <map>
 #include <optional>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/json.hpp>
+#include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
-#include <unordered_map>
 #include <utility>
-#include <vector>
+#include <variant>
 
 namespace oslo::messaging {
 
-/// Where a value stands inside a message, for errors: "args.flavor.ram". A list on the stack.
-struct json_path {
-  const json_path* parent = nullptr;
-  std::string_view name{};
-  std::ptrdiff_t index = -1;
+/// How one type is written and read. Specialise it for a type of your own:
+/// ```cpp
+/// template <> struct oslo::messaging::json_codec<money> {
+///   static void write(std::string& out, const money& m) { write_value(out, m.text()); }
+///   static void read(json_reader& r, money& m) { m = money{read_value<std::string>(r)}; }
+/// };
+/// ```
+/// Known types:
+///
+/// | C++ | JSON |
+/// |---|---|
+/// | bool, integers | true/false, integers; range checked, never taken from 1.0, true or "1" |
+/// | float, double | numbers, NaN, Infinity, -Infinity; integers are taken |
+/// | std::string; text views and literals (write only) | strings |
+/// | std::optional<T> | null or T |
+/// | sequences with push_back; std::array, std::pair, std::tuple (exact length) | arrays |
+/// | maps with std::string keys | objects; of equal keys the last one wins |
+/// | enums described with BOOST_DESCRIBE_ENUM | the name as string |
+/// | types described with BOOST_DESCRIBE_STRUCT or _CLASS | objects (below) |
+/// | std::nullptr_t, std::monostate | null |
+/// | value, object, array | anything, objects, arrays |
+/// | raw_json | the text itself; checked both ways |
+///
+/// Types that contain themselves (a tree of nodes) recurse once a level.
+///
+/// Described types: members in order, bases first. An optional member without a value is left out,
+/// like a keyword argument that is not passed; a `value` member sends an explicit null. Reading
+/// ignores unknown keys, leaves absent members as the default constructor made them, takes null
+/// only for an optional (or a type that is null), and lets the last of equal keys win.
+template <class T>
+struct json_codec;
 
-  std::string text() const;
+/// True for types that `write_value` (and, but for text views, `read_value`) can handle.
+template <class T>
+concept json_convertible = requires {
+  sizeof(json_codec<std::remove_cv_t<T>>);
 };
+
+/// Fails a read from inside a codec: the caller of `read_value` gets a `messaging_error`
+/// (`errc::malformed_message`) with the path and this text, e.g. "args.when: expected a date".
+[[noreturn]] void conversion_failed(std::string what);
+
+/// Appends `v` as JSON text. Throws `messaging_error` (`errc::serialization_failed`) for text that
+/// is not UTF-8, raw JSON that is not one value, and enum values without a name.
+template <class T>
+void write_value(std::string& out, const T& v);
+
+/// Reads the next value. Throws `messaging_error` (`errc::malformed_message`): for malformed JSON
+/// as `json_reader` does, for a value of the wrong type with its path below `root`, as in
+/// "args.flavor.ram: expected int, got string". `void` takes any value and drops it.
+template <class T>
+T read_value(json_reader& r, std::string_view root = {});
+
+/// Reads a whole text.
+template <class T>
+T from_json(std::string_view text, std::string_view root = {}) {
+  json_reader r(text);
+  if constexpr (std::is_void_v<T>) {
+    r.skip_value();
+    r.finish();
+  } else {
+    T v = read_value<T>(r, root);
+    r.finish();
+    return v;
+  }
+}
+
+/// Writes a whole text.
+template <class T>
+std::string to_json(const T& v) {
+  std::string out;
+  write_value(out, v);
+  return out;
+}
+
+// ---- implementation -----------------------------------------------------------------------------
 
 namespace detail {
 
-[[noreturn]] void type_mismatch(const json_path& at, std::string_view expected);
+[[noreturn]] void mismatch(json_reader& r, std::string_view expected);
+[[noreturn]] void wrong_length(std::size_t expected, std::size_t got);
+[[noreturn]] void rethrow_below(std::string_view root);  ///< from inside a handler
+void expect(json_reader& r, json_reader::kind k, std::string_view name);
+std::int64_t read_signed(json_reader& r, std::int64_t low, std::int64_t high);
+std::uint64_t read_unsigned(json_reader& r, std::uint64_t high);
+double read_float(json_reader& r, double limit);
+void write_raw(std::string& out, const raw_json& v);
+[[noreturn]] void unnamed_enum_value();
+std::size_t read_enum(json_reader& r, std::span<const std::string_view> names);
+
+// Containers and described types, erased, so that each type adds only a table or a small function.
+using read_function = void (*)(json_reader&, void*);
+struct readable_member {
+  std::string_view name;
+  read_function read;
+  void (*reset)(void*);
+};
+struct writable_member {
+  std::string_view name;
+  void (*write)(std::string&, const void*);
+  bool (*absent)(const void*);  ///< null when the member is always written
+};
+void read_members(json_reader& r, void* object, std::span<const readable_member> members);
+void write_members(std::string& out, const void* object, std::span<const writable_member> members);
+void read_elements(json_reader& r, void* container, read_function append);
+void read_fixed(json_reader& r, void* tuple, std::span<const read_function> elements);
+void read_entries(json_reader& r, void* map, void (*assign)(json_reader&, void*, std::string&&));
 
 template <class T>
-concept described_struct = std::is_class_v<T> && boost::describe::has_describe_members<T>::value;
+void write_to(std::string& out, const T& v) {
+  static_assert(json_convertible<T>,
+                "describe the type with BOOST_DESCRIBE_STRUCT or specialise json_codec for it");
+  json_codec<T>::write(out, v);
+}
 template <class T>
-concept described_enum = std::is_enum_v<T> && boost::describe::has_describe_enumerators<T>::value;
+void read_into(json_reader& r, T& v) {
+  static_assert(json_convertible<T>,
+                "describe the type with BOOST_DESCRIBE_STRUCT or specialise json_codec for it");
+  json_codec<T>::read(r, v);
+}
+
 template <class T>
-concept string_map = requires {
-  typename T::mapped_type;
-  requires std::same_as<typename T::key_type, std::string>;
+concept text_like =
+    std::convertible_to<const T&, std::string_view> && !std::same_as<T, std::nullptr_t>;
+template <class T>
+concept sequence = !text_like<T> && requires(T & c, typename T::value_type v) {
+  c.clear();
+  c.push_back(std::move(v));
+  c.begin();
 };
 template <class T>
-struct is_optional : std::false_type {};
+concept string_map = std::same_as<typename T::key_type, std::string> &&
+    requires(T& c, std::string k, typename T::mapped_type v) {
+  c.clear();
+  c.insert_or_assign(std::move(k), std::move(v));
+};
 template <class T>
-struct is_optional<std::optional<T>> : std::true_type {};
+concept described_class = std::is_class_v<T> && boost::describe::has_describe_members<T>::value;
 template <class T>
-struct is_vector : std::false_type {};
-template <class T, class A>
-struct is_vector<std::vector<T, A>> : std::true_type {};
+concept described_enum = std::is_enum_v<T> && boost::describe::has_describe_enumerators<T>::value;
 
 template <class T>
-using members_of = boost::describe::describe_members<T, boost::describe::mod_public |
-                                                            boost::describe::mod_inherited>;
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+template <class T, class Members>
+struct member_tables;
+template <class T, template <class...> class List, class... D>
+struct member_tables<T, List<D...>> {
+  template <class M>
+  static void write(std::string& out, const void* object) {
+    write_to(out, static_cast<const T*>(object)->*M::pointer);
+  }
+  template <class M>
+  static void read(json_reader& r, void* object) {
+    read_into(r, static_cast<T*>(object)->*M::pointer);
+  }
+  template <class M>
+  static void reset(void* object) {
+    T fresh{};
+    static_cast<T*>(object)->*M::pointer = std::move(fresh.*M::pointer);
+  }
+  template <class M>
+  static bool absent(const void* object) {
+    return !(static_cast<const T*>(object)->*M::pointer).has_value();
+  }
+  template <class M>
+  static constexpr bool may_be_absent =
+      is_optional<std::remove_cvref_t<decltype(std::declval<T&>().*M::pointer)>>;
+  template <class M>
+  static constexpr writable_member writer() {
+    if constexpr (may_be_absent<M>)
+      return {M::name, &write<M>, &absent<M>};
+    else
+      return {M::name, &write<M>, nullptr};
+  }
+  static constexpr std::array<writable_member, sizeof...(D)> writable{writer<D>()...};
+  static constexpr std::array<readable_member, sizeof...(D)> readable{
+      {{D::name, &read<D>, &reset<D>}...}};
+};
+
+template <class E, class Enumerators>
+struct enum_tables;
+template <class E, template <class...> class List, class... D>
+struct enum_tables<E, List<D...>> {
+  static constexpr std::array<std::string_view, sizeof...(D)> names{D::name...};
+  static constexpr std::array<E, sizeof...(D)> values{D::value...};
+};
+
+template <class Tuple, class Indices>
+struct tuple_tables;
+template <class Tuple, std::size_t... I>
+struct tuple_tables<Tuple, std::index_sequence<I...>> {
+  template <std::size_t N>
+  static void read(json_reader& r, void* tuple) {
+    read_into(r, std::get<N>(*static_cast<Tuple*>(tuple)));
+  }
+  static constexpr std::array<read_function, sizeof...(I)> readable{&read<I>...};
+  static void write(std::string& out, const Tuple& v) {
+    out += '[';
+    ((out += I == 0 ? std::string_view() : std::string_view(", "), write_to(out, std::get<I>(v))),
+     ...);
+    out += ']';
+  }
+};
+template <class Tuple>
+struct tuple_codec {
+  using tables = tuple_tables<Tuple, std::make_index_sequence<std::tuple_size_v<Tuple>>>;
+  static void write(std::string& out, const Tuple& v) { tables::write(out, v); }
+  static void read(json_reader& r, Tuple& v) { read_fixed(r, &v, tables::readable); }
+};
 
 }  // namespace detail
 
-/// Appends `v` as JSON: a described struct becomes an object with its members in order (an empty
-/// optional member is left out), a described enum its name, a string map an object, a vector an
-/// array, an optional null or its value, `raw_json` its text as it is.
+template <>
+struct json_codec<bool> {
+  static void write(std::string& out, bool v) { write_json(out, v); }
+  static void read(json_reader& r, bool& v);
+};
+
+template <json_integer T>
+struct json_codec<T> {
+  static void write(std::string& out, T v) { write_json(out, v); }
+  static void read(json_reader& r, T& v) {
+    using limits = std::numeric_limits<T>;
+    if constexpr (std::signed_integral<T>)
+      v = static_cast<T>(detail::read_signed(r, limits::min(), limits::max()));
+    else
+      v = static_cast<T>(detail::read_unsigned(r, limits::max()));
+  }
+};
+
 template <class T>
-void write_value(std::string& out, const T& v) {
-  if constexpr (std::same_as<T, raw_json>) {
-    out += v.text;
-  } else if constexpr (std::same_as<T, value> || std::same_as<T, bool> ||
-                       std::same_as<T, std::nullptr_t>) {
-    write_json(out, v);
-  } else if constexpr (std::same_as<T, object> || std::same_as<T, array>) {
-    write_json(out, value(v));
-  } else if constexpr (std::integral<T>) {
-    if constexpr (std::is_signed_v<T>)
-      write_json(out, static_cast<std::int64_t>(v));
-    else
-      write_json(out, static_cast<std::uint64_t>(v));
-  } else if constexpr (std::floating_point<T>) {
-    write_json(out, static_cast<double>(v));
-  } else if constexpr (std::convertible_to<const T&, std::string_view>) {
+requires std::same_as<T, float> || std::same_as<T, double>
+struct json_codec<T> {
+  static void write(std::string& out, T v) { write_json(out, v); }
+  static void read(json_reader& r, T& v) {
+    v = static_cast<T>(detail::read_float(r, double{std::numeric_limits<T>::max()}));
+  }
+};
+
+template <>
+struct json_codec<std::string> {
+  static void write(std::string& out, const std::string& v) {
     write_json(out, std::string_view(v));
-  } else if constexpr (detail::described_enum<T>) {
-    write_json(out, std::string_view(boost::describe::enum_to_string(v, "")));
-  } else if constexpr (detail::is_optional<T>::value) {
+  }
+  static void read(json_reader& r, std::string& v);
+};
+
+template <detail::text_like T>
+struct json_codec<T> {
+  static void write(std::string& out, const T& v) { write_json(out, std::string_view(v)); }
+};
+
+template <class T>
+struct json_codec<std::optional<T>> {
+  static void write(std::string& out, const std::optional<T>& v) {
     if (v)
-      write_value(out, *v);
+      detail::write_to(out, *v);
     else
-      out += "null";
-  } else if constexpr (detail::is_vector<T>::value) {
+      write_json(out, nullptr);
+  }
+  static void read(json_reader& r, std::optional<T>& v) {
+    v.reset();
+    if (r.peek() == json_reader::kind::null)
+      r.read_null();
+    else
+      detail::read_into(r, v.emplace());
+  }
+};
+
+template <detail::sequence T>
+struct json_codec<T> {
+  static void write(std::string& out, const T& v) {
     out += '[';
     bool first = true;
-    for (const auto& element : v) {
+    for (const typename T::value_type& element : v) {
       if (!first) out += ", ";
       first = false;
-      write_value<typename T::value_type>(out, element);
+      detail::write_to(out, element);
     }
     out += ']';
-  } else if constexpr (detail::string_map<T>) {
+  }
+  static void read(json_reader& r, T& v) {
+    v.clear();
+    detail::read_elements(r, &v, [](json_reader& reader, void* container) {
+      typename T::value_type element{};
+      detail::read_into(reader, element);
+      static_cast<T*>(container)->push_back(std::move(element));
+    });
+  }
+};
+
+template <class T, std::size_t N>
+struct json_codec<std::array<T, N>> : detail::tuple_codec<std::array<T, N>> {};
+template <class A, class B>
+struct json_codec<std::pair<A, B>> : detail::tuple_codec<std::pair<A, B>> {};
+template <class... T>
+struct json_codec<std::tuple<T...>> : detail::tuple_codec<std::tuple<T...>> {};
+
+template <detail::string_map T>
+struct json_codec<T> {
+  static void write(std::string& out, const T& v) {
     out += '{';
     bool first = true;
-    for (const auto& [key, element] : v) {
+    for (const auto& [key, mapped] : v) {
       if (!first) out += ", ";
       first = false;
       write_json(out, std::string_view(key));
       out += ": ";
-      write_value(out, element);
+      detail::write_to(out, mapped);
     }
     out += '}';
-  } else {
-    static_assert(detail::described_struct<T>,
-                  "describe this type with BOOST_DESCRIBE_STRUCT to send it");
-    out += '{';
-    bool first = true;
-    boost::mp11::mp_for_each<detail::members_of<T>>([&](auto member) {
-      const auto& element = v.*member.pointer;
-      using element_type = std::remove_cvref_t<decltype(element)>;
-      if constexpr (detail::is_optional<element_type>::value)
-        if (!element) return;
-      if (!first) out += ", ";
-      first = false;
-      out += '"';
-      out += member.name;  // a C++ identifier needs no escapes
-      out += "\": ";
-      write_value(out, element);
+  }
+  static void read(json_reader& r, T& v) {
+    v.clear();
+    detail::read_entries(r, &v, [](json_reader& reader, void* map, std::string&& key) {
+      typename T::mapped_type mapped{};
+      detail::read_into(reader, mapped);
+      static_cast<T*>(map)->insert_or_assign(std::move(key), std::move(mapped));
     });
-    out += '}';
   }
+};
+
+template <detail::described_enum E>
+struct json_codec<E> {
+  using tables = detail::enum_tables<E, boost::describe::describe_enumerators<E>>;
+  static void write(std::string& out, E v) {
+    for (std::size_t i = 0; i < tables::values.size(); ++i)
+      if (tables::values[i] == v) return write_json(out, tables::names[i]);
+    detail::unnamed_enum_value();
+  }
+  static void read(json_reader& r, E& v) {
+    v = tables::values[detail::read_enum(r, tables::names)];
+  }
+};
+
+template <detail::described_class T>
+struct json_codec<T> {
+  using tables = detail::member_tables<
+      T, boost::describe::describe_members<T, boost::describe::mod_any_access |
+                                                  boost::describe::mod_inherited>>;
+  static void write(std::string& out, const T& v) {
+    detail::write_members(out, &v, tables::writable);
+  }
+  static void read(json_reader& r, T& v) { detail::read_members(r, &v, tables::readable); }
+};
+
+template <class T>
+requires std::same_as<T, std::nullptr_t> || std::same_as<T, std::monostate>
+struct json_codec<T> {
+  static void write(std::string& out, const T&) { write_json(out, nullptr); }
+  static void read(json_reader& r, T&) {
+    detail::expect(r, json_reader::kind::null, "null");
+    r.read_null();
+  }
+};
+
+template <>
+struct json_codec<value> {
+  static void write(std::string& out, const value& v) { write_json(out, v); }
+  static void read(json_reader& r, value& v) { v = r.read_value(); }
+};
+template <>
+struct json_codec<object> {
+  static void write(std::string& out, const object& v) { write_json(out, v); }
+  static void read(json_reader& r, object& v);
+};
+template <>
+struct json_codec<array> {
+  static void write(std::string& out, const array& v) { write_json(out, v); }
+  static void read(json_reader& r, array& v);
+};
+template <>
+struct json_codec<raw_json> {
+  static void write(std::string& out, const raw_json& v) { detail::write_raw(out, v); }
+  static void read(json_reader& r, raw_json& v) { v.text = r.skip_value(); }
+};
+
+template <class T>
+void write_value(std::string& out, const T& v) {
+  detail::write_to(out, v);
 }
 
-/// Reads one value into `out`. Unknown members of an object are ignored; a member of a struct that
-/// is absent keeps its default. Throws `messaging_error` (`errc::malformed_message`) whose text
-/// names the path ("args.flavor.ram: expected int").
 template <class T>
-void read_json(json_reader& in, T& out, const json_path& at) {
-  using kind = json_reader::kind;
-  if constexpr (std::same_as<T, raw_json>) {
-    out.text = in.skip_value();
-  } else if constexpr (std::same_as<T, value>) {
-    out = in.read_value();
-  } else if constexpr (std::same_as<T, object>) {
-    if (in.peek() != kind::object) detail::type_mismatch(at, "object");
-    out = in.read_value().as_object();
-  } else if constexpr (std::same_as<T, array>) {
-    if (in.peek() != kind::array) detail::type_mismatch(at, "array");
-    out = in.read_value().as_array();
-  } else if constexpr (std::same_as<T, bool>) {
-    if (in.peek() != kind::boolean) detail::type_mismatch(at, "bool");
-    out = in.read_bool();
-  } else if constexpr (std::integral<T>) {
-    if (in.peek() != kind::number) detail::type_mismatch(at, "int");
-    try {
-      if constexpr (std::is_signed_v<T>) {
-        const auto wide = in.read_int64();
-        if (!std::in_range<T>(wide)) detail::type_mismatch(at, "int in range");
-        out = static_cast<T>(wide);
-      } else {
-        const auto wide = in.read_uint64();
-        if (!std::in_range<T>(wide)) detail::type_mismatch(at, "unsigned int in range");
-        out = static_cast<T>(wide);
-      }
-    } catch (const messaging_error&) {
-      detail::type_mismatch(at, std::is_signed_v<T> ? "int" : "unsigned int");
-    }
-  } else if constexpr (std::floating_point<T>) {
-    if (in.peek() != kind::number) detail::type_mismatch(at, "number");
-    out = static_cast<T>(in.read_double());
-  } else if constexpr (std::same_as<T, std::string>) {
-    if (in.peek() != kind::string) detail::type_mismatch(at, "string");
-    in.read_string(out);
-  } else if constexpr (detail::described_enum<T>) {
-    if (in.peek() != kind::string) detail::type_mismatch(at, "string");
-    std::string name;
-    in.read_string(name);
-    if (!boost::describe::enum_from_string(name.c_str(), out))
-      detail::type_mismatch(at, "one of the known names");
-  } else if constexpr (detail::is_optional<T>::value) {
-    if (in.peek() == kind::null) {
-      in.read_null();
-      out.reset();
-    } else {
-      read_json(in, out.emplace(), at);
-    }
-  } else if constexpr (detail::is_vector<T>::value) {
-    if (in.peek() != kind::array) detail::type_mismatch(at, "array");
-    out.clear();
-    in.begin_array();
-    json_path element{&at, {}, 0};
-    while (in.next_element()) {
-      typename T::value_type v{};
-      read_json(in, v, element);
-      out.push_back(std::move(v));
-      ++element.index;
-    }
-  } else if constexpr (detail::string_map<T>) {
-    if (in.peek() != kind::object) detail::type_mismatch(at, "object");
-    out.clear();
-    in.begin_object();
-    std::string key;
-    while (in.next_key(key)) {
-      typename T::mapped_type v{};
-      read_json(in, v, json_path{&at, key});
-      out.insert_or_assign(key, std::move(v));
-    }
+T read_value(json_reader& r, std::string_view root) {
+  if constexpr (std::is_void_v<T>) {
+    r.skip_value();
   } else {
-    static_assert(detail::described_struct<T>,
-                  "describe this type with BOOST_DESCRIBE_STRUCT to receive it");
-    if (in.peek() != kind::object) detail::type_mismatch(at, "object");
-    in.begin_object();
-    std::string scratch;
-    std::string_view key;
-    while (in.next_key(key, scratch)) {
-      bool known = false;
-      boost::mp11::mp_for_each<detail::members_of<T>>([&](auto member) {
-        if (known || key != member.name) return;
-        known = true;
-        read_json(in, out.*member.pointer, json_path{&at, member.name});
-      });
-      if (!known) in.skip_value();
+    T v{};
+    try {
+      detail::read_into(r, v);
+    } catch (const messaging_error&) {
+      if (root.empty()) throw;
+      detail::rethrow_below(root);
     }
+    return v;
   }
-}
-
-/// Reads a whole text. `root` names it in errors.
-template <class T>
-T from_json(std::string_view text, std::string_view root = "value") {
-  json_reader in(text);
-  T out{};
-  read_json(in, out, json_path{nullptr, root});
-  in.finish();
-  return out;
 }
 
 }  // namespace oslo::messaging
