@@ -1,0 +1,73 @@
+/* The peer of our benchmark: what a tight program on rabbitmq-c does with one connection.
+ *
+ * One channel, publisher confirms, manual acknowledgement. All frames that one read brought are
+ * handled before the next read; nothing is copied that fits in one frame. Every wait has a
+ * deadline; an error ends the program with a sentence on standard error. */
+#ifndef RABBITMQC_PEER_H
+#define RABBITMQC_PEER_H
+
+#include <amqp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+  peer_channel = 1,
+  peer_confirm_window = 1000,
+  peer_most_outstanding = 65536, /* unconfirmed publishes before the program gives up */
+  peer_wait_seconds = 30
+};
+
+/* Whether each message has its own basic.ack, or one covers all that a read brought. */
+typedef enum { ack_each, ack_folded } ack_mode;
+
+typedef struct {
+  amqp_connection_state_t conn;
+  ack_mode acks;
+  uint64_t published, confirmed; /* all up to `confirmed` */
+  uint8_t early[peer_most_outstanding];
+  uint64_t unacked_tag; /* highest tag to acknowledge with the next folded ack; 0 = none */
+  /* The message being read. */
+  uint64_t tag;
+  amqp_basic_properties_t* properties;
+  amqp_bytes_t body;
+  size_t expected, received;
+  unsigned char* assembled; /* only for bodies of more than one frame */
+  size_t assembled_size;
+} peer;
+
+/* Valid until the next peer_pump. */
+typedef struct {
+  uint64_t tag;
+  const amqp_basic_properties_t* properties;
+  amqp_bytes_t body;
+} peer_message;
+
+void peer_open(peer* p, const char* url, ack_mode acks);
+/* Ends with a round trip, so that the broker has read all that was written. */
+void peer_close(peer* p);
+
+void peer_declare_topic(peer* p, const char* exchange, const char* queue);
+void peer_declare_reply_queue(peer* p, const char* queue);
+uint32_t peer_queue_depth(peer* p, const char* queue);
+void peer_delete_queue(peer* p, const char* queue);
+void peer_consume(peer* p, const char* queue);
+
+void peer_publish(peer* p, amqp_bytes_t exchange, amqp_bytes_t key, bool mandatory,
+                  const amqp_basic_properties_t* properties, amqp_bytes_t body);
+/* Reads one frame. True: it completed a message. */
+bool peer_pump(peer* p, peer_message* m);
+void peer_ack(peer* p, uint64_t tag);
+void peer_await_confirms(peer* p, uint64_t at_most_outstanding);
+
+/* Properties that oslo.messaging sets, plus the two that a bare AMQP call needs. */
+amqp_basic_properties_t peer_properties(void);
+/* A JSON envelope in oslo's form of exactly `size` bytes (at least 80). */
+amqp_bytes_t peer_body(size_t size);
+
+double peer_now(void);                  /* seconds, monotonic */
+double peer_cpu_seconds(pid_t process); /* user + system; 0 = this one */
+void peer_die(const char* format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+#endif
