@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
   cpu = peer_cpu_seconds(0) - cpu;
   peer_delete_queue(&p, queue);
   peer_close(&p);
-  double n = (double)(count - 1);
+  double n = (double)count;
   printf(
       "{\"mode\": \"drain\", \"count\": %lu, \"seconds\": %.6f, \"rate\": %.1f, "
       "\"cpu_us\": {\"server\": %.2f}, \"errors\": 0}\n",

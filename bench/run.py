@@ -79,8 +79,10 @@ def median(runs, *path):
     return statistics.median(values) if values else None
 
 
-def summarise(runs):
+def summarise(kind, runs):
     client, server = median(runs, "cpu_us", "client"), median(runs, "cpu_us", "server")
+    if kind == "drain":  # the client only filled the queue
+        client = None
     return {
         "rate": median(runs, "rate"),
         "cpu_us": {"client": client, "server": server,
@@ -113,11 +115,15 @@ def print_table(results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--url", required=True, help="rabbit:// URL of a broker without other work")
+    parser.add_argument("--url", default=os.environ.get("OSLO_TEST_RABBIT_URL"),
+                        help="rabbit:// URL of a broker without other work "
+                             "[$OSLO_TEST_RABBIT_URL]")
     parser.add_argument("--bin", type=pathlib.Path, required=True, help="folder of the programs")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=pathlib.Path, help="write all figures to this file")
     options = parser.parse_args()
+    if not options.url:
+        parser.error("--url is missing")
 
     results = {}
     for name, kind, in_flight, count in CASES:
@@ -128,7 +134,7 @@ def main():
                     print(f"\r\x1b[K{name}: round {round_number + 1}, {program}", end="",
                           file=sys.stderr, flush=True)
                 runs.setdefault(program, []).append(run_once(command))
-        results[name] = {program: summarise(r) for program, r in runs.items()}
+        results[name] = {program: summarise(kind, r) for program, r in runs.items()}
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
 

@@ -12,14 +12,14 @@ namespace oslo::messaging {
 /// An empty optional is oslo's None: "not given". It differs from an empty string.
 /// A server needs topic and server; a client needs topic; an endpoint uses namespace_ and version.
 struct target {
-  std::optional<std::string> exchange;    ///< default: option control_exchange
-  std::optional<std::string> topic;       ///< name of the service
-  std::optional<std::string> namespace_;  ///< groups methods
-  std::optional<std::string> version;     ///< "major.minor"
-  std::optional<std::string> server;      ///< one server of the topic
-  bool fanout = false;                    ///< every server of the topic
+  std::optional<std::string> exchange{};    ///< default: option control_exchange
+  std::optional<std::string> topic{};       ///< name of the service
+  std::optional<std::string> namespace_{};  ///< groups methods
+  std::optional<std::string> version{};     ///< "major.minor"
+  std::optional<std::string> server{};      ///< one server of the topic
+  bool fanout = false;                      ///< every server of the topic
   /// Further namespaces an endpoint answers to. An empty optional stands for the null namespace.
-  std::vector<std::optional<std::string>> legacy_namespaces;
+  std::vector<std::optional<std::string>> legacy_namespaces{};
 
   /// namespace_ followed by legacy_namespaces.
   std::vector<std::optional<std::string>> accepted_namespaces() const;
