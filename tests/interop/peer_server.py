@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""A server on Python's oslo.messaging with the methods and arguments of `oslo-msg serve`.
+
+    peer_server.py --url URL serve TOPIC --server NAME [--exchange X] [--namespace N] [--version V]
+                   [--ping]
+
+Prints one line "ready" on stdout once it consumes. SIGTERM drains and exits 0.
+"""
+
+import argparse
+import builtins
+import logging
+import signal
+import sys
+import threading
+import time
+
+import oslo_messaging
+from oslo_config import cfg
+from oslo_messaging.rpc import dispatcher
+
+
+def exception_of(module, name, message):
+    """An exception whose class has that module and name."""
+    if module == "builtins":
+        return getattr(builtins, name)(message)
+    return type(name, (Exception,), {"__module__": module})(message)
+
+
+class Endpoint:
+    def __init__(self, namespace, version):
+        self.target = oslo_messaging.Target(namespace=namespace, version=version)
+        self.lock = threading.Lock()
+        self.count = 0
+
+    def echo(self, ctxt, **arguments):
+        return arguments
+
+    def add(self, ctxt, a, b):
+        return a + b
+
+    def sleep(self, ctxt, seconds):
+        # The work of a slow method, not a wait for a state.
+        time.sleep(seconds)
+        return seconds
+
+    def fail(self, ctxt, module, type, message):
+        raise exception_of(module, type, message)
+
+    def context(self, ctxt):
+        return ctxt
+
+    def hit(self, ctxt, **arguments):
+        with self.lock:
+            self.count += 1
+
+    def hits(self, ctxt):
+        return self.count
+
+    # Results that are no object, which `echo` cannot give.
+    def identity(self, ctxt, value):
+        return value
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--url", required=True)
+    serve = parser.add_subparsers(dest="command", required=True).add_parser("serve")
+    serve.add_argument("topic")
+    serve.add_argument("--server", required=True)
+    serve.add_argument("--exchange")
+    serve.add_argument("--namespace")
+    serve.add_argument("--version")
+    serve.add_argument("--ping", action="store_true")
+    options = parser.parse_args()
+
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR)
+    # Blocked in every thread and fetched below: a Python handler would wait for the main thread,
+    # which a signal that reaches another thread does not wake.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    conf = cfg.CONF
+    conf([], project="peer", default_config_files=[])
+    transport = oslo_messaging.get_rpc_transport(conf, options.url)
+    # The dispatcher registers its options only when the first one is made, which is too late here.
+    conf.register_opts(dispatcher._dispatcher_opts)
+    conf.set_override("rpc_ping_enabled", options.ping)
+    server = oslo_messaging.get_rpc_server(
+        transport,
+        oslo_messaging.Target(
+            exchange=options.exchange, topic=options.topic, server=options.server
+        ),
+        [Endpoint(options.namespace, options.version)],
+    )
+    server.start()
+    print("ready", flush=True)
+    signal.sigwait({signal.SIGTERM})
+    server.stop()
+    server.wait()
+    transport.cleanup()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

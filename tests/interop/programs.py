@@ -1,0 +1,245 @@
+"""Servers and clients of both languages behind one face, so that one suite tests every pair."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+
+import oslo_messaging
+from oslo_config import cfg
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+START_LIMIT = 30.0
+STOP_LIMIT = 20.0
+
+
+def rabbit_url():
+    return os.environ["OSLO_TEST_RABBIT_URL"]
+
+
+def oslo_msg():
+    return [os.environ["OSLO_TEST_OSLO_MSG"], "--url", rabbit_url()]
+
+
+def peer_server():
+    return [sys.executable, os.path.join(HERE, "peer_server.py"), "--url", rabbit_url()]
+
+
+def unique(name):
+    return f"{name}-{uuid.uuid4().hex[:12]}"
+
+
+class RemoteFailure(Exception):
+    """The method at the other end raised."""
+
+    def __init__(self, type, module, message, traceback):
+        super().__init__(f"{module}.{type}: {message}")
+        self.type, self.module, self.message, self.traceback = type, module, message, traceback
+
+
+class TimedOut(Exception):
+    pass
+
+
+class VersionRefused(Exception):
+    """The client's version cap forbids the call."""
+
+
+class Server:
+    """A serving program, from its line "ready" until SIGTERM, after which it has to exit 0."""
+
+    def __init__(self, program, topic, server, **options):
+        command = [*program, "serve", topic, "--server", server]
+        for name, value in options.items():
+            if value is True:
+                command.append(f"--{name}")
+            elif value is not None:
+                command += [f"--{name}", str(value)]
+        self.server = server
+        self.errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors, text=True
+        )
+        try:
+            self.wait_until_ready()
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            self.close()
+            raise
+
+    def wait_until_ready(self):
+        readable, _, _ = select.select([self.process.stdout], [], [], START_LIMIT)
+        line = self.process.stdout.readline() if readable else "nothing"
+        if line != "ready\n":
+            raise AssertionError(
+                f"The server printed {line!r} in place of its line 'ready'.\n{self.stderr()}"
+            )
+
+    def stderr(self):
+        """What it has written to its standard error."""
+        self.errors.seek(0)
+        return self.errors.read()
+
+    def close(self):
+        self.process.stdout.close()
+        self.errors.close()
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def stop(self):
+        """Ends the server, which has to exit 0."""
+        self.resume()
+        self.process.terminate()
+        try:
+            code = self.process.wait(STOP_LIMIT)
+            if code != 0:
+                raise AssertionError(f"The server ended with exit code {code}.\n{self.stderr()}")
+        except subprocess.TimeoutExpired:
+            # With PYTHONFAULTHANDLER=1 a Python server then says where it hangs.
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait()
+            raise AssertionError(
+                f"The server did not end after SIGTERM.\n{self.stderr()}"
+            ) from None
+        finally:
+            self.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class PythonClient:
+    """oslo.messaging in this process."""
+
+    def __init__(self, allowed_remote_exmods=()):
+        # Parts of oslo.messaging read the global configuration whatever they are given.
+        cfg.CONF([], project="peer", default_config_files=[])
+        self.transport = oslo_messaging.get_rpc_transport(
+            cfg.CONF, rabbit_url(), allowed_remote_exmods=list(allowed_remote_exmods)
+        )
+
+    def close(self):
+        self.transport.cleanup()
+
+    def prepared(self, topic, options):
+        options = dict(options)
+        target = {
+            name: options.pop(name)
+            for name in ("exchange", "namespace", "version", "server", "fanout")
+            if name in options
+        }
+        context = options.pop("context", {})
+        if "call_monitor_timeout" in options:
+            options["call_monitor_timeout"] = int(options["call_monitor_timeout"])
+        client = oslo_messaging.get_rpc_client(
+            self.transport, oslo_messaging.Target(topic=topic, **target), **options
+        )
+        return client, context
+
+    def raw_call(self, topic, method, arguments=None, **options):
+        """A call whose errors arrive as oslo.messaging raises them."""
+        client, context = self.prepared(topic, options)
+        return client.call(context, method, **(arguments or {}))
+
+    def call(self, topic, method, arguments=None, **options):
+        options.setdefault("timeout", 20)
+        try:
+            return self.raw_call(topic, method, arguments, **options)
+        except oslo_messaging.RemoteError as error:
+            raise RemoteFailure(error.exc_type, None, error.value, error.traceback) from error
+        except oslo_messaging.MessagingTimeout as error:
+            raise TimedOut(str(error)) from error
+        except oslo_messaging.RPCVersionCapError as error:
+            raise VersionRefused(str(error)) from error
+        except (ValueError, KeyError, ZeroDivisionError) as error:
+            # Exceptions of builtins come back as themselves; their text is message and traceback.
+            message, _, traceback = error.args[0].partition("\n")
+            raise RemoteFailure(type(error).__name__, "builtins", message, [traceback]) from error
+
+    def cast(self, topic, method, arguments=None, **options):
+        client, context = self.prepared(topic, options)
+        client.cast(context, method, **(arguments or {}))
+
+    def ping(self, topic, **options):
+        return self.call(topic, "oslo_rpc_server_ping", **options)
+
+
+class CommandClient:
+    """A run of `oslo-msg` for each call."""
+
+    def close(self):
+        pass
+
+    def run(self, command, words, arguments=None, **options):
+        line = [*oslo_msg(), command, *words]
+        text = ""
+        if arguments is not None:
+            # Through a pipe: one argument of a program may not be longer than 128 KiB.
+            line.append("-")
+            text = json.dumps(arguments)
+        for name, value in options.items():
+            if value is True:
+                line.append(f"--{name}")
+            elif value is not None:
+                value = json.dumps(value) if name == "context" else str(value)
+                line += [f"--{name.replace('_', '-')}", value]
+        return subprocess.run(line, input=text, capture_output=True, text=True, timeout=60, check=False)
+
+    @staticmethod
+    def result(done):
+        if done.returncode == 0:
+            return done.stdout
+        if done.returncode == 1:
+            lines = [line for line in done.stderr.splitlines() if line.startswith("{")]
+            if len(lines) != 1:
+                raise AssertionError(f"one JSON line was expected on stderr: {done.stderr!r}")
+            found = json.loads(lines[0])
+            raise RemoteFailure(found["type"], found["module"], found["message"], found["traceback"])
+        if done.returncode == 3:
+            raise TimedOut(done.stderr)
+        if "version cap" in done.stderr:
+            raise VersionRefused(done.stderr)
+        raise AssertionError(f"oslo-msg ended with {done.returncode}: {done.stdout!r} {done.stderr!r}")
+
+    def call(self, topic, method, arguments=None, **options):
+        options.setdefault("timeout", 20)
+        output = self.result(self.run("call", [topic, method], arguments, **options))
+        if output.count("\n") != 1 or not output.endswith("\n"):
+            raise AssertionError(f"one line was expected on stdout: {output!r}")
+        return json.loads(output)
+
+    def cast(self, topic, method, arguments=None, **options):
+        self.result(self.run("cast", [topic, method], arguments, **options))
+
+    def ping(self, topic, **options):
+        self.result(self.run("ping", [topic], **options))
+        return "pong"
+
+
+def poll(question, expected, limit=15.0):
+    """Asks until the answer is `expected`; each question is a call and waits for its reply."""
+    deadline = time.monotonic() + limit
+    while True:
+        answer = question()
+        if answer == expected or time.monotonic() > deadline:
+            return answer
+
+
+@contextlib.contextmanager
+def servers(program, topic, *names, **options):
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(Server(program, topic, name, **options)) for name in names]
