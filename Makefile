@@ -74,7 +74,7 @@ lint: setup
 bench: setup
 	@$(call build_preset,bench)
 	@$(PYTHON) tests/support/with_broker.py --dir build/bench/broker -- \
-	  $(PYTHON) bench/run.py --bin build/bench/bin
+	  $(SHELL) -c 'exec $(PYTHON) bench/run.py --url "$$OSLO_TEST_RABBIT_URL" --bin build/bench/bin'
 
 install: build
 	@cmake --install build/release --prefix "$(PREFIX)"
