@@ -55,15 +55,10 @@ void connection::impl::on_answer(channel_id id, channel& ch, method m, reader& i
       consumers = in.u32();
       break;
     case method::queue_purge_ok:
-    case method::queue_delete_ok:
-      messages = in.u32();
-      break;
+    case method::queue_delete_ok: messages = in.u32(); break;
     case method::basic_consume_ok:
-    case method::basic_cancel_ok:
-      name = in.shortstr();
-      break;
-    default:
-      break;
+    case method::basic_cancel_ok: name = in.shortstr(); break;
+    default: break;
   }
   in.finish();
   const pending_request answered = ch.pending.front();

@@ -50,43 +50,27 @@ class table_reader {
                             " values");
     const char type = static_cast<char>(in_.u8());
     switch (type) {
-      case 'V':
-        return {};
-      case 't':
-        return in_.u8() != 0;
-      case 'b':
-        return static_cast<std::int8_t>(in_.u8());
-      case 'B':
-        return in_.u8();
-      case 's':
-        return static_cast<std::int16_t>(in_.u16());
-      case 'u':
-        return in_.u16();
-      case 'I':
-        return static_cast<std::int32_t>(in_.u32());
-      case 'i':
-        return in_.u32();
+      case 'V': return {};
+      case 't': return in_.u8() != 0;
+      case 'b': return static_cast<std::int8_t>(in_.u8());
+      case 'B': return in_.u8();
+      case 's': return static_cast<std::int16_t>(in_.u16());
+      case 'u': return in_.u16();
+      case 'I': return static_cast<std::int32_t>(in_.u32());
+      case 'i': return in_.u32();
       case 'l':
-      case 'L':
-        return static_cast<std::int64_t>(in_.u64());
-      case 'f':
-        return std::bit_cast<float>(in_.u32());
-      case 'd':
-        return std::bit_cast<double>(in_.u64());
+      case 'L': return static_cast<std::int64_t>(in_.u64());
+      case 'f': return std::bit_cast<float>(in_.u32());
+      case 'd': return std::bit_cast<double>(in_.u64());
       case 'D': {
         const std::uint8_t scale = in_.u8();
         return decimal{scale, static_cast<std::int32_t>(in_.u32())};
       }
-      case 'S':
-        return std::string{in_.longstr()};
-      case 'x':
-        return byte_array{std::string{in_.longstr()}};
-      case 'T':
-        return timestamp{in_.u64()};
-      case 'A':
-        return array(depth + 1);
-      case 'F':
-        return table(depth + 1);
+      case 'S': return std::string{in_.longstr()};
+      case 'x': return byte_array{std::string{in_.longstr()}};
+      case 'T': return timestamp{in_.u64()};
+      case 'A': return array(depth + 1);
+      case 'F': return table(depth + 1);
       default:
         throw violation(reply_code::syntax_error,
                         "a table has a value of the unknown type " +

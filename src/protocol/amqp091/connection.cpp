@@ -31,15 +31,9 @@ connection::impl::impl(connection_options options, event_handler& handler, insta
   out_ = protocol_header;
 }
 
-void connection::impl::heard(instant now) {
-  heard_ = stimulus_ = now;
-}
-
 void connection::impl::on_bytes(std::string_view bytes, instant now) {
   if (state_ == state::closed || bytes.empty()) return;
-  heard(now);
-  current_method_ = method::none;
-  current_channel_ = 0;
+  heard_ = stimulus_ = now;
   try {
     consume(bytes);
   } catch (const violation& v) {
@@ -49,6 +43,8 @@ void connection::impl::on_bytes(std::string_view bytes, instant now) {
 
 void connection::impl::consume(std::string_view in) {
   while (!in.empty() && state_ != state::closed) {
+    current_method_ = method::none;
+    current_channel_ = 0;
     if (partial_.empty()) {
       const std::size_t size = frame_size(in);
       if (size == 0 || in.size() < size) {
@@ -84,8 +80,7 @@ std::size_t connection::impl::frame_size(std::string_view in) const {
     case frame_type::method:
     case frame_type::header:
     case frame_type::body:
-    case frame_type::heartbeat:
-      break;
+    case frame_type::heartbeat: break;
     default:
       throw violation(
           reply_code::frame_error,
@@ -152,8 +147,7 @@ void connection::impl::on_tick(instant now) {
   const bool caller_was_away = now - stimulus_ > interval();
   stimulus_ = now;
   switch (state_) {
-    case state::closed:
-      return;
+    case state::closed: return;
     case state::handshake:
       if (now >= limit_)
         end({.from = close_reason::origin::timeout,
@@ -170,8 +164,7 @@ void connection::impl::on_tick(instant now) {
       }
       end(std::move(why_closing_));
       return;
-    case state::open:
-      break;
+    case state::open: break;
   }
   if (heartbeat_ == 0) return;
   if (now >= heard_ + 2 * interval()) {
@@ -193,13 +186,11 @@ void connection::impl::on_tick(instant now) {
 instant connection::impl::next_deadline() const {
   switch (state_) {
     case state::handshake:
-    case state::closing:
-      return limit_;
+    case state::closing: return limit_;
     case state::open:
       if (heartbeat_ == 0) break;
       return std::min(heartbeat_due_, heard_ + 2 * interval());
-    case state::closed:
-      break;
+    case state::closed: break;
   }
   return instant::max();
 }

@@ -55,7 +55,6 @@ class connection::impl {
   };
 
   // connection.cpp
-  void heard(instant now);
   void consume(std::string_view in);
   std::size_t frame_size(std::string_view in) const;
   void end(close_reason why);

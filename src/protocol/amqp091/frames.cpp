@@ -11,7 +11,6 @@ void connection::impl::on_frame(std::string_view whole) {
   f.type = static_cast<frame_type>(header.u8());
   f.channel = header.u16();
   f.payload = whole.substr(frame_header_size, header.u32());
-  current_method_ = method::none;
   current_channel_ = f.channel;
   if (static_cast<std::uint8_t>(whole.back()) != frame_end)
     throw violation(reply_code::frame_error, "a frame does not end with the byte 206");
@@ -84,14 +83,13 @@ void connection::impl::on_connection_method(method m, reader& in) {
       blocked_ = false;
       handler_.on_unblocked();
       return;
-    default:
-      if (state_ == state::handshake) {
-        on_handshake_method(m, in);
-        return;
-      }
-      break;
+    default: break;
   }
   if (state_ == state::closing) return;
+  if (state_ == state::handshake) {
+    on_handshake_method(m, in);
+    return;
+  }
   throw violation(reply_code::command_invalid, "a method came that is not expected");
 }
 
@@ -129,25 +127,17 @@ void connection::impl::on_channel_method(channel_id id, method m, reader& in,
   }
   switch (m) {
     case method::basic_deliver:
-    case method::basic_return:
-      on_content_method(ch, m, arguments);
-      return;
+    case method::basic_return: on_content_method(ch, m, arguments); return;
     case method::basic_ack:
-    case method::basic_nack:
-      on_confirm(id, ch, m, in);
-      return;
-    case method::basic_cancel:
-      on_cancel(id, ch, in);
-      return;
+    case method::basic_nack: on_confirm(id, ch, m, in); return;
+    case method::basic_cancel: on_cancel(id, ch, in); return;
     case method::channel_flow: {
       const std::uint8_t active = in.u8();
       in.finish();
       send_method(id, method::channel_flow_ok, [&](writer& w) { w.u8(active & 1); });
       return;
     }
-    default:
-      on_answer(id, ch, m, in);
-      return;
+    default: on_answer(id, ch, m, in); return;
   }
 }
 

@@ -95,14 +95,11 @@ void connection::impl::not_amqp(std::string_view in) const {
 
 std::string_view connection::impl::step_name() const noexcept {
   switch (step_) {
-    case step::start:
-      return "waiting for connection.start";
-    case step::tune:
-      return "waiting for connection.tune, after the credentials were sent";
+    case step::start: return "waiting for connection.start";
+    case step::tune: return "waiting for connection.tune, after the credentials were sent";
     case step::open_ok:
       return "waiting for connection.open-ok, after the virtual host was asked for";
-    case step::done:
-      break;
+    case step::done: break;
   }
   return "open";
 }

@@ -1,0 +1,278 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "support/amqp_script.hpp"
+
+using namespace amqp_script;
+using testing::ElementsAre;
+
+namespace {
+
+TEST(Channels, AnswersMatchRequestsInOrder) {
+  client c;
+  const channel_id ch = c.open().channel();
+  connection& m = c.machine;
+  m.exchange_declare(ch, 11, "e", "topic", false, false, false, {});
+  m.queue_declare(ch, 12, "", false, false, false, false, {});
+  m.queue_bind(ch, 13, "q", "e", "k");
+  m.queue_unbind(ch, 14, "q", "e", "k");
+  m.basic_qos(ch, 15, 1, false);
+  m.basic_consume(ch, 16, "q", "", false, false);
+  m.basic_cancel(ch, 17, "tag");
+  m.queue_purge(ch, 18, "q");
+  m.queue_delete(ch, 19, "q", false, false);
+  m.exchange_delete(ch, 20, "e", false);
+  m.confirm_select(ch, 21);
+  c.feed(method_frame(ch, method::exchange_declare_ok) + declare_ok(ch, "amq.gen-1", 5, 2) +
+         method_frame(ch, method::queue_bind_ok) + method_frame(ch, method::queue_unbind_ok) +
+         method_frame(ch, method::basic_qos_ok) + consume_ok(ch, "tag") +
+         method_hex(ch, method::basic_cancel_ok, "03\"tag\"") +
+         method_hex(ch, method::queue_purge_ok, "00000007") +
+         method_hex(ch, method::queue_delete_ok, "00000000") +
+         method_frame(ch, method::exchange_delete_ok) +
+         method_frame(ch, method::confirm_select_ok));
+  EXPECT_THAT(c.events(), ElementsAre("ok 1 #11", "ok 1 #12 amq.gen-1 5 2", "ok 1 #13", "ok 1 #14",
+                                      "ok 1 #15", "ok 1 #16 tag", "ok 1 #17 tag", "ok 1 #18 7 0",
+                                      "ok 1 #19", "ok 1 #20", "ok 1 #21"));
+}
+
+TEST(Channels, AnswerOutOfTurnIsAViolation) {
+  client c;
+  const channel_id ch = c.open().channel();
+  c.machine.basic_qos(ch, 1, 1, false);
+  c.sent();
+  c.feed(method_frame(ch, method::queue_bind_ok));
+  EXPECT_THAT(c.events(),
+              ElementsAre("closed protocol 503 The broker broke the protocol: a method came where "
+                          "basic.qos-ok was due (queue.bind-ok, channel 1)."));
+  EXPECT_EQ(
+      c.sent(),
+      close_frame(0, 503, "a method came where basic.qos-ok was due (queue.bind-ok, channel 1)",
+                  method::queue_bind_ok));
+}
+
+TEST(Channels, CloseByTheBrokerEndsThatChannelOnly) {
+  for (const auto& [code, text] :
+       {std::pair{403, "ACCESS_REFUSED - x"}, std::pair{404, "NOT_FOUND - no queue 'q'"},
+        std::pair{405, "RESOURCE_LOCKED - x"}, std::pair{406, "PRECONDITION_FAILED - x"}}) {
+    client c;
+    c.open();
+    const channel_id first = c.channel(), second = c.channel();
+    c.machine.queue_declare(first, 1, "q", true, false, false, false, {});
+    c.sent();
+    c.feed(close_frame(first, static_cast<std::uint16_t>(code), text, method::queue_declare));
+    EXPECT_THAT(c.events(),
+                ElementsAre("channel-closed 1 broker " + std::to_string(code) + " " + text));
+    EXPECT_EQ(c.sent(), close_ok(first));
+    EXPECT_FALSE(c.machine.has_channel(first));
+    EXPECT_TRUE(c.machine.has_channel(second));
+    EXPECT_EQ(c.machine.current_state(), connection::state::open);
+    EXPECT_EQ(c.channel(), first) << "the id is free again";
+  }
+}
+
+TEST(Channels, CloseByUs) {
+  client c;
+  const channel_id ch = c.open().channel();
+  c.feed(deliver(ch, 1, "a") + deliver(ch, 2, "b"));
+  c.events();
+  c.machine.ack(ch, 1);
+  c.machine.ack(ch, 2);
+  c.machine.close_channel(ch, 320, "enough");
+  EXPECT_FALSE(c.machine.has_channel(ch));
+  EXPECT_EQ(c.sent(), method_hex(ch, method::basic_ack, "0000000000000002 01") +
+                          close_frame(ch, 320, "enough"));
+  c.feed(deliver(ch, 3, "late") + method_frame(ch, method::basic_qos_ok) +
+         confirm(ch, method::basic_ack, 77, false));
+  EXPECT_THAT(c.events(), ElementsAre());
+  EXPECT_NE(c.machine.open_channel(), ch) << "the id is not free before close-ok";
+  c.feed(close_ok(ch));
+  EXPECT_THAT(c.events(), ElementsAre("channel-closed 1 local 320 enough"));
+  EXPECT_EQ(c.machine.open_channel(), ch);
+}
+
+TEST(Channels, CloseInTheMiddleOfAMessage) {
+  client c;
+  const channel_id ch = c.open().channel();
+  const std::string message = deliver(ch, 1, "abcdef", {}, 3);
+  c.feed(message.substr(0, message.size() - 11));
+  c.machine.close_channel(ch);
+  c.feed(message.substr(message.size() - 11) + close_ok(ch));
+  EXPECT_THAT(c.events(), ElementsAre("channel-closed 1 local 200 "));
+}
+
+TEST(Channels, CloseFromBothSidesAtOnce) {
+  client c;
+  const channel_id ch = c.open().channel();
+  c.machine.close_channel(ch);
+  c.sent();
+  c.feed(close_frame(ch, 404, "NOT_FOUND"));
+  EXPECT_EQ(c.sent(), close_ok(ch));
+  EXPECT_THAT(c.events(), ElementsAre());
+  c.feed(close_ok(ch));
+  EXPECT_THAT(c.events(), ElementsAre("channel-closed 1 broker 404 NOT_FOUND"));
+}
+
+TEST(Channels, NumberIsLimited) {
+  client c;
+  c.open(2);
+  const channel_id first = c.machine.open_channel();
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(c.machine.open_channel(), 2);
+  EXPECT_THROW(c.machine.open_channel(), std::length_error);
+  c.feed(channel_open_ok(1) + close_frame(1, 406, "x"));
+  EXPECT_EQ(c.machine.open_channel(), 1);
+}
+
+TEST(Channels, FlowIsAnswered) {
+  client c;
+  const channel_id ch = c.open().channel();
+  c.feed(method_hex(ch, method::channel_flow, "00"));
+  EXPECT_EQ(c.sent(), method_hex(ch, method::channel_flow_ok, "00"));
+  c.feed(method_hex(ch, method::channel_flow, "01"));
+  EXPECT_EQ(c.sent(), method_hex(ch, method::channel_flow_ok, "01"));
+}
+
+TEST(Channels, ConsumerCancelledByTheBroker) {
+  client c;
+  const channel_id ch = c.open().channel();
+  c.feed(method_hex(ch, method::basic_cancel, "03\"tag\" 00"));
+  EXPECT_EQ(c.sent(), method_hex(ch, method::basic_cancel_ok, "03\"tag\""));
+  c.feed(method_hex(ch, method::basic_cancel, "03\"gat\" 01"));
+  EXPECT_EQ(c.sent(), "");
+  EXPECT_THAT(c.events(), ElementsAre("cancelled 1 tag", "cancelled 1 gat"));
+}
+
+TEST(Channels, HandlerMayOpenAnotherInTheCloseEvent) {
+  struct reopening : recorder {
+    connection* machine = nullptr;
+    channel_id opened = 0;
+    void on_channel_closed(channel_id ch, const close_reason& why) override {
+      recorder::on_channel_closed(ch, why);
+      opened = machine->open_channel();
+    }
+  } handler;
+  client c{{}, handler};
+  handler.machine = &c.machine;
+  const channel_id ch = c.open().channel();
+  c.feed(close_frame(ch, 404, "NOT_FOUND"));
+  EXPECT_EQ(handler.opened, ch);
+  EXPECT_EQ(c.sent(), close_ok(ch) + method_hex(ch, method::channel_open, "00"));
+}
+
+class Confirms : public testing::Test {
+ protected:
+  client c_;
+  channel_id ch_ = c_.open().channel(true);
+
+  void publish(int n) {
+    for (int i = 0; i < n; ++i) c_.machine.publish(ch_, "", "q", false, {}, "x");
+  }
+  std::vector<std::string> confirmed(method m, std::uint64_t tag, bool multiple) {
+    c_.feed(confirm(ch_, m, tag, multiple));
+    return c_.events();
+  }
+};
+
+TEST_F(Confirms, ComeInAnyOrderAndOnce) {
+  publish(5);
+  EXPECT_THAT(confirmed(method::basic_ack, 2, false), ElementsAre("ack 1 2"));
+  EXPECT_THAT(confirmed(method::basic_ack, 2, false), ElementsAre());
+  EXPECT_THAT(confirmed(method::basic_nack, 4, false), ElementsAre("nack 1 4"));
+  EXPECT_THAT(confirmed(method::basic_ack, 3, true), ElementsAre("ack 1 1", "ack 1 3"));
+  EXPECT_THAT(confirmed(method::basic_nack, 0, true), ElementsAre("nack 1 5"));
+  EXPECT_THAT(confirmed(method::basic_ack, 0, true), ElementsAre());
+  publish(1);
+  EXPECT_THAT(confirmed(method::basic_ack, 6, true), ElementsAre("ack 1 6"));
+}
+
+TEST_F(Confirms, BitsOfNackAreThoseOfMultipleAndRequeue) {
+  publish(2);
+  c_.feed(method_hex(ch_, method::basic_nack, "0000000000000002 03"));
+  EXPECT_THAT(c_.events(), ElementsAre("nack 1 1", "nack 1 2"));
+}
+
+TEST_F(Confirms, NumbersNeverUsedAreAViolation) {
+  for (const auto& [tag, multiple] : {std::pair{3, false}, {3, true}, {0, false}}) {
+    client c;
+    const channel_id ch = c.open().channel(true);
+    c.machine.publish(ch, "", "q", false, {}, "");
+    c.machine.publish(ch, "", "q", false, {}, "");
+    c.feed(confirm(ch, method::basic_ack, static_cast<std::uint64_t>(tag), multiple));
+    EXPECT_THAT(c.events(),
+                ElementsAre("closed protocol 503 The broker broke the protocol: publish number " +
+                            std::to_string(tag) +
+                            " is confirmed, and the last was 2 (basic.ack, channel 1)."));
+  }
+}
+
+TEST_F(Confirms, WithoutConfirmModeAreAViolation) {
+  client c;
+  const channel_id ch = c.open().channel();
+  c.machine.publish(ch, "", "q", false, {}, "");
+  c.feed(confirm(ch, method::basic_ack, 1, false));
+  EXPECT_THAT(c.events(), ElementsAre("closed protocol 503 The broker broke the protocol: a "
+                                      "confirm came on a channel that is not in confirm mode "
+                                      "(basic.ack, channel 1)."));
+}
+
+TEST_F(Confirms, SecondSelectKeepsCounting) {
+  publish(3);
+  c_.machine.confirm_select(ch_, 9);
+  EXPECT_EQ(c_.machine.publish(ch_, "", "q", false, {}, ""), 4u);
+}
+
+TEST_F(Confirms, HandlerMayPublishMeanwhile) {
+  struct publishing : recorder {
+    connection* machine = nullptr;
+    void on_confirm(channel_id ch, std::uint64_t sequence, bool ack) override {
+      recorder::on_confirm(ch, sequence, ack);
+      machine->publish(ch, "", "q", false, {}, "again");
+    }
+  } handler;
+  client c{{}, handler};
+  handler.machine = &c.machine;
+  const channel_id ch = c.open().channel(true);
+  handler.lines.clear();
+  for (int i = 0; i < 60; ++i) c.machine.publish(ch, "", "q", false, {}, "");
+  c.feed(confirm(ch, method::basic_ack, 0, true));
+  EXPECT_EQ(handler.lines.size(), 60u) << "what is published meanwhile is not covered";
+  c.feed(confirm(ch, method::basic_ack, 120, true));
+  EXPECT_EQ(handler.lines.size(), 120u);
+}
+
+TEST_F(Confirms, ReturnComesWithItsSequenceAndThenTheConfirm) {
+  connection& m = c_.machine;
+  properties first, second;
+  first.message_id = "1";
+  second.message_id = "2";
+  m.publish(ch_, "", "there", true, {}, "x");
+  m.publish(ch_, "", "gone", true, first, "x");
+  m.publish(ch_, "", "gone", true, second, "x");
+  m.publish(ch_, "", "gone", false, {}, "x");
+  c_.feed(returned(ch_, "", "gone", "x", second) + confirm(ch_, method::basic_ack, 3, false) +
+          returned(ch_, "", "gone", "x", {}) + returned(ch_, "", "gone", "x", first) +
+          confirm(ch_, method::basic_ack, 2, true));
+  EXPECT_THAT(c_.events(),
+              ElementsAre("return 1 3 312 NO_ROUTE '' 'gone' 'x'", "ack 1 3",
+                          "return 1 0 312 NO_ROUTE '' 'gone' 'x'",
+                          "return 1 2 312 NO_ROUTE '' 'gone' 'x'", "ack 1 1", "ack 1 2"));
+}
+
+TEST_F(Confirms, ReturnOfALargeMessageIsMatchedToo) {
+  const std::string body(300000, 'b');
+  c_.machine.publish(ch_, "e", "k", true, {}, body);
+  c_.feed(returned(ch_, "e", "k", body));
+  EXPECT_THAT(c_.events(), ElementsAre("return 1 1 312 NO_ROUTE 'e' 'k' 'bbbbbbbbbb'+299990"));
+}
+
+TEST_F(Confirms, ReturnWithoutConfirmModeHasNoSequence) {
+  const channel_id ch = c_.channel();
+  EXPECT_EQ(c_.machine.publish(ch, "", "gone", true, {}, "x"), 0u);
+  c_.feed(returned(ch, "", "gone", "x"));
+  EXPECT_THAT(c_.events(), ElementsAre("return 2 0 312 NO_ROUTE '' 'gone' 'x'"));
+}
+
+}  // namespace
