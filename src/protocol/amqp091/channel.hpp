@@ -13,11 +13,18 @@
 
 namespace amqp091 {
 
-/// A request whose answer is due; answers come in the order of the requests.
+/// A request whose answer is due. Answers come in the order of the requests, except those for
+/// consumers: in RabbitMQ the queue sends them, past what its channel answers meanwhile, so they
+/// are told apart by their tag.
 struct pending_request {
   method answer;
   request_id id;
-  bool no_ack = false;  // basic.consume
+  bool no_ack = false;       // basic.consume
+  std::string consumer_tag;  // basic.consume and basic.cancel; empty: the broker makes one up
+
+  bool is_for_consumer() const noexcept {
+    return answer == method::basic_consume_ok || answer == method::basic_cancel_ok;
+  }
 };
 
 /// A message on its way in: method, then header, then body until `left` is 0.

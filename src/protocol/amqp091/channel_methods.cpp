@@ -40,12 +40,6 @@ void connection::impl::on_closing_channel(channel_id id, channel& ch, method m, 
 }
 
 void connection::impl::on_answer(channel_id id, channel& ch, method m, reader& in) {
-  if (ch.pending.empty() || ch.pending.front().answer != m) {
-    const std::string_view due =
-        ch.pending.empty() ? "no answer" : method_name(ch.pending.front().answer);
-    throw violation(reply_code::command_invalid,
-                    "a method came where " + std::string{due} + " was due");
-  }
   std::string_view name;
   std::uint32_t messages = 0, consumers = 0;
   switch (m) {
@@ -61,8 +55,20 @@ void connection::impl::on_answer(channel_id id, channel& ch, method m, reader& i
     default: break;
   }
   in.finish();
-  const pending_request answered = ch.pending.front();
-  ch.pending.pop_front();
+  const auto due =
+      std::find_if(ch.pending.begin(), ch.pending.end(), [&](const pending_request& p) {
+        if (m != method::basic_consume_ok && m != method::basic_cancel_ok)
+          return !p.is_for_consumer();
+        return p.answer == m && (p.consumer_tag.empty() || p.consumer_tag == name);
+      });
+  if (due == ch.pending.end() || due->answer != m) {
+    const std::string_view expected =
+        due == ch.pending.end() ? "no answer" : method_name(due->answer);
+    throw violation(reply_code::command_invalid,
+                    "a method came where " + std::string{expected} + " was due");
+  }
+  const pending_request answered = std::move(*due);
+  ch.pending.erase(due);
   if (m == method::basic_consume_ok && answered.no_ack)
     ch.no_ack_consumers.emplace_back(name);
   else if (m == method::basic_cancel_ok)

@@ -33,7 +33,7 @@ class connection::impl {
   /// `write(writer&)` puts the arguments behind the method id.
   template <class Write>
   void request(channel_id id, request_id req, method what, method answer, Write&& write,
-               bool no_ack = false);
+               bool no_ack = false, std::string_view consumer_tag = {});
   void confirm_select(channel_id id, request_id req);
   std::uint64_t publish(channel_id id, std::string_view exchange, std::string_view routing_key,
                         bool mandatory, const properties& props, std::string_view body);
@@ -142,10 +142,10 @@ void connection::impl::send_method(channel_id id, method m, Write&& write) {
 
 template <class Write>
 void connection::impl::request(channel_id id, request_id req, method what, method answer,
-                               Write&& write, bool no_ack) {
+                               Write&& write, bool no_ack, std::string_view consumer_tag) {
   channel& ch = usable(id);
   send_method(id, what, write);
-  ch.pending.push_back({answer, req, no_ack});
+  ch.pending.push_back({answer, req, no_ack, std::string{consumer_tag}});
 }
 
 }  // namespace amqp091

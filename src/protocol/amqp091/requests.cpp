@@ -217,14 +217,17 @@ void connection::basic_consume(channel_id ch, request_id req, std::string_view q
         w.u8(bits(false, no_ack, exclusive));
         w.table(arguments);
       },
-      no_ack);
+      no_ack, consumer_tag);
 }
 
 void connection::basic_cancel(channel_id ch, request_id req, std::string_view consumer_tag) {
-  impl_->request(ch, req, method::basic_cancel, method::basic_cancel_ok, [&](writer& w) {
-    w.shortstr(consumer_tag);
-    w.u8(0);
-  });
+  impl_->request(
+      ch, req, method::basic_cancel, method::basic_cancel_ok,
+      [&](writer& w) {
+        w.shortstr(consumer_tag);
+        w.u8(0);
+      },
+      false, consumer_tag);
 }
 
 void connection::confirm_select(channel_id ch, request_id req) {
