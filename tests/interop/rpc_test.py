@@ -16,17 +16,16 @@ import interop_errors
 import oslo_messaging
 from programs import (
     CommandClient,
-    PythonClient,
     RemoteFailure,
     Server,
     TimedOut,
     VersionRefused,
     oslo_msg,
-    peer_server,
     poll,
     servers,
     unique,
 )
+from python_peer import PythonClient, peer_server
 
 # Every kind of value that JSON and Python share. Names are for messages only.
 VALUES = {
@@ -45,7 +44,7 @@ VALUES = {
     "tiny": 5e-324,
     "empty text": "",
     "text": "plain",
-    "quotes and controls": "\"\\/\b\f\n\r\t\x00\x1f\x7f",
+    "quotes and controls": '"\\/\b\f\n\r\t\x00\x1f\x7f',
     "latin and greek": "zażółć gęślą jaźń ΑΒΓ",
     "cjk": "日本語テスト",
     "astral": "😀𝄞 \U0010ffff",
@@ -170,9 +169,7 @@ class RpcCases:
     def test_exchange(self):
         topic, exchange = unique("topic"), unique("exchange")
         with servers(self.server_program(), topic, "one", exchange=exchange):
-            self.assertEqual(
-                self.client.call(topic, "add", {"a": 1, "b": 1}, exchange=exchange), 2
-            )
+            self.assertEqual(self.client.call(topic, "add", {"a": 1, "b": 1}, exchange=exchange), 2)
             with self.assertRaises(TimedOut):
                 self.client.call(topic, "hits", timeout=1)
 
@@ -193,14 +190,25 @@ class RpcCases:
             for version in ("1.3", "2.0"):
                 with self.subTest(version=version):
                     self.assert_remote_failure(
-                        "UnsupportedVersion", unsupported.format(version), topic, "add", arguments,
-                        namespace="math", version=version, module=dispatcher,
+                        "UnsupportedVersion",
+                        unsupported.format(version),
+                        topic,
+                        "add",
+                        arguments,
+                        namespace="math",
+                        version=version,
+                        module=dispatcher,
                     )
             for options in ({}, {"namespace": "other"}):
                 with self.subTest(**options):
                     self.assert_remote_failure(
-                        "UnsupportedVersion", unsupported.format("1.0"), topic, "add", arguments,
-                        module=dispatcher, **options,
+                        "UnsupportedVersion",
+                        unsupported.format("1.0"),
+                        topic,
+                        "add",
+                        arguments,
+                        module=dispatcher,
+                        **options,
                     )
 
     def test_version_cap(self):
@@ -214,18 +222,29 @@ class RpcCases:
     # -- errors --------------------------------------------------------------------------------
 
     def test_remote_exception(self):
-        message = "bad: zażółć 😀 \"quoted\""
+        message = 'bad: zażółć 😀 "quoted"'
         failure = self.assert_remote_failure(
-            "ValueError", message, self.topic, "fail",
-            {"module": "builtins", "type": "ValueError", "message": message}, module="builtins",
+            "ValueError",
+            message,
+            self.topic,
+            "fail",
+            {"module": "builtins", "type": "ValueError", "message": message},
+            module="builtins",
         )
         self.check_traceback(failure)
 
     def test_remote_exception_of_an_application(self):
         failure = self.assert_remote_failure(
-            "InstanceNotFound", "Instance 7 could not be found.", self.topic, "fail",
-            {"module": "nova.exception", "type": "InstanceNotFound",
-             "message": "Instance 7 could not be found."}, module="nova.exception",
+            "InstanceNotFound",
+            "Instance 7 could not be found.",
+            self.topic,
+            "fail",
+            {
+                "module": "nova.exception",
+                "type": "InstanceNotFound",
+                "message": "Instance 7 could not be found.",
+            },
+            module="nova.exception",
         )
         self.check_traceback(failure)
 
@@ -234,8 +253,12 @@ class RpcCases:
 
     def test_unknown_method(self):
         self.assert_remote_failure(
-            "NoSuchMethod", "Endpoint does not support RPC method nothing_here",
-            self.topic, "nothing_here", {"a": 1}, module="oslo_messaging.rpc.dispatcher",
+            "NoSuchMethod",
+            "Endpoint does not support RPC method nothing_here",
+            self.topic,
+            "nothing_here",
+            {"a": 1},
+            module="oslo_messaging.rpc.dispatcher",
         )
 
     def test_server_survives_errors(self):
@@ -357,8 +380,10 @@ class CppToPython(RpcCases, unittest.TestCase):
     def check_traceback(self, failure):
         self.assertEqual(failure.traceback[0], "Traceback (most recent call last):\n")
         self.assertIn("peer_server.py", "".join(failure.traceback))
-        self.assertTrue(failure.traceback[-1].startswith(
-            ("ValueError: ", "nova.exception.InstanceNotFound: ")), failure.traceback[-1])
+        self.assertTrue(
+            failure.traceback[-1].startswith(("ValueError: ", "nova.exception.InstanceNotFound: ")),
+            failure.traceback[-1],
+        )
 
     def test_results_that_are_no_object(self):
         for name, value in VALUES.items():

@@ -157,7 +157,9 @@ class Broker:
 
     def node_environment(self, state):
         base = {
-            key: value for key, value in os.environ.items() if not key.startswith(("RABBITMQ_", "ERL_"))
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("RABBITMQ_", "ERL_"))
         }
         base.pop("NOTIFY_SOCKET", None)
         base.update(
@@ -282,9 +284,13 @@ class Broker:
                 return version
             if wait_for_exit(*state["node"], 0.05):
                 break
-        with open(os.path.join(self.folder, "console.log"), encoding="utf-8", errors="replace") as log:
+        with open(
+            os.path.join(self.folder, "console.log"), encoding="utf-8", errors="replace"
+        ) as log:
             tail = "".join(log.readlines()[-25:])
-        raise BrokerError(f"RabbitMQ did not start on port {state['port']}. Its last words:\n{tail}")
+        raise BrokerError(
+            f"RabbitMQ did not start on port {state['port']}. Its last words:\n{tail}"
+        )
 
     def ctl(self, arguments):
         state = self.state()
@@ -296,7 +302,9 @@ class Broker:
 
 def main():
     parser = argparse.ArgumentParser(description="Controls the private RabbitMQ of the tests.")
-    parser.add_argument("action", choices=["start", "kill", "restart", "stop", "url", "ctl", "exec"])
+    parser.add_argument(
+        "action", choices=["start", "kill", "restart", "stop", "url", "ctl", "exec"]
+    )
     parser.add_argument("--dir", required=True)
     options, rest = parser.parse_known_args()
     rest = rest[1:] if rest[:1] == ["--"] else rest

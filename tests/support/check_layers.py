@@ -22,8 +22,16 @@ ASIO_BRIDGES = {"asio.hpp"}
 
 ASIO = re.compile(r"^boost/asio(\.hpp|/)")
 THREADS = {
-    "thread", "mutex", "shared_mutex", "condition_variable", "future", "semaphore", "latch", "barrier",
-    "stop_token", "pthread.h",
+    "thread",
+    "mutex",
+    "shared_mutex",
+    "condition_variable",
+    "future",
+    "semaphore",
+    "latch",
+    "barrier",
+    "stop_token",
+    "pthread.h",
 }
 CLOCK = re.compile(
     r"\b(?:system_clock|steady_clock|high_resolution_clock|utc_clock|clock_type)\s*::\s*now\b"
@@ -87,8 +95,10 @@ def file_findings(path, layer, layers, public):
                     yield number, f"public code must not include {name}, which is internal"
                 elif other not in allowed:
                     yield number, f"{layer} must not include {name}: {other} is not below it"
-            elif quote == '"' and public and not os.path.exists(
-                os.path.join(os.path.dirname(path), name)
+            elif (
+                quote == '"'
+                and public
+                and not os.path.exists(os.path.join(os.path.dirname(path), name))
             ):
                 yield number, f"public code must not include {name}, which is internal"
             elif ".." in name.split("/"):
@@ -130,7 +140,9 @@ def main():
     findings = check(sys.argv[1])
     for finding in findings:
         print(finding)
-    print(f"{len(findings)} includes against the layers." if findings else "All includes point down.")
+    print(
+        f"{len(findings)} includes against the layers." if findings else "All includes point down."
+    )
     return 1 if findings else 0
 
 

@@ -51,7 +51,10 @@ class CheckLayers(unittest.TestCase):
 
     def test_rejects(self):
         cases = {
-            "src/core/b.cpp": ('#include "wire/a.hpp"', "core must not include wire/a.hpp: wire is not below it"),
+            "src/core/b.cpp": (
+                '#include "wire/a.hpp"',
+                "core must not include wire/a.hpp: wire is not below it",
+            ),
             "src/wire/b.cpp": ('#include "protocol/a.hpp"', "wire must not include protocol/a.hpp"),
             "src/rpc/b.cpp": ('#include "drivers/a.hpp"', "rpc must not include drivers/a.hpp"),
             "src/rpc/c.cpp": ("#include <oslo/messaging/notify/n.hpp>", "which belongs to notify"),
@@ -64,8 +67,14 @@ class CheckLayers(unittest.TestCase):
             "src/core/d.cpp": ("#include <oslo/messaging/messaging.hpp>", "the umbrella"),
             "src/other/a.cpp": ("int i;", "declares no such layer"),
             "include/oslo/messaging/a.hpp": ('#include "core/a.hpp"', "which is internal"),
-            "include/oslo/messaging/b.hpp": ("#include <oslo/messaging/rpc/client.hpp>", "belongs to rpc"),
-            "include/oslo/messaging/rpc/c.hpp": ("#include <oslo/messaging/notify.hpp>", "belongs to notify"),
+            "include/oslo/messaging/b.hpp": (
+                "#include <oslo/messaging/rpc/client.hpp>",
+                "belongs to rpc",
+            ),
+            "include/oslo/messaging/rpc/c.hpp": (
+                "#include <oslo/messaging/notify.hpp>",
+                "belongs to notify",
+            ),
             "tools/oslo-msg/b.cpp": ('#include "wire/envelope.hpp"', "which is internal"),
         }
         for path, (text, expected) in cases.items():

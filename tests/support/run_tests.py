@@ -9,6 +9,7 @@ counts also go to DIR/summary.json.
 """
 
 import argparse
+import glob
 import json
 import os
 import shutil
@@ -106,7 +107,10 @@ def print_summary(results, version):
     for _, _, count in results:
         total.add(count)
     width = max(30, *(len(title) for title, _ in rows)) if rows else 30
-    print(f"\n{'Tests by bus':{width}} {'tests':>7} {'passed':>7} {'failed':>7} {'skipped':>8} {'time':>9}")
+    print(
+        f"\n{'Tests by bus':{width}} {'tests':>7} {'passed':>7} {'failed':>7} "
+        f"{'skipped':>8} {'time':>9}"
+    )
     for title, count in rows:
         print(
             f"{title:{width}} {count.tests:7} {count.passed:7} {count.failed:7} "
@@ -141,18 +145,28 @@ def main():
         sys.exit(128 + number)
 
     signal.signal(signal.SIGTERM, end)
-    broker = Broker(os.path.join(build, "broker"))
     version_file = os.path.join(build, "broker", "version")
     try:
         code = subprocess.call(
-            ["ctest", "--test-dir", build, "--output-on-failure", "--no-tests=error", "-j",
-             options.jobs, "--no-label-summary", "--output-junit", os.path.join(build, "ctest.xml"),
-             *selection],
+            [
+                "ctest",
+                "--test-dir",
+                build,
+                "--output-on-failure",
+                "--no-tests=error",
+                "-j",
+                options.jobs,
+                "--no-label-summary",
+                "--output-junit",
+                os.path.join(build, "ctest.xml"),
+                *selection,
+            ],
             stdin=subprocess.DEVNULL,
         )
     finally:
-        # The fixture stops it, but not when ctest itself was ended.
-        broker.stop()
+        # Fixtures and tests stop theirs, but not when they or ctest were ended.
+        for folder in glob.glob(os.path.join(build, "broker*", "")):
+            Broker(folder).stop()
     version = ""
     if os.path.exists(version_file):
         with open(version_file, encoding="ascii") as file:
@@ -160,8 +174,10 @@ def main():
     results = list(counts(build, labels))
     total = print_summary(results, version)
     with open(summary, "w", encoding="utf-8") as file:
-        json.dump({"total": {"passed": total.passed, "failed": total.failed,
-                             "skipped": total.skipped}}, file)
+        json.dump(
+            {"total": {"passed": total.passed, "failed": total.failed, "skipped": total.skipped}},
+            file,
+        )
     return 1 if code or total.failed or not total.tests else 0
 
 

@@ -1,4 +1,4 @@
-"""Servers and clients of both languages behind one face, so that one suite tests every pair."""
+"""Serving programs as processes, and `oslo-msg` as a client."""
 
 import contextlib
 import json
@@ -6,15 +6,10 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
 
-import oslo_messaging
-from oslo_config import cfg
-
-HERE = os.path.dirname(os.path.abspath(__file__))
 START_LIMIT = 30.0
 STOP_LIMIT = 20.0
 
@@ -25,10 +20,6 @@ def rabbit_url():
 
 def oslo_msg():
     return [os.environ["OSLO_TEST_OSLO_MSG"], "--url", rabbit_url()]
-
-
-def peer_server():
-    return [sys.executable, os.path.join(HERE, "peer_server.py"), "--url", rabbit_url()]
 
 
 def unique(name):
@@ -122,62 +113,6 @@ class Server:
         self.stop()
 
 
-class PythonClient:
-    """oslo.messaging in this process."""
-
-    def __init__(self, allowed_remote_exmods=()):
-        # Parts of oslo.messaging read the global configuration whatever they are given.
-        cfg.CONF([], project="peer", default_config_files=[])
-        self.transport = oslo_messaging.get_rpc_transport(
-            cfg.CONF, rabbit_url(), allowed_remote_exmods=list(allowed_remote_exmods)
-        )
-
-    def close(self):
-        self.transport.cleanup()
-
-    def prepared(self, topic, options):
-        options = dict(options)
-        target = {
-            name: options.pop(name)
-            for name in ("exchange", "namespace", "version", "server", "fanout")
-            if name in options
-        }
-        context = options.pop("context", {})
-        if "call_monitor_timeout" in options:
-            options["call_monitor_timeout"] = int(options["call_monitor_timeout"])
-        client = oslo_messaging.get_rpc_client(
-            self.transport, oslo_messaging.Target(topic=topic, **target), **options
-        )
-        return client, context
-
-    def raw_call(self, topic, method, arguments=None, **options):
-        """A call whose errors arrive as oslo.messaging raises them."""
-        client, context = self.prepared(topic, options)
-        return client.call(context, method, **(arguments or {}))
-
-    def call(self, topic, method, arguments=None, **options):
-        options.setdefault("timeout", 20)
-        try:
-            return self.raw_call(topic, method, arguments, **options)
-        except oslo_messaging.RemoteError as error:
-            raise RemoteFailure(error.exc_type, None, error.value, error.traceback) from error
-        except oslo_messaging.MessagingTimeout as error:
-            raise TimedOut(str(error)) from error
-        except oslo_messaging.RPCVersionCapError as error:
-            raise VersionRefused(str(error)) from error
-        except (ValueError, KeyError, ZeroDivisionError) as error:
-            # Exceptions of builtins come back as themselves; their text is message and traceback.
-            message, _, traceback = error.args[0].partition("\n")
-            raise RemoteFailure(type(error).__name__, "builtins", message, [traceback]) from error
-
-    def cast(self, topic, method, arguments=None, **options):
-        client, context = self.prepared(topic, options)
-        client.cast(context, method, **(arguments or {}))
-
-    def ping(self, topic, **options):
-        return self.call(topic, "oslo_rpc_server_ping", **options)
-
-
 class CommandClient:
     """A run of `oslo-msg` for each call."""
 
@@ -197,7 +132,9 @@ class CommandClient:
             elif value is not None:
                 value = json.dumps(value) if name == "context" else str(value)
                 line += [f"--{name.replace('_', '-')}", value]
-        return subprocess.run(line, input=text, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            line, input=text, capture_output=True, text=True, timeout=60, check=False
+        )
 
     @staticmethod
     def result(done):
@@ -208,12 +145,16 @@ class CommandClient:
             if len(lines) != 1:
                 raise AssertionError(f"one JSON line was expected on stderr: {done.stderr!r}")
             found = json.loads(lines[0])
-            raise RemoteFailure(found["type"], found["module"], found["message"], found["traceback"])
+            raise RemoteFailure(
+                found["type"], found["module"], found["message"], found["traceback"]
+            )
         if done.returncode == 3:
             raise TimedOut(done.stderr)
         if "version cap" in done.stderr:
             raise VersionRefused(done.stderr)
-        raise AssertionError(f"oslo-msg ended with {done.returncode}: {done.stdout!r} {done.stderr!r}")
+        raise AssertionError(
+            f"oslo-msg ended with {done.returncode}: {done.stdout!r} {done.stderr!r}"
+        )
 
     def call(self, topic, method, arguments=None, **options):
         options.setdefault("timeout", 20)

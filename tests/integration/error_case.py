@@ -1,0 +1,56 @@
+"""Runs of oslo-msg that end in an error."""
+
+import socket
+import subprocess
+import unittest
+import urllib.parse
+
+from programs import oslo_msg
+
+DONE, REMOTE, USAGE, TIMED_OUT, NOT_DELIVERED, UNUSABLE = range(6)
+PASSWORD = "s3cr3t-Pässword"
+# Far above what any case needs: a run that takes longer hangs.
+LIMIT = 30
+
+
+def url_at(port, host="127.0.0.1", user="user"):
+    """A URL with a password that must never be seen again."""
+    return f"rabbit://{user}:{urllib.parse.quote(PASSWORD)}@{host}:{port}/"
+
+
+def closed_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class ErrorCase(unittest.TestCase):
+    def run_program(self, *arguments, url=None):
+        command = [oslo_msg()[0]]
+        if url is not None:
+            command += ["--url", url]
+        done = subprocess.run(
+            [*command, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        output = done.stdout + done.stderr
+        for secret in (PASSWORD, urllib.parse.quote(PASSWORD)):
+            self.assertNotIn(secret, output)
+        self.assertGreaterEqual(done.returncode, 0, f"ended by a signal: {done.stderr}")
+        return done
+
+    def assert_ends(self, status, pattern, *arguments, url=None):
+        done = self.run_program(*arguments, url=url)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertRegex(done.stderr, pattern)
+        return done
+
+
+def call_once(*more):
+    """A call that does not try again."""
+    return ["call", "nobody", "echo", "--timeout", "10", "--retry", "0", *more]

@@ -1,0 +1,70 @@
+"""Python's oslo.messaging behind the face of programs.CommandClient."""
+
+import os
+import sys
+
+import oslo_messaging
+from oslo_config import cfg
+from programs import RemoteFailure, TimedOut, VersionRefused, rabbit_url
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def peer_server():
+    return [sys.executable, os.path.join(HERE, "peer_server.py"), "--url", rabbit_url()]
+
+
+class PythonClient:
+    """oslo.messaging in this process."""
+
+    def __init__(self, allowed_remote_exmods=()):
+        # Parts of oslo.messaging read the global configuration whatever they are given.
+        cfg.CONF([], project="peer", default_config_files=[])
+        self.transport = oslo_messaging.get_rpc_transport(
+            cfg.CONF, rabbit_url(), allowed_remote_exmods=list(allowed_remote_exmods)
+        )
+
+    def close(self):
+        self.transport.cleanup()
+
+    def prepared(self, topic, options):
+        options = dict(options)
+        target = {
+            name: options.pop(name)
+            for name in ("exchange", "namespace", "version", "server", "fanout")
+            if name in options
+        }
+        context = options.pop("context", {})
+        if "call_monitor_timeout" in options:
+            options["call_monitor_timeout"] = int(options["call_monitor_timeout"])
+        client = oslo_messaging.get_rpc_client(
+            self.transport, oslo_messaging.Target(topic=topic, **target), **options
+        )
+        return client, context
+
+    def raw_call(self, topic, method, arguments=None, **options):
+        """A call whose errors arrive as oslo.messaging raises them."""
+        client, context = self.prepared(topic, options)
+        return client.call(context, method, **(arguments or {}))
+
+    def call(self, topic, method, arguments=None, **options):
+        options.setdefault("timeout", 20)
+        try:
+            return self.raw_call(topic, method, arguments, **options)
+        except oslo_messaging.RemoteError as error:
+            raise RemoteFailure(error.exc_type, None, error.value, error.traceback) from error
+        except oslo_messaging.MessagingTimeout as error:
+            raise TimedOut(str(error)) from error
+        except oslo_messaging.RPCVersionCapError as error:
+            raise VersionRefused(str(error)) from error
+        except (ValueError, KeyError, ZeroDivisionError) as error:
+            # Exceptions of builtins come back as themselves; their text is message and traceback.
+            message, _, traceback = error.args[0].partition("\n")
+            raise RemoteFailure(type(error).__name__, "builtins", message, [traceback]) from error
+
+    def cast(self, topic, method, arguments=None, **options):
+        client, context = self.prepared(topic, options)
+        client.cast(context, method, **(arguments or {}))
+
+    def ping(self, topic, **options):
+        return self.call(topic, "oslo_rpc_server_ping", **options)
