@@ -63,7 +63,7 @@ unsigned utf8_length(const char* p, const char* end) noexcept {
   return 4;
 }
 
-void escape(std::string& out, std::string_view text) {
+void escape(std::string& out, std::string_view text, invalid_text policy) {
   // The text grows while it is copied, so it goes through a small buffer: one bounds check a step,
   // and no byte of the string is written twice.
   constexpr std::size_t room = 512;
@@ -95,6 +95,11 @@ void escape(std::string& out, std::string_view text) {
     }
     if (c > 0x7f) {
       const unsigned length = utf8_length(p, end);
+      if (length == 0 && policy == invalid_text::replace) {
+        to = put_u(to, 0xfffd);
+        ++p;
+        continue;
+      }
       if (length == 0)
         throw messaging_error({errc::serialization_failed,
                                "Text cannot be written as JSON: it is not valid UTF-8 at byte " +

@@ -49,8 +49,13 @@ inline int first_byte(std::uint64_t mask) noexcept {
 /// three-byte form of a surrogate counts as valid: it stands for a lone surrogate of Python.
 unsigned utf8_length(const char* p, const char* end) noexcept;
 
-/// Appends `text` as the inside of a JSON string, all but printable ASCII escaped. Throws
-/// `errc::serialization_failed` on invalid UTF-8.
-void escape(std::string& out, std::string_view text);
+/// What to do with bytes that are not UTF-8.
+enum class invalid_text {
+  refuse,   ///< throw `errc::serialization_failed`
+  replace,  ///< write U+FFFD for each byte, for texts that must get through (error messages)
+};
+
+/// Appends `text` as the inside of a JSON string, all but printable ASCII escaped.
+void escape(std::string& out, std::string_view text, invalid_text policy = invalid_text::refuse);
 
 }  // namespace oslo::messaging::json_text
