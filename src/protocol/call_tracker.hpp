@@ -277,8 +277,8 @@ auto call_tracker<Payload>::take_all() -> std::vector<resolved_call> {
     out.push_back({id_of(owner), release(s), stage});
   }
   // Serial numbers go on, so ids of the calls that ended here stay unknown.
-  slots_ = {};
-  heap_ = {};
+  slots_.clear();
+  heap_.clear();
   first_free_ = 0;
   return out;
 }

@@ -31,8 +31,9 @@ class transport {
   /// `driver_load_failure`, `configuration_error`.
   static transport open(std::string_view url, transport_options o, const driver_registry& drivers);
 
-  /// Closes connections within `limit` and ends the loop thread. Pending calls end with
-  /// `errc::closed`. Called from the loop thread it does not wait. Idempotent.
+  /// Closes connections within `limit`. Pending calls end with `errc::closed`, and so does what is
+  /// sent later. Called from the loop it does not wait. Idempotent. The last copy closes too (with
+  /// the default limit) and ends the loop thread; a loop of the application is not waited for.
   void close(std::chrono::milliseconds limit = std::chrono::seconds(5));
 
   messaging::driver& driver() const noexcept;

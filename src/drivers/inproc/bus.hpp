@@ -1,0 +1,173 @@
+// The exchange table that all fake:// transports of a process share.
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <oslo/messaging/driver.hpp>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "protocol/call_tracker.hpp"
+
+namespace oslo::messaging::inproc {
+
+class node;
+class subscription;
+
+/// Who waits for the answer to a message.
+struct reply_address {
+  std::weak_ptr<node> caller;
+  protocol::call_id id;
+};
+
+/// A message, shared by all its receivers and not changed once it is delivered.
+class content {
+ public:
+  /// Throws `messaging_error` (`errc::malformed_message`) when `body` is not one JSON object.
+  content(std::string body, context ctxt);
+  content(const content&) = delete;
+  content& operator=(const content&) = delete;
+
+  std::span<const message_field> fields() const noexcept {
+    return {fields_.data(), fields_.size()};
+  }
+  const context& ctxt() const noexcept { return ctxt_; }
+  std::size_t bytes() const noexcept { return body_.size(); }
+
+  std::optional<reply_address> reply_to{};
+  std::optional<double> client_timeout{};
+
+ private:
+  std::string body_;
+  context ctxt_;
+  boost::container::small_vector<message_field, 5> fields_;
+  std::deque<std::string> decoded_keys_;  // of keys that have escapes
+};
+
+struct waiting_message {
+  std::shared_ptr<const content> what;
+  bool redelivered = false;
+};
+
+/// Bounds of one queue. Beyond them a send fails with `errc::limit_exceeded`.
+struct queue_limits {
+  std::size_t messages = 100'000;
+  std::size_t bytes = std::size_t{256} << 20;
+};
+
+/// Messages in order, and who takes them. Guarded by the bus.
+struct queue {
+  std::deque<waiting_message> waiting{};
+  std::size_t bytes = 0;
+  std::vector<std::shared_ptr<subscription>> consumers{};
+  std::size_t turn = 0;   ///< the consumer that is asked first for the next message
+  bool declared = false;  ///< a listener has named it
+};
+
+/// Queues by exchange and topic; delivery rules of spec section 8, with three differences: a fanout
+/// reaches queues that have a listener, a requeued message goes back to the front of the queue it
+/// came from, and every queue is bounded.
+///
+/// Lives as long as the transports that use it: the last one empties it.
+/// Thread safety: all members from any thread. Calls no code of the application.
+class bus {
+ public:
+  explicit bus(queue_limits limits = {}) : limits_(limits) {}
+  static std::shared_ptr<bus> shared();
+
+  struct destination {
+    std::string_view exchange;
+    std::string_view topic;
+    std::optional<std::string_view> server{};
+    bool fanout = false;
+  };
+  /// Puts the message into its queues, all or none.
+  result<void> deliver(const destination& to, std::shared_ptr<const content> what,
+                       bool at_least_once);
+
+  /// The queues of an RPC server: its own one first, then the one all servers of the topic share.
+  std::vector<std::shared_ptr<queue>> declare_server(std::string_view exchange,
+                                                     std::string_view topic,
+                                                     std::string_view server);
+  /// The queue of a notification listener. A new pool starts with a copy of what waits in the
+  /// topic's default queue.
+  std::shared_ptr<queue> declare_listener(std::string_view exchange, std::string_view topic,
+                                          const std::optional<std::string>& pool);
+
+  void attach(const std::shared_ptr<subscription>& consumer);
+  void detach(const std::shared_ptr<subscription>& consumer);
+  /// Gives a message back to the front of its queue.
+  void requeue(queue& q, waiting_message m);
+
+ private:
+  friend class subscription;
+  struct topic {
+    std::shared_ptr<queue> common = std::make_shared<queue>();
+    std::map<std::string, std::shared_ptr<queue>, std::less<>> servers{};
+    std::map<std::string, std::shared_ptr<queue>, std::less<>> pools{};
+  };
+  using wake_list = boost::container::small_vector<std::shared_ptr<subscription>, 4>;
+
+  topic& find_topic(std::string_view exchange, std::string_view name);
+  bool full(const queue& q, const content& what) const noexcept;
+  static void push_back(queue& q, waiting_message m);
+  static waiting_message pop_front(queue& q);
+  /// Chooses a consumer that waits for a message of `q`.
+  static void choose(queue& q, wake_list& to_wake);
+  static void wake(const wake_list& chosen);
+
+  struct hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view s) const noexcept {
+      return std::hash<std::string_view>{}(s);
+    }
+  };
+
+  const queue_limits limits_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, topic, hash, std::equal_to<>> topics_;
+  std::string key_;  // scratch of find_topic
+};
+
+/// A listener's end of its queues.
+class subscription : public std::enable_shared_from_this<subscription> {
+ public:
+  struct taken {
+    waiting_message message;
+    std::shared_ptr<queue> from;
+  };
+  using batch = std::vector<taken>;
+
+  subscription(std::shared_ptr<bus> b, std::shared_ptr<scheduler> loop,
+               std::vector<std::shared_ptr<queue>> queues)
+      : bus_(std::move(b)), loop_(std::move(loop)), queues_(std::move(queues)) {}
+
+  /// See `listener::next`; runs `done` on the loop.
+  void next(std::size_t max, unique_function<void(batch)> done);
+  void stop();
+  const std::shared_ptr<inproc::bus>& where() const noexcept { return bus_; }
+
+ private:
+  friend class bus;
+  void serve();
+  bool anything_waiting() const noexcept;
+  void take(batch& out);
+
+  const std::shared_ptr<bus> bus_;
+  const std::shared_ptr<scheduler> loop_;
+  const std::vector<std::shared_ptr<queue>> queues_;
+  // Guarded by the bus.
+  unique_function<void(batch)> done_;
+  std::size_t max_ = 0;
+  bool idle_ = false;  // has a pull that found nothing, and nobody has woken it since
+  bool stopped_ = false;
+};
+
+}  // namespace oslo::messaging::inproc

@@ -1,0 +1,128 @@
+#include "drivers/inproc/driver.hpp"
+
+#include <utility>
+
+#include "drivers/inproc/node.hpp"
+
+namespace oslo::messaging::inproc {
+namespace {
+
+class incoming final : public incoming_message {
+ public:
+  incoming(subscription::taken taken, std::shared_ptr<node> owner) noexcept
+      : taken_(std::move(taken)), owner_(std::move(owner)) {}
+  ~incoming() override {
+    if (!settled_) requeue();
+  }
+  incoming(const incoming&) = delete;
+  incoming& operator=(const incoming&) = delete;
+
+  std::span<const message_field> fields() const noexcept override { return what().fields(); }
+  const context& ctxt() const noexcept override { return what().ctxt(); }
+  std::string_view message_id() const noexcept override {
+    return what().reply_to ? what().reply_to->id.view() : std::string_view();
+  }
+  std::optional<double> client_timeout() const noexcept override { return what().client_timeout; }
+  bool redelivered() const noexcept override { return taken_.message.redelivered; }
+
+  void acknowledge() override { settled_ = true; }
+  void requeue() override {
+    if (std::exchange(settled_, true)) return;
+    owner_->where()->requeue(*taken_.from, taken_.message);
+  }
+
+  void reply(outgoing_reply r, unique_function<void(result<void>)> done) override {
+    if (const auto& address = what().reply_to) {
+      if (const auto caller = address->caller.lock()) {
+        if (r.failure)
+          caller->answer(address->id, failure(std::move(*r.failure)));
+        else
+          caller->answer(address->id, messaging::reply{std::move(r.result)});
+      }
+    }
+    if (done) owner_->later(std::move(done));
+  }
+  void heartbeat() override {
+    if (const auto& address = what().reply_to)
+      if (const auto caller = address->caller.lock()) caller->heartbeat(address->id);
+  }
+
+ private:
+  const content& what() const noexcept { return *taken_.message.what; }
+
+  subscription::taken taken_;
+  std::shared_ptr<node> owner_;
+  bool settled_ = false;
+};
+
+class inproc_listener final : public listener {
+ public:
+  inproc_listener(std::shared_ptr<node> owner, std::vector<std::shared_ptr<queue>> queues)
+      : owner_(std::move(owner)), subscription_(owner_->subscribe(std::move(queues))) {}
+  ~inproc_listener() override { subscription_->stop(); }
+
+  void next(std::size_t max, unique_function<void(incoming_batch)> done) override {
+    subscription_->next(
+        max, [owner = owner_, done = std::move(done)](subscription::batch taken) mutable {
+          incoming_batch messages;
+          messages.reserve(taken.size());
+          for (auto& t : taken) messages.push_back(std::make_unique<incoming>(std::move(t), owner));
+          done(std::move(messages));
+        });
+  }
+  void stop() override { subscription_->stop(); }
+  void ready(unique_function<void(result<void>)> done) override { owner_->later(std::move(done)); }
+
+ private:
+  std::shared_ptr<node> owner_;
+  std::shared_ptr<subscription> subscription_;
+};
+
+class inproc_driver final : public driver {
+ public:
+  inproc_driver(std::shared_ptr<bus> b, driver_environment env)
+      : node_(std::make_shared<node>(std::move(b), std::move(env))) {}
+  ~inproc_driver() override { node_->close({}); }
+
+  capabilities caps() const noexcept override { return {}; }
+
+  void send(target to, outgoing_message m, send_options o, send_completion done) override {
+    node_->send(std::move(to), std::move(m), std::move(o), std::move(done));
+  }
+  void send_notification(target to, outgoing_message m, double, send_options o,
+                         send_completion done) override {
+    o.wait_for_reply = false;
+    node_->send(std::move(to), std::move(m), std::move(o), std::move(done));
+  }
+  std::unique_ptr<listener> listen(target on, listen_options) override {
+    return std::make_unique<inproc_listener>(
+        node_, node_->where()->declare_server(node_->exchange_of(on), *on.topic, *on.server));
+  }
+  std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
+                                                     std::optional<std::string> pool,
+                                                     listen_options) override {
+    std::vector<std::shared_ptr<queue>> queues;
+    for (const auto& t : topics)
+      queues.push_back(node_->where()->declare_listener(node_->exchange_of(t.where),
+                                                        *t.where.topic + '.' + t.priority, pool));
+    return std::make_unique<inproc_listener>(node_, std::move(queues));
+  }
+  void close(std::chrono::milliseconds, unique_function<void()> done) override {
+    node_->close(std::move(done));
+  }
+
+ private:
+  std::shared_ptr<node> node_;
+};
+
+}  // namespace
+
+std::unique_ptr<driver> make_driver(const transport_url&, driver_environment env) {
+  return make_driver(bus::shared(), std::move(env));
+}
+
+std::unique_ptr<driver> make_driver(std::shared_ptr<bus> shared, driver_environment env) {
+  return std::make_unique<inproc_driver>(std::move(shared), std::move(env));
+}
+
+}  // namespace oslo::messaging::inproc

@@ -1,0 +1,214 @@
+#include "drivers/inproc/node.hpp"
+
+#include <utility>
+
+#include "core/unique_id.hpp"
+
+namespace oslo::messaging::inproc {
+namespace {
+
+constexpr std::size_t max_pending_calls = 1'000'000;
+
+failure closed_failure() {
+  return {errc::closed, "The transport was closed."};
+}
+
+}  // namespace
+
+node::node(std::shared_ptr<bus> b, driver_environment env)
+    : bus_(std::move(b)), env_(std::move(env)), calls_(random_bits(), max_pending_calls) {}
+
+void node::send(target to, outgoing_message m, send_options o, send_completion done) {
+  if (env_.loop->running_here()) {
+    start(std::move(to), std::move(m), std::move(o), std::move(done));
+    return;
+  }
+  env_.loop->post([self = shared_from_this(), to = std::move(to), m = std::move(m),
+                   o = std::move(o), done = std::move(done)]() mutable {
+    self->start(std::move(to), std::move(m), std::move(o), std::move(done));
+  });
+}
+
+void node::start(target to, outgoing_message m, send_options o, send_completion done) {
+  if (closed_) {
+    finish(std::move(done), closed_failure());
+    return;
+  }
+  std::shared_ptr<content> what;
+  try {
+    what = std::make_shared<content>(std::move(m.body), std::move(m.ctxt));
+  } catch (const messaging_error& e) {
+    finish(std::move(done), e.failure());
+    return;
+  }
+  const bus::destination where{
+      exchange_of(to), *to.topic,
+      to.server ? std::optional<std::string_view>(*to.server) : std::optional<std::string_view>(),
+      to.fanout};
+  if (!o.wait_for_reply) {
+    auto sent = bus_->deliver(where, std::move(what), o.at_least_once);
+    if (sent)
+      finish(std::move(done), reply{});
+    else
+      finish(std::move(done), sent.error());
+    return;
+  }
+
+  const auto now = env_.loop->now();
+  std::optional<scheduler::time_point> deadline;
+  // A sum past the end of time would come out in the past.
+  if (o.timeout && *o.timeout < scheduler::time_point::max() - now) deadline = now + *o.timeout;
+  std::optional<scheduler::clock::duration> monitor;
+  if (o.call_monitor_timeout) {
+    monitor = *o.call_monitor_timeout;
+    what->client_timeout = static_cast<double>(o.call_monitor_timeout->count());
+  }
+  if (calls_.size() >= calls_.capacity()) {
+    finish(std::move(done), failure(errc::limit_exceeded, "Too many calls wait for their answer: " +
+                                                              std::to_string(calls_.size()) + "."));
+    return;
+  }
+  const auto id = calls_.add({std::move(done), *to.topic, nullptr}, now, deadline, monitor);
+  what->reply_to = reply_address{weak_from_this(), id};
+  // A call without any time fails even if its answer is only a hop away.
+  if (deadline && *deadline <= now)
+    env_.loop->post([self = shared_from_this()] { self->expire(); });
+  const auto sent = bus_->deliver(where, std::move(what), o.at_least_once);
+  if (!sent) {
+    if (auto call = calls_.take(id)) finish(std::move(call->done), sent.error());
+    return;
+  }
+  if (o.cancel.stop_possible()) {
+    auto on_cancel = std::make_unique<std::stop_callback<post_cancel>>(
+        std::move(o.cancel), post_cancel{weak_from_this(), id});
+    if (auto* call = calls_.find(id.view())) call->on_cancel = std::move(on_cancel);
+  }
+  arm();
+}
+
+void node::post_cancel::operator()() const {
+  const auto self = owner.lock();
+  if (!self) return;
+  self->env_.loop->post([self, call_id = id] {
+    if (auto call = self->calls_.take(call_id))
+      call->done(failure(errc::cancelled, "The call was cancelled while it waited for a reply."));
+  });
+}
+
+void node::answer(const protocol::call_id& id, result<reply> r) {
+  std::unique_lock lock(mutex_);
+  arrived_.push_back({id, std::move(r)});
+  want_drain(std::move(lock));
+}
+
+void node::heartbeat(const protocol::call_id& id) {
+  std::unique_lock lock(mutex_);
+  arrived_.push_back({id, std::nullopt});
+  want_drain(std::move(lock));
+}
+
+void node::later(unique_function<void(result<void>)> verdict) {
+  std::unique_lock lock(mutex_);
+  verdicts_.push_back(std::move(verdict));
+  want_drain(std::move(lock));
+}
+
+void node::finish(send_completion done, result<reply> outcome) {
+  std::unique_lock lock(mutex_);
+  finished_.push_back({std::move(done), std::move(outcome)});
+  want_drain(std::move(lock));
+}
+
+void node::want_drain(std::unique_lock<std::mutex> lock) {
+  if (std::exchange(draining_, true)) return;
+  lock.unlock();
+  env_.loop->post([self = shared_from_this()] { self->drain(); });
+}
+
+void node::drain() {
+  std::vector<arrived> arrivals;
+  std::vector<finished> outcomes;
+  std::vector<unique_function<void(result<void>)>> verdicts;
+  {
+    const std::lock_guard lock(mutex_);
+    arrivals.swap(arrived_);
+    outcomes.swap(finished_);
+    verdicts.swap(verdicts_);
+    draining_ = false;
+  }
+  for (auto& a : arrivals) {
+    if (!a.answer) {
+      calls_.heartbeat(a.id.view(), env_.loop->now());
+    } else if (auto call = calls_.take(a.id)) {
+      call->done(std::move(*a.answer));
+    }
+  }
+  for (auto& o : outcomes) o.done(std::move(o.outcome));
+  for (auto& v : verdicts) v(result<void>{});
+}
+
+void node::arm() {
+  const auto when = calls_.next_deadline();
+  if (!when || *when >= armed_) return;
+  env_.loop->cancel(timer_);
+  armed_ = *when;
+  timer_ = env_.loop->run_at(*when, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->armed_ = scheduler::time_point::max();
+    self->expire();
+  });
+}
+
+void node::expire() {
+  while (auto call = calls_.next_expired(env_.loop->now())) {
+    failure_detail detail;
+    detail.stage = "waiting";
+    detail.destination = call->payload.topic;
+    detail.message_id = call->id.str();
+    detail.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(call->elapsed);
+    std::string text = "No reply on topic " + call->payload.topic;
+    if (call->limit == protocol::call_limit::monitor) text += ": the server sends no heartbeats";
+    finish(std::move(call->payload.done),
+           failure(errc::timed_out, std::move(text), std::move(detail)));
+  }
+  arm();
+}
+
+std::shared_ptr<subscription> node::subscribe(std::vector<std::shared_ptr<queue>> queues) {
+  auto s = std::make_shared<subscription>(bus_, env_.loop, std::move(queues));
+  bus_->attach(s);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closing_) {
+      std::erase_if(subscriptions_, [](const auto& weak) { return weak.expired(); });
+      subscriptions_.push_back(s);
+      return s;
+    }
+  }
+  s->stop();
+  return s;
+}
+
+void node::close(unique_function<void()> done) {
+  std::vector<std::weak_ptr<subscription>> subscriptions;
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+    subscriptions.swap(subscriptions_);
+  }
+  for (const auto& weak : subscriptions)
+    if (const auto s = weak.lock()) s->stop();
+  env_.loop->dispatch([self = shared_from_this(), done = std::move(done)]() mutable {
+    self->closed_ = true;
+    self->env_.loop->cancel(self->timer_);
+    for (auto& call : self->calls_.take_all())
+      self->finish(std::move(call.payload.done), closed_failure());
+    // After everything that was finished so far.
+    self->later([done = std::move(done)](result<void>) mutable {
+      if (done) done();
+    });
+  });
+}
+
+}  // namespace oslo::messaging::inproc

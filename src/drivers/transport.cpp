@@ -1,0 +1,121 @@
+#include <condition_variable>
+#include <mutex>
+#include <oslo/messaging/transport.hpp>
+#include <utility>
+
+#include "net/io_loop.hpp"
+
+namespace oslo::messaging {
+namespace {
+
+/// Lets one thread wait, for a bounded time, until something has happened on another.
+class latch_with_deadline {
+ public:
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  void wait_for(std::chrono::milliseconds limit) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, limit, [&] { return open_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false;
+};
+
+constexpr std::chrono::milliseconds default_close_limit{5'000};
+constexpr std::chrono::milliseconds close_margin{1'000};
+
+}  // namespace
+
+class transport::impl {
+ public:
+  impl(std::string_view url_text, transport_options o, const driver_registry& drivers)
+      : conf(std::move(o.conf)),
+        log(std::move(o.log)),
+        meter(std::move(o.meter)),
+        defaults("DEFAULT", default_options(), conf),
+        url(transport_url::parse(url_text.empty() ? defaults.string("transport_url")
+                                                  : std::string(url_text))),
+        owns_loop(o.loop == nullptr),
+        loop(owns_loop ? std::make_shared<net::io_loop>(log) : std::move(o.loop)),
+        driver(drivers.make(url, {loop, conf, defaults.string("control_exchange"), log, meter})) {}
+
+  ~impl() {
+    // The driver completes its operations while it closes, so it must outlive the closing.
+    if (owns_loop && !loop->running_here()) {
+      close(default_close_limit);
+      driver.reset();
+      return;
+    }
+    // Here nobody can wait: on the loop itself, or on a loop that may not be running any more.
+    auto* closing = driver.get();
+    closing->close(default_close_limit,
+                   [d = std::shared_ptr<messaging::driver>(std::move(driver)), l = loop]() mutable {
+                     // Not inside a callback of the driver itself.
+                     l->post([d = std::move(d), l]() mutable { d.reset(); });
+                   });
+  }
+
+  void close(std::chrono::milliseconds limit) {
+    if (loop->running_here()) {
+      driver->close(limit, [] {});
+      return;
+    }
+    const auto closed = std::make_shared<latch_with_deadline>();
+    driver->close(limit, [closed] { closed->open(); });
+    closed->wait_for(limit + close_margin);
+  }
+
+  config conf;
+  logger log;
+  std::shared_ptr<metrics> meter;
+  option_values defaults;
+  transport_url url;
+  bool owns_loop;
+  std::shared_ptr<scheduler> loop;
+  std::unique_ptr<messaging::driver> driver;
+};
+
+transport transport::open(std::string_view url, transport_options o,
+                          const driver_registry& drivers) {
+  return transport(std::make_shared<impl>(url, std::move(o), drivers));
+}
+
+void transport::close(std::chrono::milliseconds limit) {
+  impl_->close(limit);
+}
+messaging::driver& transport::driver() const noexcept {
+  return *impl_->driver;
+}
+scheduler& transport::loop() const noexcept {
+  return *impl_->loop;
+}
+std::shared_ptr<scheduler> transport::shared_loop() const noexcept {
+  return impl_->loop;
+}
+const logger& transport::log() const noexcept {
+  return impl_->log;
+}
+messaging::metrics* transport::meter() const noexcept {
+  return impl_->meter.get();
+}
+const config& transport::conf() const noexcept {
+  return impl_->conf;
+}
+const transport_url& transport::url() const noexcept {
+  return impl_->url;
+}
+const option_values& transport::defaults() const noexcept {
+  return impl_->defaults;
+}
+
+transport open_transport(std::string_view url, transport_options o) {
+  return transport::open(url, std::move(o), default_drivers());
+}
+
+}  // namespace oslo::messaging
