@@ -1,31 +1,11 @@
-#include <condition_variable>
-#include <mutex>
 #include <oslo/messaging/transport.hpp>
 #include <utility>
 
+#include "core/handover.hpp"
 #include "net/io_loop.hpp"
 
 namespace oslo::messaging {
 namespace {
-
-/// Lets one thread wait, for a bounded time, until something has happened on another.
-class latch_with_deadline {
- public:
-  void open() {
-    const std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  void wait_for(std::chrono::milliseconds limit) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, limit, [&] { return open_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool open_ = false;
-};
 
 constexpr std::chrono::milliseconds default_close_limit{5'000};
 constexpr std::chrono::milliseconds close_margin{1'000};
@@ -66,9 +46,9 @@ class transport::impl {
       driver->close(limit, [] {});
       return;
     }
-    const auto closed = std::make_shared<latch_with_deadline>();
-    driver->close(limit, [closed] { closed->open(); });
-    closed->wait_for(limit + close_margin);
+    const auto closed = std::make_shared<handover<bool>>();
+    driver->close(limit, [closed] { closed->put(true); });
+    closed->take(limit + close_margin);
   }
 
   config conf;

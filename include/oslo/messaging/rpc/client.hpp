@@ -217,8 +217,9 @@ class client {
   static text no_arguments() { return std::string("{}"); }
   boost::asio::awaitable<text> call_text(std::string_view name, std::optional<method_version> since,
                                          context ctxt, text args) const;
-  boost::asio::awaitable<text> cast_text(std::string_view name, std::optional<method_version> since,
-                                         context ctxt, text args) const;
+  boost::asio::awaitable<result<void>> cast_text(std::string_view name,
+                                                 std::optional<method_version> since, context ctxt,
+                                                 text args) const;
 
   std::shared_ptr<const impl> impl_;
 };

@@ -81,6 +81,8 @@ class method_table {
             const std::optional<std::string>& version) const;
   /// The binding of a method, or null.
   const binding* find(std::string_view name) const noexcept;
+  /// True when the method has a binding of its own.
+  bool has(std::string_view name) const noexcept { return bindings_.find(name) != bindings_.end(); }
 
  private:
   struct hash {
@@ -91,6 +93,7 @@ class method_table {
   };
 
   target accepts_;
+  std::vector<std::optional<std::string>> namespaces_;
   std::optional<std::string> version_;
   std::unordered_map<std::string, std::unique_ptr<binding>, hash, std::equal_to<>> bindings_;
   std::unique_ptr<binding> any_;

@@ -15,18 +15,19 @@ namespace oslo::messaging::rpc {
 ///
 /// Other exceptions of handlers travel like this:
 ///
-/// | thrown                                    | class the peer sees |
-/// |-------------------------------------------|-----------------------------------------------------|
-/// | `rpc::remote_exception`                   | as it says | | `remote_error` of a call to a third
-/// party | what the third party raised                         | | other `messaging_error`s |
-/// oslo's class of that name                           | | `messaging_error`
-/// (`errc::malformed_message` of an argument) | builtins.TypeError              | |
-/// `std::invalid_argument`                   | builtins.ValueError | | `std::domain_error` |
-/// builtins.ValueError                                 | | `std::out_of_range` |
-/// builtins.IndexError                                 | | `std::overflow_error` |
-/// builtins.OverflowError                              | | `std::bad_alloc` | builtins.MemoryError
-/// | | any other `std::exception`                | builtins.RuntimeError | | anything else |
-/// builtins.RuntimeError "unknown exception"           |
+/// | thrown                                         | class the peer sees                      |
+/// |------------------------------------------------|------------------------------------------|
+/// | `rpc::remote_exception`                        | as it says                               |
+/// | `remote_error` (of a call the handler made)    | what the third party raised              |
+/// | `messaging_error` with `malformed_message`, such as an argument of the wrong type |
+/// builtins.TypeError | | `messaging_error` with `invalid_argument`      | builtins.ValueError | |
+/// any other `messaging_error`                    | oslo's class for it (MessagingTimeout …) | |
+/// `std::invalid_argument`, `std::domain_error`   | builtins.ValueError                      | |
+/// `std::out_of_range`                            | builtins.IndexError                      | |
+/// `std::overflow_error`                          | builtins.OverflowError                   | |
+/// `std::bad_alloc`                               | builtins.MemoryError                     | |
+/// any other `std::exception`                     | builtins.RuntimeError                    | |
+/// anything else                                  | builtins.RuntimeError: unknown exception |
 class remote_exception : public std::runtime_error {
  public:
   /// `args` are the positional arguments of the Python class; empty: the message alone.

@@ -16,6 +16,10 @@
 
 namespace oslo::messaging::rpc {
 
+namespace detail {
+class server_state;
+}
+
 struct server_options {
   /// Where handlers run. Null: `thread_pool` with option executor_thread_pool_size (64) threads.
   std::shared_ptr<messaging::executor> executor{};
@@ -78,8 +82,7 @@ class server {
   std::size_t running() const noexcept;
 
  private:
-  class impl;
-  std::shared_ptr<impl> impl_;
+  std::shared_ptr<detail::server_state> state_;
 };
 
 }  // namespace oslo::messaging::rpc

@@ -229,8 +229,8 @@ class bound_handler final : public handler {
       }
     } else if constexpr (traits::is_coroutine) {
       auto args = decode_arguments<arguments>(call->what());
-      auto work = run_coroutine(f_, call, std::move(args));
-      spawn(std::move(call), std::move(work));
+      auto& started = *call;
+      started.run(run_coroutine(f_, std::move(call), std::move(args)));
     }
   }
 

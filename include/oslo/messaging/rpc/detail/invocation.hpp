@@ -27,12 +27,11 @@ class invocation {
   virtual void succeed(std::string result_json) noexcept = 0;
   virtual void fail(std::exception_ptr error) noexcept = 0;
   virtual void abandon() noexcept = 0;
+  /// Runs a coroutine handler on the server's executor, and answers with its result.
+  virtual void run(boost::asio::awaitable<std::string> handler) = 0;
 };
 
 /// Empties `call`; throws `messaging_error` when it is empty already.
 std::shared_ptr<invocation> take_call(std::shared_ptr<invocation>& call);
-
-/// Runs a coroutine handler on the executor of the server, and answers with its result.
-void spawn(std::shared_ptr<invocation> call, boost::asio::awaitable<std::string> work);
 
 }  // namespace oslo::messaging::rpc::detail

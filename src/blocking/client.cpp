@@ -1,0 +1,53 @@
+#include <memory>
+#include <oslo/messaging/blocking.hpp>
+
+#include "core/handover.hpp"
+
+namespace oslo::messaging::blocking {
+namespace {
+
+/// The driver keeps a call's deadline. This margin above it only matters when the loop does not
+/// run.
+constexpr std::chrono::milliseconds margin{5'000};
+
+failure deadlock() {
+  return {errc::would_deadlock,
+          "A blocking call was made on the transport's loop, which would have to complete it."};
+}
+
+failure stuck() {
+  return {errc::timed_out,
+          "The call did not complete in time, because the transport's loop does not run."};
+}
+
+}  // namespace
+
+client::text client::call_text(std::string_view name, std::optional<rpc::method_version> since,
+                               context ctxt, text args) const {
+  if (!args) return args;
+  if (async_.bus().loop().running_here()) return deadlock();
+  const auto answer = std::make_shared<handover<text>>();
+  std::stop_source given_up;
+  async_.async_call_json(name, std::move(ctxt), *args, {since, given_up.get_token()},
+                         [answer](text r) { answer->put(std::move(r)); });
+  auto limit = async_.options().timeout;
+  if (limit) *limit += margin;
+  auto r = answer->take(limit);
+  if (r) return *std::move(r);
+  given_up.request_stop();
+  return stuck();
+}
+
+result<void> client::cast_text(std::string_view name, std::optional<rpc::method_version> since,
+                               context ctxt, text args) const {
+  if (!args) return args.error();
+  if (async_.bus().loop().running_here()) return deadlock();
+  const auto answer = std::make_shared<handover<result<void>>>();
+  std::stop_source given_up;
+  async_.async_cast_json(name, std::move(ctxt), *args, {since, given_up.get_token()},
+                         [answer](result<void> r) { answer->put(std::move(r)); });
+  // A cast may wait for the broker as long as `retry` says, so only the driver can end it.
+  return *answer->take(std::nullopt);
+}
+
+}  // namespace oslo::messaging::blocking

@@ -1,0 +1,207 @@
+#include <oslo/messaging/json.hpp>
+#include <oslo/messaging/rpc/client.hpp>
+
+#include "rpc/request_text.hpp"
+
+namespace oslo::messaging::rpc {
+namespace {
+
+/// Refuses what is not "major.minor"; an absent version is fine.
+void check_version(const std::optional<std::string>& version) {
+  if (version) version_is_compatible(version, version);
+}
+
+std::string cap_text(const std::optional<std::string>& version, const std::string& cap) {
+  return "Requested message version, " + version.value_or("None") +
+         " is incompatible.  It needs to be equal in major version and less than or equal in minor "
+         "version as the specified version cap " +
+         cap + ".";
+}
+
+/// Each argument through the serializer.
+std::string translate_arguments(const serializer& s, const context& ctxt, std::string_view json) {
+  std::string out = "{";
+  json_reader in(json);
+  in.begin_object();
+  std::string key;
+  while (in.next_key(key)) {
+    if (out.size() > 1) out += ", ";
+    write_json(out, key);
+    out += ": ";
+    write_json(out, s.serialize_entity(ctxt, in.read_value()));
+  }
+  in.finish();
+  out += '}';
+  return out;
+}
+
+}  // namespace
+
+class client::impl {
+ public:
+  impl(transport b, target t, client_options opts)
+      : bus(std::move(b)), to(std::move(t)), o(std::move(opts)) {
+    check_version(to.version);
+    check_version(o.version_cap);
+  }
+
+  /// What to send, or why not.
+  struct request {
+    target to;
+    outgoing_message message;
+    send_options options;
+  };
+  result<request> make_request(bool wait, std::string_view name, context ctxt,
+                               std::string_view args_json, call_options& call) const;
+
+  transport bus;
+  target to;
+  client_options o;
+  bool version_prepared = false;  // `prepare` gave a version, possibly null
+};
+
+auto client::impl::make_request(bool wait, std::string_view name, context ctxt,
+                                std::string_view args_json, call_options& call) const
+    -> result<request> {
+  if (!to.topic || to.topic->empty())
+    return failure(errc::invalid_target, "A topic is required to send:" + to_string(to));
+  if (wait && to.fanout)
+    return failure(errc::invalid_target, "A call cannot be used with fanout:" + to_string(to));
+
+  std::optional<std::string> version = to.version;
+  if (!version_prepared && call.since) version = rpc::to_string(*call.since);
+  try {
+    if (!version_is_compatible(o.version_cap, version))
+      return failure(errc::version_cap, cap_text(version, *o.version_cap));
+    request r;
+    if (o.serializer) {
+      const std::string translated = translate_arguments(*o.serializer, ctxt, args_json);
+      r.message.body = request_text(name, translated, to.namespace_, version);
+      r.message.ctxt = o.serializer->serialize_context(ctxt);
+    } else {
+      r.message.body = request_text(name, args_json, to.namespace_, version);
+      r.message.ctxt = std::move(ctxt);
+    }
+    r.to = to;
+    r.options.retry = o.retry.value_or(-1);
+    r.options.at_least_once = o.at_least_once;
+    r.options.fail_fast = o.fail_fast;
+    r.options.cancel = std::move(call.cancel);
+    if (wait) {
+      r.options.wait_for_reply = true;
+      r.options.timeout = o.timeout;
+      r.options.call_monitor_timeout = o.call_monitor_timeout;
+    }
+    return r;
+  } catch (const messaging_error& e) {
+    return e.failure();
+  }
+}
+
+client::client(transport bus, target to, client_options o) {
+  if (!o.timeout) o.timeout = std::chrono::seconds(bus.defaults().integer("rpc_response_timeout"));
+  impl_ = std::make_shared<const impl>(std::move(bus), std::move(to), std::move(o));
+}
+
+client client::prepare(const prepare_options& p) const {
+  auto changed = std::make_shared<impl>(*impl_);
+  auto& to = changed->to;
+  auto& o = changed->o;
+  p.exchange.apply_to(to.exchange);
+  p.topic.apply_to(to.topic);
+  p.namespace_.apply_to(to.namespace_);
+  p.server.apply_to(to.server);
+  if (p.version.given()) {
+    check_version(p.version.get());
+    to.version = p.version.get();
+    changed->version_prepared = true;
+  }
+  if (p.fanout.given()) to.fanout = p.fanout.get().value_or(false);
+  if (p.timeout.given())
+    o.timeout = p.timeout.get()
+                    ? p.timeout.get()
+                    : std::chrono::seconds(impl_->bus.defaults().integer("rpc_response_timeout"));
+  if (p.version_cap.given()) {
+    check_version(p.version_cap.get());
+    o.version_cap = p.version_cap.get();
+  }
+  p.retry.apply_to(o.retry);
+  p.call_monitor_timeout.apply_to(o.call_monitor_timeout);
+  if (p.at_least_once.given()) o.at_least_once = p.at_least_once.get().value_or(false);
+  if (p.fail_fast.given()) o.fail_fast = p.fail_fast.get().value_or(false);
+  return client(std::move(changed));
+}
+
+bool client::can_send_version(const std::optional<std::string>& version) const {
+  return version_is_compatible(impl_->o.version_cap, version);
+}
+bool client::can_send_version() const {
+  return can_send_version(impl_->to.version);
+}
+const target& client::where() const noexcept {
+  return impl_->to;
+}
+const client_options& client::options() const noexcept {
+  return impl_->o;
+}
+const transport& client::bus() const noexcept {
+  return impl_->bus;
+}
+
+void client::async_call_json(std::string_view name, context ctxt, std::string_view args_json,
+                             call_options call,
+                             unique_function<void(result<std::string>)> done) const {
+  const auto& s = impl_->o.serializer;
+  context caller = s ? ctxt : context();
+  auto request = impl_->make_request(true, name, std::move(ctxt), args_json, call);
+  if (!request) {
+    impl_->bus.loop().post(
+        [done = std::move(done), why = request.error()]() mutable { done(std::move(why)); });
+    return;
+  }
+  send_completion on_reply;
+  if (s) {
+    on_reply = [done = std::move(done), s, caller = std::move(caller)](result<reply> r) mutable {
+      if (!r) {
+        done(r.error());
+        return;
+      }
+      result<std::string> translated = std::string();
+      try {
+        translated = to_json(s->deserialize_entity(caller, parse_json(r->result)));
+      } catch (const messaging_error& e) {
+        translated = e.failure();
+      }
+      done(std::move(translated));
+    };
+  } else {
+    on_reply = [done = std::move(done)](result<reply> r) mutable {
+      if (r)
+        done(std::move(r->result));
+      else
+        done(r.error());
+    };
+  }
+  impl_->bus.driver().send(std::move(request->to), std::move(request->message),
+                           std::move(request->options), std::move(on_reply));
+}
+
+void client::async_cast_json(std::string_view name, context ctxt, std::string_view args_json,
+                             call_options call, unique_function<void(result<void>)> done) const {
+  auto request = impl_->make_request(false, name, std::move(ctxt), args_json, call);
+  if (!request) {
+    impl_->bus.loop().post(
+        [done = std::move(done), why = request.error()]() mutable { done(std::move(why)); });
+    return;
+  }
+  impl_->bus.driver().send(std::move(request->to), std::move(request->message),
+                           std::move(request->options),
+                           [done = std::move(done)](result<reply> r) mutable {
+                             if (r)
+                               done({});
+                             else
+                               done(r.error());
+                           });
+}
+
+}  // namespace oslo::messaging::rpc

@@ -1,0 +1,97 @@
+#include "rpc/dispatcher.hpp"
+
+#include <oslo/messaging/json.hpp>
+#include <utility>
+
+namespace oslo::messaging::rpc {
+namespace {
+
+[[noreturn]] void malformed(std::string text) {
+  throw messaging_error({errc::malformed_message, std::move(text)});
+}
+
+/// A string or null.
+std::optional<std::string> read_text(std::string_view key, std::string_view json) {
+  json_reader in(json);
+  switch (in.peek()) {
+    case json_reader::kind::null: return std::nullopt;
+    case json_reader::kind::string: {
+      std::string out;
+      in.read_string(out);
+      return out;
+    }
+    default: malformed("The " + std::string(key) + " of the request is not a string.");
+  }
+}
+
+}  // namespace
+
+request_header request_header::read(const incoming_message& m) {
+  request_header r;
+  std::optional<std::string> method;
+  for (const auto& field : m.fields()) {
+    if (field.key == "method") {
+      method = read_text(field.key, field.json);
+    } else if (field.key == "args") {
+      if (field.json.empty() || field.json.front() != '{')
+        malformed("The args of the request are not an object.");
+      r.args = field.json;
+    } else if (field.key == "namespace") {
+      r.namespace_ = read_text(field.key, field.json);
+    } else if (field.key == "version") {
+      r.version = read_text(field.key, field.json);
+    }
+  }
+  if (!method) malformed("The request names no method.");
+  r.method = std::move(*method);
+  return r;
+}
+
+dispatcher::dispatcher(std::vector<std::shared_ptr<endpoint>> endpoints,
+                       std::shared_ptr<const access_policy> policy,
+                       std::shared_ptr<const serializer> translator)
+    : endpoints_(std::move(endpoints)),
+      policy_(policy ? std::move(policy) : default_access_policy()),
+      translator_(std::move(translator)) {
+  for (const auto& e : endpoints_)
+    if (!e) throw configuration_error({errc::invalid_argument, "An endpoint is null."});
+}
+
+const binding& dispatcher::find(const request_header& r) const {
+  bool compatible = false;
+  for (const auto& e : endpoints_) {
+    const auto& table = e->method_table();
+    if (!table.fits(r.namespace_, r.version)) continue;
+    const binding* found = table.find(r.method);
+    if (found != nullptr && policy_->is_allowed(r.method, found->exposed())) return *found;
+    compatible = true;
+  }
+  if (compatible)
+    throw no_such_method(
+        {errc::no_such_method, "Endpoint does not support RPC method " + r.method});
+  throw unsupported_version({errc::unsupported_version, "Endpoint does not support RPC version " +
+                                                            r.version.value_or("None") +
+                                                            ". Attempted method: " + r.method});
+}
+
+std::string dispatcher::translate_arguments(const context& ctxt, std::string_view json) const {
+  std::string out = "{";
+  json_reader in(json);
+  in.begin_object();
+  std::string key;
+  while (in.next_key(key)) {
+    if (out.size() > 1) out += ", ";
+    write_json(out, key);
+    out += ": ";
+    write_json(out, translator_->deserialize_entity(ctxt, in.read_value()));
+  }
+  in.finish();
+  out += '}';
+  return out;
+}
+
+std::string dispatcher::translate_result(const context& ctxt, std::string_view json) const {
+  return to_json(translator_->serialize_entity(ctxt, parse_json(json)));
+}
+
+}  // namespace oslo::messaging::rpc

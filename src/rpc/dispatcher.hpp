@@ -1,0 +1,52 @@
+// Finds the method that a request asks for.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <oslo/messaging/driver.hpp>
+#include <oslo/messaging/rpc/access_policy.hpp>
+#include <oslo/messaging/rpc/endpoint.hpp>
+#include <oslo/messaging/serializer.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace oslo::messaging::rpc {
+
+/// The keys of a request (spec section 3.3).
+struct request_header {
+  std::string method;
+  std::string_view args = "{}";  ///< view into the message
+  std::optional<std::string> namespace_{};
+  std::optional<std::string> version = "1.0";
+
+  /// Throws `messaging_error` (`errc::malformed_message`) when the method is missing or a key has a
+  /// value of the wrong type.
+  static request_header read(const incoming_message& m);
+};
+
+/// The endpoints of one server, in the order in which they are asked (spec section 1.7).
+///
+/// Thread safety: const members from any thread.
+class dispatcher {
+ public:
+  dispatcher(std::vector<std::shared_ptr<endpoint>> endpoints,
+             std::shared_ptr<const access_policy> policy,
+             std::shared_ptr<const serializer> translator);
+
+  /// Throws `no_such_method` when an endpoint fits but none has the method, `unsupported_version`
+  /// when none fits, and `messaging_error` when the version is not "major.minor".
+  const binding& find(const request_header& r) const;
+
+  /// The arguments, each through the serializer; or the same text when there is none.
+  const serializer* translator() const noexcept { return translator_.get(); }
+  std::string translate_arguments(const context& ctxt, std::string_view json) const;
+  std::string translate_result(const context& ctxt, std::string_view json) const;
+
+ private:
+  std::vector<std::shared_ptr<endpoint>> endpoints_;
+  std::shared_ptr<const access_policy> policy_;
+  std::shared_ptr<const serializer> translator_;
+};
+
+}  // namespace oslo::messaging::rpc

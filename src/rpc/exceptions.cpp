@@ -1,0 +1,137 @@
+#include "rpc/exceptions.hpp"
+
+#include <new>
+#include <oslo/messaging/json.hpp>
+#include <oslo/messaging/rpc/remote_exception.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "core/json_text.hpp"
+
+namespace oslo::messaging::rpc {
+namespace {
+
+struct python_class {
+  const char* module;
+  const char* name;
+};
+
+python_class class_of(errc code) noexcept {
+  switch (code) {
+    case errc::malformed_message: return {"builtins", "TypeError"};
+    case errc::invalid_argument: return {"builtins", "ValueError"};
+    case errc::timed_out: return {"oslo_messaging.exceptions", "MessagingTimeout"};
+    case errc::not_sent:
+    case errc::outcome_unknown:
+    case errc::rejected:
+    case errc::unreachable: return {"oslo_messaging.exceptions", "MessageDeliveryFailure"};
+    case errc::undeliverable: return {"oslo_messaging.exceptions", "MessageUndeliverable"};
+    case errc::invalid_target: return {"oslo_messaging.exceptions", "InvalidTarget"};
+    case errc::invalid_url: return {"oslo_messaging.transport", "InvalidTransportURL"};
+    case errc::unknown_driver: return {"oslo_messaging.transport", "DriverLoadFailure"};
+    case errc::version_cap: return {"oslo_messaging.rpc.client", "RPCVersionCapError"};
+    case errc::authentication_failed:
+    case errc::access_refused:
+    case errc::vhost_not_found:
+    case errc::precondition_failed:
+    case errc::broker_error:
+    case errc::tls_failed: return {"oslo_messaging.rpc.client", "ClientSendError"};
+    case errc::no_such_method: return {"oslo_messaging.rpc.dispatcher", "NoSuchMethod"};
+    case errc::unsupported_version: return {"oslo_messaging.rpc.dispatcher", "UnsupportedVersion"};
+    default: return {"oslo_messaging.exceptions", "MessagingException"};
+  }
+}
+
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  while (p != end) {
+    unsigned length = 1;
+    if (static_cast<unsigned char>(*p) > 0x7f) length = json_text::utf8_length(p, end);
+    if (length == 0) {
+      out += "\xef\xbf\xbd";
+      ++p;
+    } else {
+      out.append(p, length);
+      p += length;
+    }
+  }
+  return out;
+}
+
+/// A Python exception made from its message alone, as most are.
+remote_failure make(python_class c, std::string_view message) {
+  remote_failure f;
+  f.module = c.module;
+  f.type = c.name;
+  f.message = valid_utf8(message);
+  f.args_json = "[";
+  write_json(f.args_json, f.message);
+  f.args_json += ']';
+  return f;
+}
+
+/// A class that crossed a hop before carries a mark, which does not travel (spec section 3.6).
+void remove_hop_mark(std::string& name) {
+  constexpr std::string_view mark = "_Remote";
+  if (name.ends_with(mark)) name.resize(name.size() - mark.size());
+}
+
+remote_failure describe_current() {
+  try {
+    throw;
+  } catch (const remote_exception& e) {
+    remote_failure f = make({"", ""}, e.what());
+    f.module = valid_utf8(e.module());
+    f.type = valid_utf8(e.type());
+    if (!e.args().empty()) f.args_json = to_json(value(e.args()));
+    f.kwargs_json = to_json(value(e.kwargs()));
+    return f;
+  } catch (const messaging_error& e) {
+    if (const auto* remote = e.failure().remote()) {
+      remote_failure f = *remote;
+      remove_hop_mark(f.type);
+      remove_hop_mark(f.module);
+      return f;
+    }
+    return make(class_of(e.failure().code()), e.what());
+  } catch (const std::invalid_argument& e) {
+    return make({"builtins", "ValueError"}, e.what());
+  } catch (const std::domain_error& e) {
+    return make({"builtins", "ValueError"}, e.what());
+  } catch (const std::out_of_range& e) {
+    return make({"builtins", "IndexError"}, e.what());
+  } catch (const std::overflow_error& e) {
+    return make({"builtins", "OverflowError"}, e.what());
+  } catch (const std::bad_alloc&) {
+    return make({"builtins", "MemoryError"}, "out of memory");
+  } catch (const std::exception& e) {
+    return make({"builtins", "RuntimeError"}, e.what());
+  } catch (...) {
+    return make({"builtins", "RuntimeError"}, "unknown exception");
+  }
+}
+
+}  // namespace
+
+remote_failure describe(const std::exception_ptr& error) noexcept {
+  try {
+    std::rethrow_exception(error);
+  } catch (...) {
+    try {
+      return describe_current();
+    } catch (...) {
+      // The exception's own values cannot be written as JSON (or memory is short).
+      remote_failure f;
+      f.module = "builtins";
+      f.type = "RuntimeError";
+      f.message = "error";
+      return f;
+    }
+  }
+}
+
+}  // namespace oslo::messaging::rpc

@@ -1,0 +1,28 @@
+#include "rpc/request_text.hpp"
+
+#include <oslo/messaging/json.hpp>
+
+namespace oslo::messaging::rpc {
+
+std::string request_text(std::string_view method, std::string_view args_json,
+                         const std::optional<std::string>& namespace_,
+                         const std::optional<std::string>& version) {
+  std::string out;
+  out.reserve(64 + method.size() + args_json.size() + (namespace_ ? namespace_->size() : 0));
+  out += "{\"method\": ";
+  write_json(out, method);
+  out += ", \"args\": ";
+  out += args_json;
+  if (namespace_) {
+    out += ", \"namespace\": ";
+    write_json(out, *namespace_);
+  }
+  if (version) {
+    out += ", \"version\": ";
+    write_json(out, *version);
+  }
+  out += '}';
+  return out;
+}
+
+}  // namespace oslo::messaging::rpc

@@ -1,0 +1,164 @@
+#include "rpc/served_request.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <cmath>
+#include <utility>
+
+#include "rpc/exceptions.hpp"
+
+namespace oslo::messaging::rpc::detail {
+
+served_request::~served_request() {
+  // Unreachable for handlers (they answer, throw or drop their responder), but an executor may
+  // destroy work that it never ran.
+  if (claim()) {
+    server_->made_room();
+    server_->settled();
+  }
+}
+
+void served_request::handle() noexcept {
+  const handler_scope scope(server_.get());
+  try {
+    header_ = request_header::read(*message_);
+    binding_ = &server_->endpoints.find(header_);
+    if (const auto* s = server_->endpoints.translator()) {
+      auto ctxt = s->deserialize_context(message_->ctxt());
+      auto args = server_->endpoints.translate_arguments(ctxt, header_.args);
+      translated_ =
+          std::make_unique<const translation>(translation{std::move(ctxt), std::move(args)});
+      what_.emplace(request{translated_->ctxt, header_.method, translated_->args});
+    } else {
+      what_.emplace(request{message_->ctxt(), header_.method, header_.args});
+    }
+    start_heartbeats();
+    if (binding_->handler().deferred()) {
+      binding_->handler().start(shared_from_this());
+      return;
+    }
+    std::string out;
+    binding_->handler().run(what(), out);
+    succeed(std::move(out));
+  } catch (...) {
+    fail(std::current_exception());
+  }
+}
+
+void served_request::succeed(std::string result_json) noexcept {
+  if (server_->endpoints.translator() != nullptr) {
+    try {
+      result_json = server_->endpoints.translate_result(what().ctxt, result_json);
+    } catch (...) {
+      fail(std::current_exception());
+      return;
+    }
+  }
+  if (claim()) send({std::move(result_json), std::nullopt});
+}
+
+void served_request::fail(std::exception_ptr error) noexcept {
+  if (!claim()) return;
+  auto described = describe(error);
+  log_failure(error, described);
+  send({"null", std::move(described)});
+}
+
+void served_request::abandon() noexcept {
+  fail(std::make_exception_ptr(
+      std::runtime_error("The handler dropped the request without an answer.")));
+}
+
+void served_request::run(boost::asio::awaitable<std::string> handler) {
+  boost::asio::co_spawn(server_->coroutines, std::move(handler),
+                        [self = shared_from_this()](std::exception_ptr error, std::string text) {
+                          if (error)
+                            self->fail(std::move(error));
+                          else
+                            self->succeed(std::move(text));
+                        });
+}
+
+void served_request::send(outgoing_reply r) noexcept {
+  if (monitored_) {
+    const std::lock_guard lock(monitor_mutex_);
+    beating_ = false;
+    server_->bus.loop().cancel(heartbeat_);
+  }
+  if (message_->message_id().empty()) {
+    server_->made_room();
+    server_->settled();
+    return;
+  }
+  try {
+    message_->reply(std::move(r), [s = server_](result<void> verdict) {
+      if (!verdict)
+        s->bus.log()(log_level::error,
+                     "Can not send reply for message: " + verdict.error().message());
+      s->settled();
+    });
+  } catch (const std::exception& e) {
+    server_->bus.log()(log_level::error,
+                       std::string("Can not send reply for message: ") + e.what());
+    server_->settled();
+  }
+  server_->made_room();
+}
+
+void served_request::log_failure(const std::exception_ptr& error,
+                                 const remote_failure& described) noexcept {
+  const auto& log = server_->bus.log();
+  if (binding_ != nullptr && binding_->expects(error)) {
+    if (log.enabled(log_level::debug))
+      log(log_level::debug, "Expected exception during message handling (" + header_.method +
+                                "): " + described.type + ": " + described.message);
+    return;
+  }
+  // Peers probe for optional methods under such names (spec section 1.7).
+  if (binding_ == nullptr && described.type == "NoSuchMethod" &&
+      header_.method.ends_with("_ignore_errors")) {
+    log(log_level::debug, "Method " + header_.method + " not found");
+    return;
+  }
+  log(log_level::error, "Exception during message handling (" + header_.method +
+                            "): " + described.type + ": " + described.message);
+}
+
+void served_request::start_heartbeats() {
+  const auto accepted = message_->client_timeout();
+  if (!accepted || *accepted == 0) return;
+  // int(client_timeout) / 2, but written so that any number is safe.
+  const double seconds = std::isfinite(*accepted) ? std::min(std::trunc(*accepted), 1e9) : 0.0;
+  if (seconds < 2) {
+    server_->bus.log()(log_level::warning,
+                       "Client provided an invalid timeout value of " + std::to_string(*accepted));
+    return;
+  }
+  const auto period = std::chrono::seconds(static_cast<std::int64_t>(seconds / 2));
+  monitored_ = true;
+  const std::lock_guard lock(monitor_mutex_);
+  beating_ = true;
+  beat_later(period);
+}
+
+/// The caller holds the lock.
+void served_request::beat_later(std::chrono::seconds period) {
+  auto& loop = server_->bus.loop();
+  heartbeat_ = loop.run_at(loop.now() + period, [weak = weak_from_this(), period] {
+    if (const auto self = weak.lock()) self->beat(period);
+  });
+}
+
+void served_request::beat(std::chrono::seconds period) noexcept {
+  const std::lock_guard lock(monitor_mutex_);
+  if (!beating_) return;
+  try {
+    message_->heartbeat();
+    beat_later(period);
+  } catch (const std::exception& e) {
+    beating_ = false;
+    server_->bus.log()(log_level::debug,
+                       std::string("Heartbeats of a request have ended: ") + e.what());
+  }
+}
+
+}  // namespace oslo::messaging::rpc::detail

@@ -1,0 +1,59 @@
+// One request that a server has taken, until the bus has its answer.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <oslo/messaging/driver.hpp>
+#include <string>
+
+#include "rpc/server_state.hpp"
+
+namespace oslo::messaging::rpc::detail {
+
+/// Runs the handler of a request and sends its answer (spec section 1.7).
+///
+/// Thread safety: `handle` once, on the executor; what `invocation` offers from any thread.
+class served_request final : public invocation,
+                             public std::enable_shared_from_this<served_request> {
+ public:
+  served_request(std::shared_ptr<server_state> s, std::unique_ptr<incoming_message> m) noexcept
+      : server_(std::move(s)), message_(std::move(m)) {}
+  ~served_request() override;
+
+  void handle() noexcept;
+
+  /// Precondition: the handler has been found.
+  const request& what() const noexcept override { return *what_; }
+  void succeed(std::string result_json) noexcept override;
+  void fail(std::exception_ptr error) noexcept override;
+  void abandon() noexcept override;
+  void run(boost::asio::awaitable<std::string> handler) override;
+
+ private:
+  bool claim() noexcept { return !answered_.exchange(true); }
+  void send(outgoing_reply r) noexcept;
+  void log_failure(const std::exception_ptr& error, const remote_failure& described) noexcept;
+  void start_heartbeats();
+  void beat_later(std::chrono::seconds period);
+  void beat(std::chrono::seconds period) noexcept;
+
+  std::shared_ptr<server_state> server_;
+  std::unique_ptr<incoming_message> message_;
+  request_header header_;
+  std::optional<request> what_;
+  struct translation {
+    context ctxt;
+    std::string args;
+  };
+  std::unique_ptr<const translation> translated_;  // what a serializer made of them
+  const binding* binding_ = nullptr;
+  std::atomic<bool> answered_{false};
+  bool monitored_ = false;
+  std::mutex monitor_mutex_;  // a heartbeat and the answer must not use the message at once
+  scheduler::timer_id heartbeat_ = scheduler::timer_id::none;  // guarded by it
+  bool beating_ = false;                                       // guarded by it
+};
+
+}  // namespace oslo::messaging::rpc::detail
