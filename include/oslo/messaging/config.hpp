@@ -1,6 +1,7 @@
 // oslo.config files, and typed options over them.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,10 +14,18 @@ namespace oslo::messaging {
 
 /// The text of one or more oslo.config files: groups of keys with one or more raw values.
 ///
-/// Groups are case sensitive; options that stand before the first group are an error; `#` and `;`
-/// start a comment line; an indented line continues the value above; a repeated key adds a value
-/// (the last one counts unless the option is a multi-string). Values may use `$name`,
-/// `${name}`, `${group.name}` and `$$`.
+/// The rules are those of oslo.config: names of groups are compared without regard to case, except
+/// that DEFAULT must be in capitals; options that stand before the first group are an error; `#`
+/// and
+/// `;` start a comment line, also between an option and its continuation, which is then an error;
+/// an indented line continues the value above, whatever it holds; an empty line ends the value;
+/// matching quotes around the first line of a value are removed; a repeated key adds a value (the
+/// last one counts unless the option is a multi-string). Values may use `$name`, `${name}`,
+/// `${group.name}`,
+/// `$$` and `\$` (see `option_values`).
+///
+/// Beyond oslo.config: a byte order mark is skipped, a NUL byte is an error, a file has at most
+/// 16 MiB. Errors name file and line and never repeat the line, which may hold a password.
 ///
 /// Thread safety: const members may be called from any number of threads.
 class config {
@@ -24,7 +33,11 @@ class config {
   struct entry {
     std::string text;    ///< as written, continuation lines joined by '\n'
     std::string origin;  ///< "nova.conf:12"
+    /// Which source it comes from: 0 for the first file, counting up; `from_program` for `set`.
+    unsigned layer = 0;
   };
+
+  static constexpr unsigned from_program = ~0u;
 
   config() = default;
   /// Reads files in order; a later one overrides. Throws `configuration_error` that names file and
@@ -40,7 +53,10 @@ class config {
   std::span<const entry> find(std::string_view group, std::string_view key) const;
 
  private:
-  std::map<std::string, std::map<std::string, std::vector<entry>, std::less<>>, std::less<>> groups_;
+  void read(std::string_view text, const std::string& name, unsigned layer);
+
+  std::map<std::string, std::map<std::string, std::vector<entry>, std::less<>>, std::less<>>
+      groups_;
 };
 
 enum class option_type { string, boolean, integer, floating, list, multi_string, dict };
@@ -61,17 +77,38 @@ struct option {
 };
 
 /// The values of one option group for one transport: URL query over config over default.
-/// Every query key and every value is checked when the object is made.
+/// Every query key and every value is checked when the object is made. Values are read by the rules
+/// of oslo.config:
+///
+/// - boolean: true, 1, on, yes, false, 0, off, no in any case.
+/// - integer, floating: as Python's int() and float(); an empty value means "not set".
+/// - list: items between commas, without surrounding white space; commas at the end are ignored.
+/// - dict: `key:value` pairs between commas; a piece without a colon belongs to the next pair.
+/// - multi_string: every value of the key. One that comes from a query is split at commas, because
+///   repeated keys of a query are joined by them.
+///
+/// Substitution: in values and defaults (not in a query) `$name` and `${name}` stand for the option
+/// of that name in the same group, else in DEFAULT; `$group.name` for one of another group. Known
+/// are the options of this group, those of `default_options()`, and whatever stands in the files. A
+/// name that is unknown is an error; `$$` and `\$` stand for a dollar sign. The text of an option
+/// is inserted as it is written (oslo.config inserts Python's form: "True", "['a', 'b']").
+///
+/// A deprecated name works like the present one. Of two files the later one counts, whichever name
+/// it uses; within a file (or a query) the present name counts.
 ///
 /// Thread safety: immutable.
 class option_values {
  public:
   /// Throws `configuration_error` for an unknown query key, or a value of the wrong type or out of
-  /// range; the text names group, option, value (unless secret) and where it stands.
+  /// range; the text names group, option, value (unless secret) and where it stands. `url` is shown
+  /// in errors about the query: pass `redacted(url)`.
   option_values(std::string group, std::span<const option> options, const config& conf,
-                const std::map<std::string, std::string>& query = {});
+                const std::map<std::string, std::string>& query = {}, std::string_view url = {});
 
-  bool is_set(std::string_view name) const;  ///< false: no value and no default
+  // Each throws `configuration_error` when the group has no such option, when it is of another
+  // type, or when it is not set.
+  /// False: no value and no default, or a number that was given as an empty text.
+  bool is_set(std::string_view name) const;
   std::string string(std::string_view name) const;
   bool boolean(std::string_view name) const;
   std::int64_t integer(std::string_view name) const;

@@ -1,0 +1,14 @@
+// White space as Python's str.strip sees it.
+#pragma once
+
+#include <string_view>
+
+namespace oslo::messaging {
+
+/// `text` (UTF-8) without leading or trailing white space, all of Unicode's included: a no-break
+/// space that was pasted into a config file must not become part of a password.
+std::string_view strip(std::string_view text) noexcept;
+std::string_view strip_left(std::string_view text) noexcept;
+std::string_view strip_right(std::string_view text) noexcept;
+
+}  // namespace oslo::messaging
