@@ -1,0 +1,15 @@
+// One call or cast, text in and text out, waited for.
+#pragma once
+
+#include <oslo/messaging/rpc/client.hpp>
+#include <string>
+
+namespace oslo::messaging::cli {
+
+// The library ends every message at its own deadline, so these waits are bounded.
+result<std::string> call_text(const rpc::client& client, const std::string& method, context ctxt,
+                              const std::string& args_json);
+result<void> cast_text(const rpc::client& client, const std::string& method, context ctxt,
+                       const std::string& args_json);
+
+}  // namespace oslo::messaging::cli

@@ -1,0 +1,105 @@
+// serve: a server with a few methods to try a bus with.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <future>
+#include <memory>
+#include <optional>
+#include <oslo/messaging/rpc/server.hpp>
+#include <string>
+
+#include "executor_options.hpp"
+#include "exit_status.hpp"
+#include "served_methods.hpp"
+#include "signals.hpp"
+
+namespace oslo::messaging::cli {
+namespace {
+
+struct serve_options {
+  target where;
+  std::optional<std::string> namespace_, version;
+  executor_options run_on{"threads"};
+  std::size_t prefetch = 0;
+  bool ping = false;
+};
+
+constexpr const char* methods = R"(
+Methods:
+  echo(**kw)                   returns kw as it came
+  add(a, b)                    returns a + b
+  sleep(seconds)               returns seconds, that much later
+  fail(module, type, message)  raises that exception
+  context()                    returns the context of the request
+  hit(**kw)                    counts
+  hits()                       returns how many hits there were
+
+Prints "ready" once the bus has confirmed the subscription. SIGTERM and SIGINT end it: it takes
+nothing more, finishes what is running and exits with 0; a second one ends it at once.
+
+Example: oslo-msg serve calc --server host1 --executor threads --workers 8 --ping)";
+
+int serve(const program& p, const serve_options& o) {
+  const signals operator_says;  // before any thread starts
+  const auto run_on = o.run_on.make();
+  transport bus = p.open();
+  target accepts;
+  accepts.namespace_ = o.namespace_;
+  accepts.version = o.version;
+  rpc::server_options options;
+  options.executor = run_on;
+  options.ping = o.ping;
+  options.prefetch = o.prefetch;
+  // A service outlasts its broker's absence: it waits until told otherwise.
+  options.start_timeout = std::chrono::hours{24 * 365};
+  rpc::server server{
+      bus, o.where, {std::make_shared<served_methods>(accepts, bus.shared_loop())}, options};
+
+  std::promise<result<void>> outcome;
+  server.async_start([&](result<void> r) {
+    outcome.set_value(std::move(r));
+    operator_says.wake();
+  });
+  if (operator_says.wait() == signals::event::interrupted) _exit(done);
+  const auto started = outcome.get_future().get();
+  if (!started) return report(started.error());
+  std::puts("ready");
+  std::fflush(stdout);
+
+  while (operator_says.wait() != signals::event::interrupted) {
+  }
+  server.stop();
+  server.async_wait([&] { operator_says.wake(); });
+  if (operator_says.wait() == signals::event::interrupted) _exit(128 + SIGTERM);
+  bus.close();
+  return done;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, program& p) {
+  auto o = std::make_shared<serve_options>();
+  CLI::App* command = app.add_subcommand("serve", "Serve methods to try a bus with");
+  command->footer(methods);
+  command->add_option("TOPIC", o->where.topic, "Topic to serve")->required();
+  command->add_option("--server", o->where.server, "Name of this server")
+      ->type_name("NAME")
+      ->required();
+  command->add_option("--exchange", o->where.exchange, "Exchange [control_exchange: openstack]")
+      ->type_name("NAME");
+  command->add_option("--namespace", o->namespace_, "Namespace of the methods [none]")
+      ->type_name("N");
+  command->add_option("--version", o->version, "Version of the methods [1.0]")->type_name("V");
+  add_executor(*command, o->run_on);
+  command
+      ->add_option("--prefetch", o->prefetch,
+                   "Messages held ready beyond those running [the driver's choice]")
+      ->type_name("N")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{65'535}).description(""));
+  command->add_flag("--ping", o->ping, "Answer oslo-msg ping");
+  command->callback([&p, o] { p.run = [&p, o] { return serve(p, *o); }; });
+}
+
+}  // namespace oslo::messaging::cli

@@ -1,0 +1,28 @@
+#include "executor_options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include "exit_status.hpp"
+
+namespace oslo::messaging::cli {
+
+std::shared_ptr<executor> executor_options::make() const {
+  if (kind == "inline") {
+    if (workers) throw usage_error{"--workers goes with --executor threads only"};
+    return inline_executor();
+  }
+  return workers ? thread_pool(*workers) : nullptr;
+}
+
+void add_executor(CLI::App& command, executor_options& o) {
+  command
+      .add_option("--executor", o.kind,
+                  "Where methods run: threads, or inline on the I/O thread [" + o.kind + "]")
+      ->type_name("KIND")
+      ->check(CLI::IsMember({"threads", "inline"}).description(""));
+  command.add_option("--workers", o.workers, "Threads [executor_thread_pool_size: 64]")
+      ->type_name("N")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{10'000}).description(""));
+}
+
+}  // namespace oslo::messaging::cli

@@ -1,0 +1,66 @@
+#include "json_argument.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <oslo/messaging/json.hpp>
+
+#include "exit_status.hpp"
+
+namespace oslo::messaging::cli {
+namespace {
+
+std::string slurp(std::istream& in) {
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+std::string fetch(std::string_view what, const std::string& text) {
+  if (text == "-") return slurp(std::cin);
+  if (!text.starts_with('@')) return text;
+  const std::string path = text.substr(1);
+  std::ifstream file{path, std::ios::binary};
+  if (!file)
+    throw usage_error{std::string{what} + ": cannot read " + path + ": " + std::strerror(errno)};
+  return slurp(file);
+}
+
+/// "line 2, column 7", counted from 1.
+std::string place(std::string_view text, std::size_t offset) {
+  const std::string_view before = text.substr(0, std::min(offset, text.size()));
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const auto start = before.rfind('\n');
+  const auto column = 1 + before.size() - (start == std::string_view::npos ? 0 : start + 1);
+  return "line " + std::to_string(line) + ", column " + std::to_string(column);
+}
+
+}  // namespace
+
+std::string read_json_object(std::string_view what, const std::string& text) {
+  std::string json = fetch(what, text);
+  json_reader reader{json};
+  try {
+    if (reader.peek() != json_reader::kind::object)
+      throw usage_error{std::string{what} + ": expected a JSON object such as {\"a\": 1} at " +
+                        place(json, reader.offset())};
+    reader.skip_value();
+    reader.finish();
+  } catch (const messaging_error& e) {
+    throw usage_error{std::string{what} + ": " + place(json, reader.offset()) + ": " + e.what()};
+  }
+  return json;
+}
+
+context read_context(const std::string& text) {
+  return context{parse_json(read_json_object("--context", text)).get_object()};
+}
+
+std::string one_line(std::string json) {
+  std::replace_if(
+      json.begin(), json.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return json;
+}
+
+}  // namespace oslo::messaging::cli

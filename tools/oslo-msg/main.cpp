@@ -1,0 +1,80 @@
+// oslo-msg: RPC over a message bus from the command line.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "exit_status.hpp"
+#include "program.hpp"
+
+namespace oslo::messaging::cli {
+namespace {
+
+constexpr const char* footer = R"(
+JSON arguments: text, "-" for standard input, or "@FILE".
+URL: rabbit://user:password@host:port,host2:port/vhost?option=value, or fake:// (one process).
+
+Exit status:
+  0  done
+  1  the method failed; standard error has one line {"type", "module", "message", "traceback"}
+  2  the command line cannot be understood
+  3  timed out
+  4  not delivered: returned, refused, or retries used up
+  5  configuration, credentials, permission, TLS, or no broker could be reached
+
+Examples:
+  oslo-msg serve calc --server host1 --ping
+  oslo-msg call calc add '{"a": 1, "b": 2}' --timeout 5
+  oslo-msg cast calc hit '{}' --fanout
+  oslo-msg --url fake:// demo)";
+
+int run(int argc, char** argv) {
+  program p;
+  CLI::App app{"RPC over a message bus, compatible with Python's oslo.messaging.", "oslo-msg"};
+  app.footer(footer);
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  app.set_help_all_flag("--help-all", "Help of all commands");
+  app.set_version_flag("--version", OSLO_MESSAGING_VERSION);
+  app.add_option("--config-file", p.config_files, "oslo.config file; may be repeated")
+      ->type_name("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--url", p.url, "Transport URL [transport_url of the config file, else rabbit://]")
+      ->type_name("URL");
+  app.add_option("--log-level", p.level_name,
+                 "What to say on standard error: trace, debug, info, warning, error, off [warning]")
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember(log_levels()).description(""));
+  app.add_flag("--temporary", p.temporary)->group("");  // for the processes that bench starts
+  add_demo(app, p);
+  add_serve(app, p);
+  add_call(app, p);
+  add_cast(app, p);
+  add_ping(app, p);
+  add_bench(app, p);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? done : usage;
+  }
+  if (!p.run) throw usage_error{"a command is missing; oslo-msg --help lists them"};
+  return p.run();
+}
+
+}  // namespace
+}  // namespace oslo::messaging::cli
+
+int main(int argc, char** argv) {
+  namespace cli = oslo::messaging::cli;
+  try {
+    return cli::run(argc, argv);
+  } catch (const oslo::messaging::messaging_error& e) {
+    return cli::report(e.failure());
+  } catch (const cli::usage_error& e) {
+    std::fprintf(stderr, "oslo-msg: %s\n", e.what());
+    return cli::usage;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "oslo-msg: %s\n", e.what());
+    return cli::unusable;
+  }
+}

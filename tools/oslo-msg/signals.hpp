@@ -1,0 +1,41 @@
+// Waiting for SIGTERM and SIGINT without a handler.
+#pragma once
+
+#include <pthread.h>
+#include <signal.h>
+
+namespace oslo::messaging::cli {
+
+/// Holds SIGTERM and SIGINT back for the thread that makes it, and for all threads started later,
+/// until `wait` takes them. Make it before the first transport.
+///
+/// Thread safety: `wake` may be called from any thread while the object lives.
+class signals {
+ public:
+  signals() : owner_{pthread_self()} {
+    sigemptyset(&set_);
+    for (const int signal : {SIGTERM, SIGINT, wake_signal}) sigaddset(&set_, signal);
+    pthread_sigmask(SIG_BLOCK, &set_, &before_);
+  }
+  ~signals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  signals(const signals&) = delete;
+  signals& operator=(const signals&) = delete;
+
+  enum class event { woken, interrupted };
+  /// Waits for `wake`, or for the operator to end the program.
+  event wait() const {
+    int signal = 0;
+    while (sigwait(&set_, &signal) != 0) {
+    }
+    return signal == wake_signal ? event::woken : event::interrupted;
+  }
+  void wake() const noexcept { pthread_kill(owner_, wake_signal); }
+
+ private:
+  static constexpr int wake_signal = SIGUSR1;
+  pthread_t owner_;
+  sigset_t set_{};
+  sigset_t before_{};
+};
+
+}  // namespace oslo::messaging::cli
