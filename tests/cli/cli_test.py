@@ -1,0 +1,216 @@
+"""oslo-msg without a broker: what it accepts, what it says, and its exit statuses."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import tempfile
+import unittest
+
+PROGRAM = os.environ["OSLO_MSG"]
+COMMANDS = ["demo", "serve", "call", "cast", "ping", "bench"]
+
+
+def run(*arguments, stdin="", url="fake://"):
+    where = ["--url", url] if url else []
+    return subprocess.run([PROGRAM, *where, *arguments], input=stdin, capture_output=True,
+                          text=True, timeout=60)
+
+
+class Help(unittest.TestCase):
+    def test_names_every_command_and_status(self):
+        shown = run("--help")
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        for name in COMMANDS:
+            self.assertRegex(shown.stdout, rf"\n  {name} ")
+        for status in range(6):
+            self.assertRegex(shown.stdout, rf"\n  {status}  \w")
+        self.assertNotIn("bench-sink", shown.stdout)
+
+    def test_every_command_has_its_own(self):
+        for name in COMMANDS:
+            with self.subTest(name):
+                shown = run(name, "--help")
+                self.assertEqual(shown.returncode, 0, shown.stderr)
+                self.assertIn("Example: oslo-msg", shown.stdout)
+
+    def test_version(self):
+        self.assertRegex(run("--version").stdout, r"^\d+\.\d+\.\d+\n$")
+
+
+class CommandLine(unittest.TestCase):
+    def expect_usage(self, pattern, *arguments, **keywords):
+        done = run(*arguments, **keywords)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertRegex(done.stderr + done.stdout, pattern)
+
+    def test_bad_arguments(self):
+        for pattern, arguments in [
+            ("a command is missing", []),
+            ("frobnicate", ["frobnicate"]),
+            ("TOPIC is required", ["call"]),
+            ("METHOD is required", ["call", "t"]),
+            ("--server is required", ["serve", "t"]),
+            ("--log-level", ["--log-level", "loud", "demo"]),
+            ("--retry", ["call", "t", "m", "--retry", "-2"]),
+            ("--retry", ["call", "t", "m", "--retry", "often"]),
+            ("--timeout", ["call", "t", "m", "--timeout", "-1"]),
+            ("--executor", ["serve", "t", "--server", "s", "--executor", "fibers"]),
+            ("--workers", ["serve", "t", "--server", "s", "--workers", "0"]),
+            ("--workers goes with --executor threads",
+             ["serve", "t", "--server", "s", "--executor", "inline", "--workers", "2"]),
+            ("--fanout", ["call", "t", "m", "--fanout"]),
+            ("MODE", ["bench", "sleep"]),
+            ("version cap|Version cap|version_cap",
+             ["call", "t", "m", "--version", "1.5", "--version-cap", "1.4"]),
+        ]:
+            with self.subTest(arguments):
+                self.expect_usage(pattern, *arguments)
+
+    def test_bad_json_names_the_place(self):
+        for pattern, text in [
+            ("JSON: line 1, column 7: ", '{"a": }'),
+            ("JSON: line 2, column 8: ", '{"a":1,\n  "b": x}'),
+            ("JSON: line 1, column 9: ", '{"a": 1 '),
+            ("JSON: line 1, column 10: ", '{"a": 1} x'),
+            ("expected a JSON object .* line 1, column 1", "[1, 2]"),
+            ("expected a JSON object .* line 1, column 3", "  3"),
+            ("JSON: cannot read /nowhere/a.json: No such file", "@/nowhere/a.json"),
+            ("JSON: line 1, ", '{"a": ' * 5000),
+        ]:
+            with self.subTest(text[:20]):
+                self.expect_usage(pattern, "call", "t", "m", text)
+        self.expect_usage("JSON: line 1, column 7: ", "call", "t", "m", "-", stdin='{"a": }')
+        self.expect_usage("--context: line 1, column 2: ", "cast", "t", "m", "--context", "{1}")
+        self.expect_usage("expected a JSON object", "cast", "t", "m", "--context", "null")
+
+
+class Configuration(unittest.TestCase):
+    def expect_unusable(self, pattern, *arguments, **keywords):
+        done = run(*arguments, **keywords)
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertRegex(done.stderr, pattern)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertNotIn("s3cret", done.stderr)
+
+    def test_urls(self):
+        for pattern, url in [
+            ("pigeon", "pigeon://user:s3cret@host/"),
+            ("port", "rabbit://user:s3cret@host:many/"),
+            ('no driver "user"', "user:s3cret@host"),
+        ]:
+            with self.subTest(url):
+                self.expect_unusable(pattern, "cast", "t", "m", url=url)
+
+    def test_config_files(self):
+        self.expect_unusable("/nowhere/oslo.conf", "--config-file", "/nowhere/oslo.conf", "demo")
+        with tempfile.TemporaryDirectory() as folder:
+            for pattern, text in [
+                (r"bad\.conf:2", "[DEFAULT]\nno value here\n"),
+                ("rpc_response_timeout", "[DEFAULT]\nrpc_response_timeout = soon\n"),
+                ("pigeon", "[DEFAULT]\ntransport_url = pigeon://user:s3cret@host/\n"),
+            ]:
+                with self.subTest(text):
+                    file = pathlib.Path(folder, "bad.conf")
+                    file.write_text(text)
+                    self.expect_unusable(pattern, "--config-file", str(file), "cast", "t", "m",
+                                         url=None)
+
+
+class Messages(unittest.TestCase):
+    def test_call_without_a_server_times_out(self):
+        done = run("call", "nobody", "m", "--timeout", "0.1")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertRegex(done.stderr, r"^oslo-msg: .+\n$")
+
+    def test_cast(self):
+        for extra in [[], ["--fanout"], ["--server", "s"], ["--context", '{"user": "bob"}']]:
+            with self.subTest(extra):
+                done = run("cast", "nobody", "m", '{"a": 1}', *extra)
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_arguments_from_a_file_and_from_standard_input(self):
+        self.assertEqual(run("cast", "t", "m", "-", stdin='{"a":\n1}').returncode, 0)
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write('{"a": 1}')
+            file.flush()
+            self.assertEqual(run("cast", "t", "m", "@" + file.name).returncode, 0)
+
+
+class Serve(unittest.TestCase):
+    def test_ends_on_a_signal(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            for extra in (["--workers", "2"], ["--executor", "inline"], ["--prefetch", "5"]):
+                with self.subTest(number=number, extra=extra):
+                    server = subprocess.Popen(
+                        [PROGRAM, "--url", "fake://", "serve", "t", "--server", "s", *extra],
+                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                    try:
+                        self.assertEqual(server.stdout.readline(), "ready\n")
+                        server.send_signal(number)
+                        rest = server.communicate(timeout=30)
+                        self.assertEqual((server.returncode, *rest), (0, "", ""))
+                    finally:
+                        server.kill()
+                        server.wait()
+
+
+class Demo(unittest.TestCase):
+    def test_every_step_works(self):
+        done = run("demo")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(done.stderr, "")
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[0], "oslo-msg demo over fake:///")
+        steps = [re.match(r"  (\w+) +(.*?) +[\d.]+ ms$", line).groups() for line in lines[1:-1]]
+        self.assertEqual([name for name, _ in steps],
+                         ["call", "call", "cast", "fanout", "error", "timeout", "drain"])
+        self.assertIn("add(a=2, b=3) -> 5", steps[0][1])
+        self.assertIn("-> 42", steps[1][1])
+        self.assertIn("taken by one and two", steps[3][1])
+        self.assertIn("demo.exception.FlavorNotFound: no flavor is named m1.huge", steps[4][1])
+        self.assertEqual(lines[-1], "All 7 steps did what they should.")
+
+
+class Bench(unittest.TestCase):
+    def figures(self, *arguments):
+        done = run("bench", *arguments, "--json", "-")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(len(done.stdout.splitlines()), 1)
+        return json.loads(done.stdout)
+
+    def test_calls_and_casts(self):
+        for mode in ("call", "cast"):
+            for executor in ("inline", "threads"):
+                with self.subTest(mode=mode, executor=executor):
+                    f = self.figures(mode, "--in-flight", "4", "--count", "200", "--body", "10",
+                                     "--executor", executor)
+                    self.assertEqual(
+                        (f["mode"], f["count"], f["in_flight"], f["body"], f["errors"]),
+                        (mode, 200, 4, 10, 0))
+                    self.assertGreater(f["rate"], 0)
+                    latency = f["latency_us"]
+                    self.assertTrue(0 < latency["p50"] <= latency["p99"] <= latency["p999"])
+                    self.assertGreater(f["cpu_us"]["client"], 0)
+
+    def test_drain(self):
+        f = self.figures("drain", "--count", "300")
+        self.assertEqual((f["mode"], f["count"], f["errors"]), ("drain", 300, 0))
+        self.assertGreater(f["rate"], 0)
+        self.assertGreater(f["cpu_us"]["server"], 0)
+
+    def test_figures_go_to_a_file_and_to_the_operator(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "f.json")
+            done = run("bench", "call", "--count", "50", "--json", str(path))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stdout, r"^rate +\d+ a second \(50 in [\d.]+ s, 0 errors\)\n"
+                                          r"latency +p50 [\d.]+ us, p99 .*\ncpu +client .*\n$")
+            self.assertEqual(json.loads(path.read_text())["count"], 50)
+
+
+if __name__ == "__main__":
+    unittest.main()
