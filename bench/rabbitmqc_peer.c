@@ -180,11 +180,8 @@ bool peer_pump(peer* p, peer_message* m) {
     case AMQP_BASIC_DELIVER_METHOD:
       p->tag = ((amqp_basic_deliver_t*)frame.payload.method.decoded)->delivery_tag;
       return false;
-    case AMQP_BASIC_ACK_METHOD:
-      on_confirm(p, frame.payload.method.decoded);
-      return false;
-    default:
-      peer_die("unexpected %s from the broker", amqp_method_name(frame.payload.method.id));
+    case AMQP_BASIC_ACK_METHOD: on_confirm(p, frame.payload.method.decoded); return false;
+    default: peer_die("unexpected %s from the broker", amqp_method_name(frame.payload.method.id));
   }
 }
 

@@ -7,6 +7,7 @@
 find_program(OSLO_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 set(OSLO_BROKER_CONTROL ${OSLO_PYTHON} ${PROJECT_SOURCE_DIR}/tests/support/broker.py)
 set(OSLO_BROKER_DIR ${PROJECT_BINARY_DIR}/broker)
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/reports)
 
 function(oslo_test name)
   cmake_parse_arguments(ARG "SERIAL" "BUS;PEER;TIMEOUT" "COMMAND;LABELS" ${ARGN})
