@@ -2,10 +2,17 @@
 #include <utility>
 
 #include "core/handover.hpp"
+#include "core/unique_id.hpp"
 #include "net/io_loop.hpp"
 
 namespace oslo::messaging {
 namespace {
+
+/// As oslo names its connections: program, process, and something to tell transports apart.
+std::string default_client_name() {
+  return std::string(program_invocation_short_name) + ":" + std::to_string(::getpid()) + ":" +
+         unique_id_dashed();
+}
 
 constexpr std::chrono::milliseconds default_close_limit{5'000};
 constexpr std::chrono::milliseconds close_margin{1'000};
@@ -23,7 +30,9 @@ class transport::impl {
                                                   : std::string(url_text))),
         owns_loop(o.loop == nullptr),
         loop(owns_loop ? std::make_shared<net::io_loop>(log) : std::move(o.loop)),
-        driver(drivers.make(url, {loop, conf, defaults.string("control_exchange"), log, meter})) {}
+        driver(drivers.make(
+            url, {loop, conf, defaults.string("control_exchange"),
+                  o.client_name.empty() ? default_client_name() : o.client_name, log, meter})) {}
 
   ~impl() {
     // The driver completes its operations while it closes, so it must outlive the closing.

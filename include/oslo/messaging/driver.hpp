@@ -166,6 +166,7 @@ struct driver_environment {
   std::shared_ptr<scheduler> loop;
   config conf;
   std::string default_exchange = "openstack";
+  std::string client_name;  ///< what the broker's operator sees
   logger log;
   std::shared_ptr<metrics> meter;  ///< may be null
 };

@@ -1,0 +1,137 @@
+#include "drivers/rabbit/driver.hpp"
+
+#include "core/unique_id.hpp"
+#include "drivers/rabbit/engine.hpp"
+#include "drivers/rabbit/listener.hpp"
+#include "net/stream.hpp"
+#include "wire/request.hpp"
+
+namespace oslo::messaging::rabbit {
+namespace {
+
+/// Enough for the broker to keep a busy server fed between two acknowledgements.
+constexpr std::uint16_t default_prefetch = 256;
+
+std::uint16_t choose_prefetch(const options& o, const listen_options& l) {
+  if (o.prefetch != 0) return o.prefetch;
+  if (l.prefetch == 0) return default_prefetch;
+  return static_cast<std::uint16_t>(std::min<std::size_t>(l.prefetch, 65'535));
+}
+
+/// Any thread: everything is handed to the engine on its loop.
+class rabbit_driver final : public driver {
+ public:
+  rabbit_driver(options o, driver_environment env, std::shared_ptr<net::asio_loop> loop)
+      : engine_(std::make_shared<engine>(std::move(o), std::move(env), std::move(loop))) {
+    engine_->start();
+  }
+  ~rabbit_driver() override {
+    close(std::chrono::milliseconds(0), [] {});
+  }
+
+  capabilities caps() const noexcept override { return {}; }
+
+  void send(target to, outgoing_message m, send_options o, send_completion done) override {
+    if (o.wait_for_reply) {
+      engine_->loop().dispatch([e = engine_, to = destination_of(to), m = std::move(m),
+                                o = std::move(o), done = std::move(done)]() mutable {
+        e->call(std::move(to), std::move(m), std::move(o), std::move(done));
+      });
+      return;
+    }
+    std::string body;
+    try {
+      wire::write_request(body, m.body, m.ctxt, {.unique_id = unique_id()});
+    } catch (const messaging_error& e) {
+      return fail(std::move(done), e.failure());
+    }
+    send_body(destination_of(to), std::move(body), std::move(o), std::move(done));
+  }
+
+  void send_notification(target to, outgoing_message m, double version, send_options o,
+                         send_completion done) override {
+    std::string body;
+    try {
+      wire::write_notification(body, m.body, m.ctxt, unique_id(), version);
+    } catch (const messaging_error& e) {
+      return fail(std::move(done), e.failure());
+    }
+    send_body(notification_destination(engine_->opts(), exchange_of(to), *to.topic),
+              std::move(body), std::move(o), std::move(done));
+  }
+
+  std::unique_ptr<listener> listen(target on, listen_options l) override {
+    return start(
+        server_sources(engine_->opts(), exchange_of(on), *on.topic, *on.server, unique_id()), l);
+  }
+
+  std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
+                                                     std::optional<std::string> pool,
+                                                     listen_options l) override {
+    std::vector<source> sources;
+    std::map<std::string, std::vector<std::string>> by_exchange;
+    for (const auto& t : topics)
+      by_exchange[exchange_of(t.where)].push_back(*t.where.topic + "." + t.priority);
+    for (auto& [name, keys] : by_exchange) {
+      if (pool)
+        sources.push_back(pool_source(engine_->opts(), name, *pool, std::move(keys)));
+      else
+        for (const auto& key : keys)
+          sources.push_back(notification_source(engine_->opts(), name, key));
+    }
+    return start(std::move(sources), l);
+  }
+
+  void close(std::chrono::milliseconds limit, unique_function<void()> done) override {
+    engine_->loop().dispatch([e = engine_, limit, done = std::move(done)]() mutable {
+      e->close(limit, std::move(done));
+    });
+  }
+
+ private:
+  std::string exchange_of(const target& t) const {
+    return t.exchange.value_or(engine_->env().default_exchange);
+  }
+
+  destination destination_of(const target& to) const {
+    if (to.fanout) return fanout_destination(*to.topic);
+    if (to.server)
+      return server_destination(engine_->opts(), exchange_of(to), *to.topic, *to.server);
+    return topic_destination(engine_->opts(), exchange_of(to), *to.topic);
+  }
+
+  void send_body(destination to, std::string body, send_options o, send_completion done) {
+    engine_->loop().dispatch([e = engine_, to = std::move(to), body = std::move(body),
+                              o = std::move(o), done = std::move(done)]() mutable {
+      e->send(std::move(to), std::move(body), std::move(o), std::move(done));
+    });
+  }
+
+  void fail(send_completion done, failure why) {
+    engine_->loop().post([done = std::move(done), why = std::move(why)]() mutable { done(why); });
+  }
+
+  std::unique_ptr<listener> start(std::vector<source> sources, const listen_options& l) {
+    auto state = std::make_shared<listener_state>(engine_, std::move(sources),
+                                                  choose_prefetch(engine_->opts(), l));
+    engine_->loop().dispatch([e = engine_, state] { e->consumer().add(state); });
+    return std::make_unique<rabbit_listener>(std::move(state));
+  }
+
+  std::shared_ptr<engine> engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment env) {
+  auto loop = std::dynamic_pointer_cast<net::asio_loop>(env.loop);
+  if (!loop)
+    throw configuration_error({errc::invalid_argument,
+                               "The rabbit driver needs a loop that runs on Asio; leave "
+                               "transport_options::loop empty or use asio_scheduler."});
+  auto o = read_options(env.conf, url, env.client_name);
+  net::make_stream(loop->executor(), o.link.tls);  // certificate files are read now, not later
+  return std::make_unique<rabbit_driver>(std::move(o), std::move(env), std::move(loop));
+}
+
+}  // namespace oslo::messaging::rabbit

@@ -1,0 +1,13 @@
+// rabbit:// — RabbitMQ over AMQP 0-9-1.
+#pragma once
+
+#include <memory>
+#include <oslo/messaging/driver.hpp>
+
+namespace oslo::messaging::rabbit {
+
+/// Throws `configuration_error` for options that cannot be used.
+/// Precondition: `env.loop` is a `net::asio_loop`.
+std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment env);
+
+}  // namespace oslo::messaging::rabbit

@@ -1,0 +1,466 @@
+#include "drivers/rabbit/engine.hpp"
+
+#include <algorithm>
+
+#include "core/unique_id.hpp"
+#include "wire/reply.hpp"
+#include "wire/request.hpp"
+
+namespace oslo::messaging::rabbit {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds returned_pause{250};
+constexpr std::size_t max_retrying_replies = 1'000;
+constexpr std::size_t max_dead_reply_queues = 200;
+constexpr std::chrono::seconds dead_reply_queue_memory{60};
+
+net::link_settings for_purpose(net::link_settings s, const char* purpose) {
+  s.purpose = purpose;
+  auto name = s.amqp.client_properties.find("connection_name");
+  if (name != nullptr && name->as_string() != nullptr)
+    s.amqp.client_properties.set("connection_name", *name->as_string() + ":" + purpose);
+  return s;
+}
+
+}  // namespace
+
+/// The one queue that all replies of the transport come to.
+class reply_subscription final : public subscription {
+ public:
+  reply_subscription(engine& e, const std::string& unique)
+      : subscription({reply_source(e.opts(), unique)}, 0), engine_(e) {}
+  void on_ready() override { engine_.reply_queue_ready(); }
+  void on_refused(const failure& why) override { engine_.reply_queue_refused(why); }
+  void on_unreachable(const failure& why) override { engine_.reply_queue_unreachable(why); }
+  void on_delivery(const amqp091::delivery& d) override { engine_.on_reply(d); }
+
+ private:
+  engine& engine_;  // owns the consumer that owns this
+};
+
+struct engine::reply_attempt {
+  std::string queue;
+  std::string message_id;
+  std::string body;
+  unique_function<void(result<void>)> done;
+  clock::time_point since;
+  bool retrying = false;
+};
+
+engine::engine(options o, driver_environment env, std::shared_ptr<net::asio_loop> loop)
+    : options_(std::move(o)), env_(std::move(env)), loop_(std::move(loop)), calls_(random_bits()) {}
+
+void engine::start() {
+  publisher_ = std::make_shared<publisher>(loop_->executor(), for_purpose(options_.link, "publish"),
+                                           env_.log);
+  // Handlers that ran inside the read have published replies: one write for all of them.
+  consumer_ =
+      std::make_shared<rabbit::consumer>(loop_->executor(), for_purpose(options_.link, "consume"),
+                                         env_.log, [p = publisher_.get()] { p->flush(); });
+}
+
+void engine::later(milliseconds pause, unique_function<void()> work) {
+  loop_->run_at(loop_->now() + pause, [weak = weak_from_this(), work = std::move(work)]() mutable {
+    if (const auto self = weak.lock()) work();
+  });
+}
+
+void engine::complete(send_completion done, result<messaging::reply> r) {
+  if (!sending_) return done(std::move(r));
+  loop_->post([done = std::move(done), r = std::move(r)]() mutable { done(std::move(r)); });
+}
+
+// ---- casts --------------------------------------------------------------------------------------
+
+void engine::send(destination to, std::string body, send_options o, send_completion done) {
+  sending_ = true;
+  auto p = std::make_shared<publication>();
+  p->to = std::move(to);
+  p->body = std::move(body);
+  p->mandatory = o.at_least_once;
+  p->fail_fast = o.fail_fast;
+  p->retry = o.retry;
+
+  using stop_callback = std::stop_callback<unique_function<void()>>;
+  struct waiter {
+    send_completion done;
+    scheduler::timer_id timer = scheduler::timer_id::none;
+    std::unique_ptr<stop_callback> on_cancel;
+  };
+  auto w = std::make_shared<waiter>();
+  w->done = std::move(done);
+  p->done = [self = shared_from_this(), w](result<void> r) {
+    self->loop_->cancel(w->timer);
+    if (r.has_error()) return self->complete(std::move(w->done), r.error());
+    self->complete(std::move(w->done), messaging::reply{});
+  };
+  const auto give_up = [weak = weak_from_this(), p, w](failure why) {
+    const auto self = weak.lock();
+    if (!self || !w->done) return;
+    self->publisher_->abandon(*p);
+    self->complete(std::move(w->done),
+                   p->ever_written && why.code() == errc::cancelled
+                       ? failure(errc::outcome_unknown, why.message() + " It was sent already.")
+                       : std::move(why));
+  };
+  if (o.timeout)
+    w->timer = loop_->run_at(
+        loop_->now() + *o.timeout, [give_up, p, weak = weak_from_this(), limit = *o.timeout] {
+          const auto self = weak.lock();
+          if (!self) return;
+          const char* stage = p->ever_written ? "sent" : "queued";
+          const auto& last = self->publisher_->last_failure();
+          give_up(failure(errc::timed_out,
+                          "The broker did not confirm the message for " + p->to.text() +
+                              " within " + std::to_string(limit.count()) + " ms" +
+                              (last ? ": " + last->message() : "."),
+                          {stage, p->to.text(), {}, self->publisher_->broker_name(), limit}));
+        });
+  if (o.cancel.stop_possible())
+    w->on_cancel = std::make_unique<stop_callback>(
+        o.cancel, unique_function<void()>([loop = loop_, give_up] {
+          loop->post([give_up] { give_up({errc::cancelled, "The caller cancelled the send."}); });
+        }));
+  if (closed_)
+    p->done(failure(errc::closed, "The transport is closed."));
+  else
+    publisher_->publish(p);
+  sending_ = false;
+}
+
+// ---- calls --------------------------------------------------------------------------------------
+
+void engine::call(destination to, outgoing_message m, send_options o, send_completion done) {
+  sending_ = true;
+  struct guard {
+    bool& flag;
+    ~guard() { flag = false; }
+  } reset{sending_};
+  if (closed_) return complete(std::move(done), failure(errc::closed, "The transport is closed."));
+
+  const auto now = loop_->now();
+  auto p = std::make_shared<publication>();
+  p->to = std::move(to);
+  p->mandatory = true;  // so that a timeout can say that nobody listens, and a restart is survived
+  p->fail_fast = o.fail_fast;
+  p->retry = o.retry;
+  std::optional<clock::time_point> deadline;
+  if (o.timeout) {
+    deadline = now + *o.timeout;
+    p->expires = deadline;
+    p->lifetime = *o.timeout;
+  }
+  ensure_reply_queue();
+  if (!reply_subscription_)  // refused at once: the broker's verdict has not changed
+    return complete(std::move(done), *consumer_->last_failure());
+
+  pending_call entry{std::move(done), p, o.at_least_once, {}, nullptr};
+  if (calls_.size() >= calls_.capacity())
+    return complete(std::move(entry.done),
+                    failure(errc::limit_exceeded, "Too many calls are waiting for replies."));
+  const auto id = calls_.add(std::move(entry), now, deadline, o.call_monitor_timeout);
+  try {
+    std::optional<std::int64_t> monitor;
+    if (o.call_monitor_timeout) monitor = o.call_monitor_timeout->count();
+    wire::write_request(p->body, m.body, m.ctxt, {id.view(), reply_queue_, monitor, unique_id()});
+  } catch (const messaging_error& e) {
+    return fail_call(id.view(), e.failure());
+  }
+  p->done = [weak = weak_from_this(), id = id.str()](result<void> r) {
+    if (const auto self = weak.lock()) self->call_published(id, std::move(r));
+  };
+  if (o.cancel.stop_possible()) {
+    auto on_cancel =
+        unique_function<void()>([weak = weak_from_this(), loop = loop_, id = id.str()]() mutable {
+          loop->post([weak, id] {
+            if (const auto self = weak.lock())
+              self->fail_call(id, {errc::cancelled, "The caller cancelled the call."});
+          });
+        });
+    auto callback = std::make_unique<std::stop_callback<unique_function<void()>>>(
+        o.cancel, std::move(on_cancel));
+    if (auto* call = calls_.find(id.view())) call->on_cancel = std::move(callback);
+  }
+  if (reply_subscription_->is_ready())
+    publisher_->publish(p);
+  else
+    awaiting_reply_queue_.push_back(p);
+  arm_call_timer();
+}
+
+void engine::ensure_reply_queue() {
+  if (reply_subscription_) return;
+  const auto unique = unique_id();
+  reply_queue_ = "reply_" + unique;
+  reply_subscription_ = std::make_shared<reply_subscription>(*this, unique);
+  publisher_->open();
+  consumer_->add(reply_subscription_);
+}
+
+void engine::reply_queue_ready() {
+  for (const auto& p : std::exchange(awaiting_reply_queue_, {})) publisher_->publish(p);
+}
+
+/// Without a reply queue no call can succeed: they fail now, and the next call tries again.
+void engine::reply_queue_refused(const failure& why) {
+  const auto s = std::exchange(reply_subscription_, nullptr);
+  loop_->post([self = shared_from_this(), s] { self->consumer_->remove(s); });
+  for (const auto& p : std::exchange(awaiting_reply_queue_, {}))
+    if (p->done) std::exchange(p->done, nullptr)(why);
+}
+
+void engine::reply_queue_unreachable(const failure& why) {
+  auto waiting = std::exchange(awaiting_reply_queue_, {});
+  for (auto& p : waiting) {
+    if (p->at == publication::stage::abandoned) continue;
+    ++p->failed_attempts;
+    if (p->fail_fast)
+      std::exchange(p->done, nullptr)(failure(errc::not_sent, "Not connected: " + why.message()));
+    else if (p->retry >= 0 && p->failed_attempts > p->retry)
+      std::exchange(p->done, nullptr)(failure(
+          errc::unreachable, "Unable to connect to AMQP server on " + consumer_->broker_name() +
+                                 " after " + std::to_string(p->failed_attempts) +
+                                 " tries: " + why.message()));
+    else
+      awaiting_reply_queue_.push_back(std::move(p));
+  }
+}
+
+void engine::call_published(const std::string& id, result<void> r) {
+  if (r.has_value()) {
+    calls_.advance(id, protocol::call_stage::confirmed);
+    return;
+  }
+  auto* call = calls_.find(id);
+  if (call == nullptr) return;
+  if (r.error().code() != errc::undeliverable || call->at_least_once)
+    return fail_call(id, r.error());
+  // Nobody listens yet, or not again since the broker came back: try until the caller's deadline.
+  const auto p = call->sent;
+  p->at = publication::stage::waiting;
+  p->done = [weak = weak_from_this(), id](result<void> again) {
+    if (const auto self = weak.lock()) self->call_published(id, std::move(again));
+  };
+  ++p->failed_attempts;  // the next attempt carries what is left of the expiration
+  p->retry = p->retry < 0 ? -1 : p->retry + 1;
+  later(returned_pause, [this, p] {
+    if (p->at == publication::stage::waiting) publisher_->publish(p);
+  });
+}
+
+void engine::on_reply(const amqp091::delivery& d) {
+  consumer_->ack(*reply_subscription_, reply_subscription_->lifetime(), d.delivery_tag);
+  auto read = wire::read_reply(d.body);
+  if (read.has_error()) {
+    env_.log(log_level::error,
+             "A reply on " + reply_queue_ + " is dropped: " + read.error().message());
+    count("rpc_client_malformed_replies_total");
+    return;
+  }
+  auto& r = *read;
+  if (r.is_heartbeat()) {
+    calls_.heartbeat(r.msg_id, loop_->now());
+    return;
+  }
+  auto* call = calls_.find(r.msg_id);
+  if (call == nullptr) {
+    env_.log(log_level::info, "No call waits for the reply to message ID " + r.msg_id + ".");
+    count("rpc_client_late_replies_total");
+    return;
+  }
+  if (!r.ending && !r.failure) {
+    call->early_result = std::move(r.result);
+    return;
+  }
+  auto entry = *calls_.take(r.msg_id);
+  if (r.failure) return resolve(std::move(entry), failure(std::move(*r.failure)));
+  if (r.result == "null" && !entry.early_result.empty()) r.result = std::move(entry.early_result);
+  resolve(std::move(entry), messaging::reply{std::move(r.result)});
+}
+
+void engine::resolve(pending_call call, result<messaging::reply> r) {
+  call.on_cancel.reset();
+  publisher_->abandon(*call.sent);
+  complete(std::move(call.done), std::move(r));
+}
+
+void engine::fail_call(std::string_view id, const failure& why) {
+  if (auto call = calls_.take(id)) resolve(std::move(*call), why);
+}
+
+failure engine::timeout_failure(const protocol::call_tracker<pending_call>::expired_call& c) const {
+  const auto& p = *c.payload.sent;
+  const auto elapsed = std::chrono::duration_cast<milliseconds>(c.elapsed);
+  std::string text = "Timed out waiting for a reply to message ID " + c.id.str() + " from " +
+                     p.to.text() + " after " + std::to_string(elapsed.count()) + " ms: ";
+  std::string stage;
+  const auto& link = reply_subscription_ && reply_subscription_->is_ready()
+                         ? publisher_->last_failure()
+                         : consumer_->last_failure();
+  if (c.limit == protocol::call_limit::monitor) {
+    stage = "monitor";
+    text += "the server sent no heartbeat in time.";
+  } else if (p.returned) {
+    stage = "returned";
+    text += "no queue is bound there.";
+  } else if (c.stage == protocol::call_stage::confirmed) {
+    stage = "confirmed";
+    text += "the broker has the request, no server answered.";
+  } else if (p.ever_written) {
+    stage = "sent";
+    text += "the request was sent but not confirmed.";
+  } else {
+    stage = link ? "connecting" : "queued";
+    text +=
+        link ? "the request was not sent, " + link->message() + "." : "the request was not sent.";
+  }
+  return {errc::timed_out,
+          std::move(text),
+          {stage, p.to.text(), c.id.str(), publisher_->broker_name(), elapsed}};
+}
+
+void engine::expire_calls() {
+  call_timer_at_ = clock::time_point::max();
+  const auto now = loop_->now();
+  while (auto expired = calls_.next_expired(now)) {
+    const auto why = timeout_failure(*expired);
+    resolve(std::move(expired->payload), why);
+  }
+  arm_call_timer();
+}
+
+/// Most calls end long before their deadline, so the timer is only ever moved forward in time.
+void engine::arm_call_timer() {
+  const auto next = calls_.next_deadline();
+  if (!next || *next >= call_timer_at_) return;
+  loop_->cancel(call_timer_);
+  call_timer_at_ = *next;
+  call_timer_ = loop_->run_at(*next, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->expire_calls();
+  });
+}
+
+// ---- replies ------------------------------------------------------------------------------------
+
+void engine::reply(std::string reply_queue, std::string_view message_id, std::string body,
+                   unique_function<void(result<void>)> done) {
+  auto r = std::make_shared<reply_attempt>();
+  r->queue = std::move(reply_queue);
+  r->message_id = message_id;
+  r->body = std::move(body);
+  r->done = std::move(done);
+  r->since = loop_->now();
+  if (is_dead_reply_queue(r->queue)) {
+    env_.log(log_level::warning, r->queue + " doesn't exist, drop reply to " + r->message_id);
+    count("rpc_server_dropped_replies_total");
+    if (r->done) r->done(failure(errc::undeliverable, r->queue + " does not exist."));
+    return;
+  }
+  try_reply(std::move(r));
+}
+
+void engine::heartbeat(std::string reply_queue, std::string body) {
+  if (is_dead_reply_queue(reply_queue)) return;
+  auto p = std::make_shared<publication>();
+  p->to = reply_destination(std::move(reply_queue));
+  p->mandatory = options_.mandatory_replies;
+  p->body = std::move(body);
+  p->done = [weak = weak_from_this()](result<void> r) {
+    const auto self = weak.lock();
+    if (self && r.has_error())
+      self->env_.log(log_level::debug, "Heartbeat send failed: " + r.error().message());
+  };
+  publisher_->publish(p);
+}
+
+void engine::try_reply(std::shared_ptr<reply_attempt> r) {
+  auto p = std::make_shared<publication>();
+  p->to = reply_destination(r->queue);
+  p->mandatory = options_.mandatory_replies;
+  p->body = r->body;
+  p->done = [weak = weak_from_this(), r](result<void> result) mutable {
+    const auto self = weak.lock();
+    if (!self) return;
+    if (result.has_error() && result.error().code() == errc::undeliverable)
+      return self->reply_returned(std::move(r), result.error());
+    if (std::exchange(r->retrying, false)) --self->retrying_replies_;
+    if (result.has_error())
+      self->env_.log(log_level::error, "Can not send the reply for message " + r->message_id +
+                                           ": " + result.error().message());
+    if (r->done) std::exchange(r->done, nullptr)(std::move(result));
+  };
+  publisher_->publish(p);
+}
+
+void engine::reply_returned(std::shared_ptr<reply_attempt> r, const failure& why) {
+  const auto waited = loop_->now() - r->since;
+  const bool too_many = !r->retrying && retrying_replies_ >= max_retrying_replies;
+  if (!closed_ && !too_many && waited < options_.missing_reply_queue_timeout) {
+    if (!std::exchange(r->retrying, true)) ++retrying_replies_;
+    return later(returned_pause, [this, r] { try_reply(r); });
+  }
+  if (std::exchange(r->retrying, false)) --retrying_replies_;
+  env_.log(log_level::error,
+           "The reply " + r->message_id + " failed to send after " +
+               std::to_string(std::chrono::duration_cast<std::chrono::seconds>(waited).count()) +
+               " seconds due to a missing queue (" + r->queue + "). Abandoning...");
+  count("rpc_server_dropped_replies_total");
+  if (dead_reply_queues_.size() >= max_dead_reply_queues)
+    dead_reply_queues_.erase(
+        std::min_element(dead_reply_queues_.begin(), dead_reply_queues_.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; }));
+  dead_reply_queues_[r->queue] = loop_->now();
+  if (r->done) std::exchange(r->done, nullptr)(why);
+}
+
+bool engine::is_dead_reply_queue(const std::string& name) {
+  if (dead_reply_queues_.empty()) return false;
+  const auto it = dead_reply_queues_.find(name);
+  if (it == dead_reply_queues_.end()) return false;
+  if (loop_->now() - it->second < dead_reply_queue_memory) return true;
+  dead_reply_queues_.erase(it);
+  return false;
+}
+
+// ---- end ----------------------------------------------------------------------------------------
+
+void engine::close(milliseconds limit, unique_function<void()> done) {
+  if (std::exchange(closed_, true)) {
+    loop_->post(std::move(done));
+    return;
+  }
+  const failure why(errc::closed, "The transport was closed.");
+  loop_->cancel(call_timer_);
+  awaiting_reply_queue_.clear();
+  for (auto& call : calls_.take_all()) resolve(std::move(call.payload), why);
+
+  // What the broker has not confirmed yet (the last replies of a server) gets the time to be; both
+  // connections then end with a round trip, without which the broker may drop what it just read.
+  const auto deadline = loop_->now() + limit;
+  auto finish = [self = shared_from_this(), deadline, done = std::move(done)]() mutable {
+    self->publisher_->fail_all({errc::closed, "The transport was closed."});
+    self->consumer_->remove_all();
+    const auto left = std::max(
+        milliseconds(1), std::chrono::duration_cast<milliseconds>(deadline - self->loop_->now()));
+    self->consumer_->shut(left, [self, left, done = std::move(done)]() mutable {
+      self->publisher_->shut(left, [self, done = std::move(done)]() mutable {
+        self->reply_subscription_ = nullptr;
+        done();
+      });
+    });
+  };
+  if (!publisher_->is_open()) return finish();
+  auto once = std::make_shared<unique_function<void()>>(std::move(finish));
+  const auto run_once = [once] {
+    if (*once) std::exchange(*once, nullptr)();
+  };
+  const auto timer = loop_->run_at(deadline, run_once);
+  publisher_->when_idle([self = shared_from_this(), timer, run_once] {
+    self->loop_->cancel(timer);
+    run_once();
+  });
+}
+
+}  // namespace oslo::messaging::rabbit

@@ -1,0 +1,99 @@
+// What the rabbit driver does, on its loop: two connections, one reply queue, pending calls.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <oslo/messaging/driver.hpp>
+#include <string>
+#include <vector>
+
+#include "drivers/rabbit/consumer.hpp"
+#include "drivers/rabbit/options.hpp"
+#include "drivers/rabbit/publisher.hpp"
+#include "net/asio_loop.hpp"
+#include "protocol/call_tracker.hpp"
+
+namespace oslo::messaging::rabbit {
+
+/// A call that waits for its reply.
+struct pending_call {
+  send_completion done;
+  publication_ptr sent;
+  bool at_least_once = false;
+  std::string early_result;  ///< of a peer of 2014, which sends result and end separately
+  std::unique_ptr<std::stop_callback<unique_function<void()>>> on_cancel;
+};
+
+/// Everything runs on the loop unless a comment says otherwise.
+class engine : public std::enable_shared_from_this<engine> {
+ public:
+  engine(options o, driver_environment env, std::shared_ptr<net::asio_loop> loop);
+  void start();  ///< once, right after construction
+
+  void call(destination to, outgoing_message m, send_options o, send_completion done);
+  /// A cast or a notification: complete once the broker has it.
+  void send(destination to, std::string body, send_options o, send_completion done);
+  void reply(std::string reply_queue, std::string_view message_id, std::string body,
+             unique_function<void(result<void>)> done);
+  /// Best effort: a caller whose queue is gone needs no sign of life.
+  void heartbeat(std::string reply_queue, std::string body);
+  void close(std::chrono::milliseconds limit, unique_function<void()> done);
+
+  // Read-only or thread safe: any thread.
+  const options& opts() const noexcept { return options_; }
+  const driver_environment& env() const noexcept { return env_; }
+  net::asio_loop& loop() noexcept { return *loop_; }
+  void count(std::string_view name, std::string_view label = {}) {
+    if (env_.meter) env_.meter->add(name, label, 1);
+  }
+
+  rabbit::consumer& consumer() noexcept { return *consumer_; }
+
+ private:
+  friend class reply_subscription;
+  using clock = std::chrono::steady_clock;
+
+  struct reply_attempt;  // a reply whose queue may come back
+
+  // Calls.
+  void ensure_reply_queue();
+  void reply_queue_ready();
+  void reply_queue_refused(const failure& why);
+  void reply_queue_unreachable(const failure& why);
+  void on_reply(const amqp091::delivery& d);
+  void call_published(const std::string& id, result<void> r);
+  void resolve(pending_call call, result<messaging::reply> r);
+  void fail_call(std::string_view id, const failure& why);
+  failure timeout_failure(const protocol::call_tracker<pending_call>::expired_call& c) const;
+  void expire_calls();
+  void arm_call_timer();
+
+  // Replies.
+  void try_reply(std::shared_ptr<reply_attempt> r);
+  void reply_returned(std::shared_ptr<reply_attempt> r, const failure& why);
+  bool is_dead_reply_queue(const std::string& name);
+
+  void later(std::chrono::milliseconds pause, unique_function<void()> work);
+  void complete(send_completion done, result<messaging::reply> r);
+
+  options options_;
+  driver_environment env_;
+  std::shared_ptr<net::asio_loop> loop_;
+  std::shared_ptr<publisher> publisher_;
+  std::shared_ptr<rabbit::consumer> consumer_;
+
+  protocol::call_tracker<pending_call> calls_;
+  scheduler::timer_id call_timer_ = scheduler::timer_id::none;
+  clock::time_point call_timer_at_ = clock::time_point::max();
+  std::string reply_queue_;
+  subscription_ptr reply_subscription_;
+  std::deque<publication_ptr> awaiting_reply_queue_;
+
+  std::map<std::string, clock::time_point, std::less<>> dead_reply_queues_;
+  std::size_t retrying_replies_ = 0;
+  bool closed_ = false;
+  bool sending_ = false;  ///< a completion must not run before send returned
+};
+
+}  // namespace oslo::messaging::rabbit

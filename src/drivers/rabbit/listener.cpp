@@ -1,0 +1,196 @@
+#include "drivers/rabbit/listener.hpp"
+
+#include "core/unique_id.hpp"
+#include "wire/reply.hpp"
+
+namespace oslo::messaging::rabbit {
+
+// ---- listener_state -----------------------------------------------------------------------------
+
+listener_state::listener_state(std::shared_ptr<engine> e, std::vector<source> sources,
+                               std::uint16_t prefetch)
+    : subscription(std::move(sources), prefetch), engine_(std::move(e)), seen_(random_bits()) {}
+
+void listener_state::next(std::size_t max, unique_function<void(incoming_batch)> done) {
+  want_ = max;
+  waiting_ = std::move(done);
+  serve();
+}
+
+/// Hands out what has arrived. A pull that is answered may pull again from inside.
+void listener_state::serve() {
+  if (serving_) return;
+  serving_ = true;
+  while (waiting_ && (stopped_ || !arrived_.empty())) {
+    incoming_batch batch;
+    while (!arrived_.empty() && batch.size() < want_) {
+      batch.push_back(std::move(arrived_.front()));
+      arrived_.pop_front();
+    }
+    handed_out_ += batch.size();
+    std::exchange(waiting_, nullptr)(std::move(batch));
+  }
+  serving_ = false;
+}
+
+void listener_state::stop() {
+  if (std::exchange(stopped_, true)) return;
+  const auto self = shared_from_this();
+  auto& consumer = engine_->consumer();
+  consumer.stop_deliveries(self);
+  handed_out_ += arrived_.size();
+  arrived_.clear();  // gives each of them back to the broker
+  answer_ready(failure(errc::closed, "The listener was stopped."));
+  serve();
+  remove_when_settled();
+}
+
+/// A channel that closed earlier would have the broker deliver running requests a second time.
+void listener_state::remove_when_settled() {
+  if (stopped_ && handed_out_ == 0) engine_->consumer().remove(shared_from_this());
+}
+
+void listener_state::settle(std::uint64_t lifetime, std::uint64_t tag, std::string_view unique_id,
+                            bool ack) {
+  auto& consumer = engine_->consumer();
+  if (ack) {
+    if (!unique_id.empty()) seen_.seen(unique_id, engine_->loop().now());
+    consumer.ack(*this, lifetime, tag);
+  } else {
+    consumer.reject(*this, lifetime, tag, true);
+  }
+  if (handed_out_ > 0) --handed_out_;
+  remove_when_settled();
+}
+
+void listener_state::ready(unique_function<void(result<void>)> done) {
+  if (stopped_) return done(failure(errc::closed, "The listener was stopped."));
+  if (is_ready()) return done({});
+  if (refused_) return done(*refused_);
+  ready_waiters_.push_back(std::move(done));
+}
+
+void listener_state::answer_ready(const result<void>& r) {
+  for (auto& done : std::exchange(ready_waiters_, {})) done(r);
+}
+
+void listener_state::on_ready() {
+  refused_.reset();
+  answer_ready({});
+}
+
+void listener_state::on_refused(const failure& why) {
+  refused_ = why;
+  answer_ready(why);
+}
+
+/// What waits here will be delivered again.
+void listener_state::on_lost() {
+  for (auto& m : arrived_) static_cast<rabbit_message&>(*m).forget();
+  arrived_.clear();
+}
+
+void listener_state::on_removed() {
+  stopped_ = true;
+  answer_ready(failure(errc::closed, "The transport was closed."));
+  serve();
+}
+
+void listener_state::on_delivery(const amqp091::delivery& d) {
+  auto& consumer = engine_->consumer();
+  if (stopped_) return consumer.reject(*this, lifetime(), d.delivery_tag, true);
+  const auto drop = [&](const std::string& why) {
+    engine_->env().log(log_level::error, "Failed to process message from " +
+                                             std::string(d.routing_key) + ": " + why +
+                                             " Skipping it.");
+    engine_->count("server_malformed_messages_total");
+    consumer.reject(*this, lifetime(), d.delivery_tag, false);
+  };
+  if (d.props->content_type != "application/json")
+    return drop("its content type is " + d.props->content_type.value_or("not given") + ".");
+  if (d.props->headers && d.props->headers->find("compression") != nullptr)
+    return drop("it is compressed.");
+  auto request = wire::read_request(d.body);
+  if (request.has_error()) return drop(request.error().message());
+  if (!request->unique_id.empty() && seen_.contains(request->unique_id, engine_->loop().now())) {
+    engine_->env().log(log_level::warning,
+                       "Ignoring duplicate message " + std::string(request->unique_id) + ".");
+    engine_->count("server_duplicates_total");
+    return consumer.ack(*this, lifetime(), d.delivery_tag);
+  }
+  arrived_.push_back(
+      std::make_unique<rabbit_message>(shared_from_this(), lifetime(), d, std::move(*request)));
+}
+
+// ---- rabbit_listener ----------------------------------------------------------------------------
+
+void rabbit_listener::next(std::size_t max, unique_function<void(incoming_batch)> done) {
+  state_->owner().loop().dispatch(
+      [s = state_, max, done = std::move(done)]() mutable { s->next(max, std::move(done)); });
+}
+
+void rabbit_listener::stop() {
+  state_->owner().loop().dispatch([s = state_] { s->stop(); });
+}
+
+void rabbit_listener::ready(unique_function<void(result<void>)> done) {
+  state_->owner().loop().post(
+      [s = state_, done = std::move(done)]() mutable { s->ready(std::move(done)); });
+}
+
+// ---- rabbit_message -----------------------------------------------------------------------------
+
+rabbit_message::rabbit_message(std::shared_ptr<listener_state> from, std::uint64_t lifetime,
+                               const amqp091::delivery& d, wire::incoming_request r)
+    : from_(std::move(from)),
+      lifetime_(lifetime),
+      tag_(d.delivery_tag),
+      redelivered_(d.redelivered),
+      request_(std::move(r)) {}
+
+rabbit_message::~rabbit_message() {
+  settle(false);
+}
+
+const context& rabbit_message::ctxt() const noexcept {
+  if (!ctxt_) ctxt_ = request_.make_context();
+  return *ctxt_;
+}
+
+void rabbit_message::settle(bool ack) {
+  if (std::exchange(settled_, true)) return;
+  auto& loop = from_->owner().loop();
+  if (loop.running_here()) return from_->settle(lifetime_, tag_, request_.unique_id, ack);
+  loop.post([from = from_, lifetime = lifetime_, tag = tag_, id = std::string(request_.unique_id),
+             ack] { from->settle(lifetime, tag, id, ack); });
+}
+
+void rabbit_message::reply(outgoing_reply r, unique_function<void(result<void>)> done) {
+  if (request_.msg_id.empty() || request_.reply_q.empty()) {
+    if (done) done({});
+    return;
+  }
+  std::string body;  // written here, on the handler's thread, not on the loop
+  wire::write_reply(body, r, request_.msg_id, oslo::messaging::unique_id());
+  auto& owner = from_->owner();
+  if (owner.loop().running_here())
+    return owner.reply(std::string(request_.reply_q), request_.msg_id, std::move(body),
+                       std::move(done));
+  owner.loop().post([from = from_, queue = std::string(request_.reply_q),
+                     id = std::string(request_.msg_id), body = std::move(body),
+                     done = std::move(done)]() mutable {
+    from->owner().reply(std::move(queue), id, std::move(body), std::move(done));
+  });
+}
+
+void rabbit_message::heartbeat() {
+  if (request_.msg_id.empty() || request_.reply_q.empty()) return;
+  std::string body;
+  wire::write_heartbeat(body, request_.msg_id, oslo::messaging::unique_id());
+  from_->owner().loop().dispatch(
+      [from = from_, queue = std::string(request_.reply_q), body = std::move(body)]() mutable {
+        from->owner().heartbeat(std::move(queue), std::move(body));
+      });
+}
+
+}  // namespace oslo::messaging::rabbit

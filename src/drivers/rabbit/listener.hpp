@@ -1,0 +1,102 @@
+// A subscription seen through the driver SPI, and the messages that come out of it.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <oslo/messaging/driver.hpp>
+#include <vector>
+
+#include "drivers/rabbit/consumer.hpp"
+#include "drivers/rabbit/engine.hpp"
+#include "protocol/dedup_window.hpp"
+#include "wire/request.hpp"
+
+namespace oslo::messaging::rabbit {
+
+/// The part that lives on the loop; shared by the listener's owner, the consumer and the messages.
+class listener_state final : public subscription,
+                             public std::enable_shared_from_this<listener_state> {
+ public:
+  listener_state(std::shared_ptr<engine> e, std::vector<source> sources, std::uint16_t prefetch);
+
+  // All on the loop.
+  void next(std::size_t max, unique_function<void(incoming_batch)> done);
+  void stop();
+  void ready(unique_function<void(result<void>)> done);
+  /// A handed-out message was settled or dropped.
+  void settle(std::uint64_t lifetime, std::uint64_t tag, std::string_view unique_id, bool ack);
+
+  engine& owner() noexcept { return *engine_; }
+
+ private:
+  void on_ready() override;
+  void on_lost() override;
+  void on_removed() override;
+  void on_refused(const failure& why) override;
+  void on_delivery(const amqp091::delivery& d) override;
+  void on_input_done() override { serve(); }
+
+  void serve();
+  void answer_ready(const result<void>& r);
+  void remove_when_settled();
+
+  std::shared_ptr<engine> engine_;
+  std::deque<std::unique_ptr<incoming_message>> arrived_;
+  std::size_t handed_out_ = 0;
+  std::size_t want_ = 0;
+  unique_function<void(incoming_batch)> waiting_;
+  std::vector<unique_function<void(result<void>)>> ready_waiters_;
+  std::optional<failure> refused_;  ///< until the broker changes its mind
+  protocol::dedup_window seen_;
+  bool serving_ = false;
+  bool stopped_ = false;
+};
+
+/// Any thread.
+class rabbit_listener final : public listener {
+ public:
+  explicit rabbit_listener(std::shared_ptr<listener_state> s) : state_(std::move(s)) {}
+  ~rabbit_listener() override { stop(); }
+  void next(std::size_t max, unique_function<void(incoming_batch)> done) override;
+  void stop() override;
+  void ready(unique_function<void(result<void>)> done) override;
+
+ private:
+  std::shared_ptr<listener_state> state_;
+};
+
+/// One thread at a time, any thread.
+class rabbit_message final : public incoming_message {
+ public:
+  rabbit_message(std::shared_ptr<listener_state> from, std::uint64_t lifetime,
+                 const amqp091::delivery& d, wire::incoming_request r);
+  ~rabbit_message() override;
+
+  std::span<const message_field> fields() const noexcept override { return request_.fields; }
+  const context& ctxt() const noexcept override;
+  std::string_view message_id() const noexcept override { return request_.msg_id; }
+  std::optional<double> client_timeout() const noexcept override { return request_.client_timeout; }
+  bool redelivered() const noexcept override { return redelivered_; }
+
+  void acknowledge() override { settle(true); }
+  void requeue() override { settle(false); }
+  void reply(outgoing_reply r, unique_function<void(result<void>)> done) override;
+  void heartbeat() override;
+
+  std::string_view unique_id() const noexcept { return request_.unique_id; }
+  /// Never handed out and not to be given back either: the channel it came from is gone.
+  void forget() noexcept { settled_ = true; }
+
+ private:
+  void settle(bool ack);
+
+  std::shared_ptr<listener_state> from_;
+  std::uint64_t lifetime_;
+  std::uint64_t tag_;
+  bool redelivered_;
+  bool settled_ = false;
+  wire::incoming_request request_;
+  mutable std::optional<context> ctxt_;  ///< built when somebody asks
+};
+
+}  // namespace oslo::messaging::rabbit

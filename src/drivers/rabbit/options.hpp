@@ -1,0 +1,30 @@
+// The options of [oslo_messaging_rabbit] and of the URL's query.
+#pragma once
+
+#include <chrono>
+#include <oslo/messaging/config.hpp>
+#include <oslo/messaging/transport_url.hpp>
+#include <span>
+#include <string>
+
+#include "net/amqp_link.hpp"
+
+namespace oslo::messaging::rabbit {
+
+/// Spec section 2.3.
+std::span<const option> option_table();
+
+struct options {
+  bool durable = false;      ///< amqp_durable_queues
+  bool auto_delete = false;  ///< amqp_auto_delete
+  std::chrono::seconds transient_ttl{1800};
+  std::uint16_t prefetch = 0;  ///< 0: the listener's own choice
+  bool mandatory_replies = true;
+  std::chrono::seconds missing_reply_queue_timeout{60};
+  net::link_settings link;  ///< without `purpose`
+};
+
+/// Throws `configuration_error`.
+options read_options(const config& conf, const transport_url& url, std::string_view client_name);
+
+}  // namespace oslo::messaging::rabbit

@@ -1,0 +1,286 @@
+#include "drivers/rabbit/publisher.hpp"
+
+#include <algorithm>
+
+#include "net/amqp_failure.hpp"
+
+namespace oslo::messaging::rabbit {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+/// Unconfirmed messages on the wire. Beyond about a thousand a larger window only adds latency.
+constexpr std::size_t window = 2048;
+/// Messages that wait for the link or the window.
+constexpr std::size_t max_waiting = 100'000;
+/// Unsent output above which nothing more is encoded.
+constexpr std::size_t output_high_water = 4u << 20;
+/// A message that was on the channel this often when the broker closed it is given up.
+constexpr std::uint8_t max_channel_losses = 3;
+constexpr std::uint8_t persistent = 2;
+
+}  // namespace
+
+void publisher::publish(const publication_ptr& p) {
+  if (is_shut()) return settle(*p, failure(errc::closed, "The transport is closed."));
+  if (!is_open()) {
+    if (p->fail_fast)
+      return settle(*p, failure(errc::not_sent, "Not connected to " + broker_name() + "."));
+    // While the broker refuses us, waiting would only hide why.
+    if (last_failure() && net::is_verdict(last_failure()->code()))
+      return settle(*p, *last_failure());
+  }
+  if (waiting_.size() >= max_waiting)
+    return settle(*p, failure(errc::limit_exceeded,
+                              std::to_string(max_waiting) + " messages already wait for " +
+                                  (broker_name().empty() ? "the broker" : broker_name()) + "."));
+  waiting_.push_back(p);
+  if (is_open())
+    pump();
+  else
+    open();
+}
+
+void publisher::abandon(publication& p) {
+  if (p.at == publication::stage::settled) return;
+  p.done = nullptr;
+  // A written one stays in the window: its confirm is still to come, it is only not repeated.
+  p.at = publication::stage::abandoned;
+}
+
+void publisher::settle(publication& p, result<void> r) {
+  if (p.at == publication::stage::abandoned) return;
+  p.at = publication::stage::settled;
+  if (p.done) std::exchange(p.done, nullptr)(std::move(r));
+}
+
+/// Never says "not sent" of what may have arrived.
+void publisher::give_up(publication& p, const failure& why) {
+  settle(p, p.ever_written ? failure(errc::outcome_unknown,
+                                     "The message for " + p.to.text() +
+                                         " was sent but never confirmed: " + why.message())
+                           : why);
+}
+
+bool publisher::can_write() noexcept {
+  return is_open() && channel_ != 0 && !blocked_ && unconfirmed_count_ < window &&
+         machine().output_size() < output_high_water;
+}
+
+void publisher::pump() {
+  if (pumping_) return;  // a completion published
+  pumping_ = true;
+  while (!waiting_.empty() && can_write()) {
+    const auto p = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (p->at != publication::stage::abandoned) write(p);
+  }
+  pumping_ = false;
+  if (is_open()) flush_later();
+}
+
+void publisher::write(const publication_ptr& p) {
+  try {
+    ensure_destination(p->to);
+    properties_.expiration.reset();
+    if (p->expires) {
+      // The first time exactly what the caller asked for; later what is left of it.
+      auto left = p->lifetime;
+      if (p->channel_losses > 0 || p->failed_attempts > 0)
+        left = std::max(
+            std::chrono::milliseconds(1),
+            std::chrono::duration_cast<std::chrono::milliseconds>(*p->expires - clock::now()));
+      properties_.expiration = std::to_string(left.count());
+    }
+    machine().publish(channel_, p->to.to.name, p->to.routing_key, p->mandatory, properties_,
+                      p->body);
+  } catch (const std::length_error& e) {
+    return settle(
+        *p, failure(errc::limit_exceeded, "Cannot publish to " + p->to.text() + ": " + e.what()));
+  }
+  p->at = publication::stage::written;
+  p->ever_written = true;
+  p->returned = false;
+  unconfirmed_.push_back(p);
+  ++unconfirmed_count_;
+}
+
+/// Pipelined: the broker handles the declare before the publish that follows it.
+void publisher::ensure_destination(const destination& to) {
+  if (to.to.name.empty()) return;
+  if (!declared_.contains(to.to.name)) {
+    if (!foreign_.contains(to.to.name))
+      machine().exchange_declare(channel_, 0, to.to.name, to.to.type, false, to.to.durable,
+                                 to.to.auto_delete, {});
+    declared_.insert(to.to.name);
+  }
+  if (to.ensure_queue) {
+    const auto key = to.to.name + '\n' + to.ensure_queue->name;
+    if (declared_.contains(key)) return;
+    if (!foreign_.contains(to.ensure_queue->name)) {
+      machine().queue_declare(channel_, 0, to.ensure_queue->name, false, to.ensure_queue->durable,
+                              false, to.ensure_queue->auto_delete, to.ensure_queue->arguments);
+      machine().queue_bind(channel_, 0, to.ensure_queue->name, to.to.name, to.routing_key);
+    }
+    declared_.insert(key);
+  }
+}
+
+void publisher::open_channel() {
+  declared_.clear();
+  unconfirmed_.clear();
+  unconfirmed_count_ = 0;
+  first_sequence_ = 1;
+  channel_ = machine().open_channel();
+  machine().confirm_select(channel_, 0);
+}
+
+void publisher::link_up() {
+  blocked_ = false;
+  properties_.content_type = "application/json";
+  properties_.content_encoding = "utf-8";
+  properties_.headers = amqp091::field_table{};
+  properties_.delivery_mode = persistent;
+  properties_.priority = std::uint8_t{0};
+  open_channel();
+  pump();
+}
+
+/// Back to the front of the queue, oldest first.
+void publisher::requeue_unconfirmed() {
+  for (auto it = unconfirmed_.rbegin(); it != unconfirmed_.rend(); ++it) {
+    if (!*it || (*it)->at != publication::stage::written) continue;
+    (*it)->at = publication::stage::waiting;
+    waiting_.push_front(*it);
+  }
+  unconfirmed_.clear();
+  unconfirmed_count_ = 0;
+}
+
+void publisher::link_down(const failure& why, bool was_open) {
+  channel_ = 0;
+  requeue_unconfirmed();
+  const bool verdict = net::is_verdict(why.code());
+  auto pending = std::exchange(waiting_, {});
+  for (auto& p : pending) {
+    if (p->at == publication::stage::abandoned) continue;
+    if (verdict) {
+      settle(*p, why);
+    } else {
+      if (!was_open) ++p->failed_attempts;
+      if (p->retry >= 0 && p->failed_attempts > p->retry)
+        give_up(*p, failure(errc::unreachable,
+                            "Unable to connect to AMQP server on " + broker_name() + " after " +
+                                std::to_string(p->failed_attempts) + " tries: " + why.message()));
+      else
+        waiting_.push_back(std::move(p));
+    }
+  }
+  check_idle();
+}
+
+void publisher::on_channel_closed(amqp091::channel_id ch, const amqp091::close_reason& why) {
+  if (ch != channel_) return;
+  channel_ = 0;
+  const auto reason = net::to_failure(why, broker_name());
+  log()(log_level::warning, "[publish] " + reason.message());
+  // The broker's words name the object in quotes: 'openstack'.
+  const auto names = [&](const std::string& name) {
+    return !name.empty() && why.text.find("'" + name + "'") != std::string::npos;
+  };
+  requeue_unconfirmed();
+  auto pending = std::exchange(waiting_, {});
+  const auto is_named = [&](const publication_ptr& p) {
+    return names(p->to.to.name) || (p->to.ensure_queue && names(p->to.ensure_queue->name));
+  };
+  const bool any_named = std::any_of(pending.begin(), pending.end(), is_named);
+  for (auto& p : pending) {
+    if (p->at == publication::stage::abandoned) continue;
+    const bool guilty = any_named ? is_named(p) : p->ever_written;
+    if (guilty && reason.code() == errc::precondition_failed && p->channel_losses == 0) {
+      // Somebody declared it with other properties: it can still be published to.
+      if (names(p->to.to.name)) foreign_.insert(p->to.to.name);
+      if (p->to.ensure_queue && names(p->to.ensure_queue->name))
+        foreign_.insert(p->to.ensure_queue->name);
+    }
+    if (guilty &&
+        (reason.code() == errc::access_refused || ++p->channel_losses >= max_channel_losses))
+      settle(*p, reason);
+    else
+      waiting_.push_back(std::move(p));
+  }
+  if (is_open()) {
+    open_channel();
+    pump();
+  }
+  check_idle();
+}
+
+void publisher::on_return(const amqp091::returned_message& m, std::uint64_t sequence) {
+  const auto index = sequence - first_sequence_;
+  if (sequence < first_sequence_ || index >= unconfirmed_.size() || !unconfirmed_[index]) return;
+  unconfirmed_[index]->returned = true;
+  unconfirmed_[index]->return_code = m.code;
+}
+
+void publisher::on_confirm(amqp091::channel_id ch, std::uint64_t sequence, bool ack) {
+  const auto index = sequence - first_sequence_;
+  if (ch != channel_ || sequence < first_sequence_ || index >= unconfirmed_.size() ||
+      !unconfirmed_[index])
+    return;
+  const auto p = std::move(unconfirmed_[index]);
+  unconfirmed_[index] = nullptr;
+  --unconfirmed_count_;
+  while (!unconfirmed_.empty() && !unconfirmed_.front()) {
+    unconfirmed_.pop_front();
+    ++first_sequence_;
+  }
+  if (p->at == publication::stage::abandoned) return;
+  if (p->returned)
+    settle(*p, failure(errc::undeliverable, "No queue is bound for " + p->to.text() + " on " +
+                                                broker_name() + " (" +
+                                                std::to_string(p->return_code) + ")."));
+  else if (!ack)
+    settle(*p, failure(errc::rejected,
+                       broker_name() + " refused the message for " + p->to.text() + "."));
+  else
+    settle(*p, {});
+}
+
+void publisher::input_done() {
+  if (!waiting_.empty()) pump();
+  check_idle();
+}
+
+void publisher::on_blocked(std::string_view reason) {
+  blocked_ = true;
+  log()(log_level::error, "The broker " + broker_name() +
+                              " has blocked the connection: " + std::string(reason) + ". " +
+                              std::to_string(pending()) + " messages wait.");
+}
+
+void publisher::on_unblocked() {
+  blocked_ = false;
+  log()(log_level::info, "The broker " + broker_name() + " has unblocked the connection.");
+  pump();
+}
+
+void publisher::fail_all(const failure& why) {
+  requeue_unconfirmed();
+  auto pending = std::exchange(waiting_, {});
+  for (auto& p : pending) give_up(*p, why);
+  check_idle();
+}
+
+void publisher::when_idle(unique_function<void()> done) {
+  idle_done_ = std::move(done);
+  check_idle();
+}
+
+void publisher::check_idle() {
+  if (!idle_done_) return;
+  std::erase_if(waiting_, [](const auto& p) { return p->at == publication::stage::abandoned; });
+  if (idle()) std::exchange(idle_done_, nullptr)();
+}
+
+}  // namespace oslo::messaging::rabbit

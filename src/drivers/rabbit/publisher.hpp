@@ -1,0 +1,107 @@
+// The publishing connection: a bounded window of unconfirmed messages that survives reconnects.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/function.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "drivers/rabbit/topology.hpp"
+#include "net/amqp_link.hpp"
+
+namespace oslo::messaging::rabbit {
+
+/// One message from `publisher::publish` until the broker has taken responsibility for it.
+struct publication {
+  enum class stage : std::uint8_t {
+    waiting,    ///< not yet written: no link, blocked, or window full
+    written,    ///< on the wire, not confirmed
+    settled,    ///< confirmed, refused, or failed
+    abandoned,  ///< nobody waits any more; never written again
+  };
+
+  destination to;
+  std::string body;
+  bool mandatory = false;
+  bool fail_fast = false;
+  /// Set: the message carries an expiration of what is left until then.
+  std::optional<std::chrono::steady_clock::time_point> expires{};
+  std::chrono::milliseconds lifetime{0};  ///< the expiration as the caller asked for it
+  int retry = -1;                         ///< attempts to connect after the first; -1 = for ever
+  unique_function<void(result<void>)> done;
+
+  stage at = stage::waiting;
+  bool ever_written = false;
+  bool returned = false;
+  std::uint16_t return_code = 0;
+  std::uint8_t channel_losses = 0;
+  int failed_attempts = 0;
+};
+using publication_ptr = std::shared_ptr<publication>;
+
+/// Publishes in order with confirms. What is unconfirmed when the link or the channel is lost is
+/// published again, before anything newer, with the same body.
+///
+/// Not thread safe; lives on the loop.
+class publisher final : public net::amqp_link {
+ public:
+  using amqp_link::amqp_link;
+
+  /// Takes the message. `p->done` is called once, possibly before this returns: with nothing once
+  /// confirmed, or `errc::undeliverable`, `rejected`, `not_sent`, `outcome_unknown`, `unreachable`,
+  /// `limit_exceeded` or a verdict of the broker.
+  void publish(const publication_ptr& p);
+  /// Forgets the message; `done` is not called.
+  void abandon(publication& p);
+  /// Ends everything still pending: with `why`, or `outcome_unknown` for what was on the wire.
+  void fail_all(const failure& why);
+  /// True when nothing waits for the broker.
+  bool idle() const noexcept { return waiting_.empty() && unconfirmed_count_ == 0; }
+  /// Called (once) as soon as `idle()` holds.
+  void when_idle(unique_function<void()> done);
+
+  std::size_t pending() const noexcept { return waiting_.size() + unconfirmed_count_; }
+  bool is_blocked() const noexcept { return blocked_; }
+
+ private:
+  void link_up() override;
+  void link_down(const failure& why, bool was_open) override;
+  void output_drained() override { pump(); }
+  void input_done() override;
+
+  void on_channel_closed(amqp091::channel_id, const amqp091::close_reason& why) override;
+  void on_return(const amqp091::returned_message& m, std::uint64_t sequence) override;
+  void on_confirm(amqp091::channel_id, std::uint64_t sequence, bool ack) override;
+  void on_blocked(std::string_view reason) override;
+  void on_unblocked() override;
+
+  bool can_write() noexcept;
+  void pump();
+  void write(const publication_ptr& p);
+  void ensure_destination(const destination& to);
+  void open_channel();
+  void requeue_unconfirmed();
+  void settle(publication& p, result<void> r);
+  void give_up(publication& p, const failure& why);
+  void check_idle();
+
+  std::deque<publication_ptr> waiting_;
+  std::deque<publication_ptr>
+      unconfirmed_;  ///< front has sequence `first_sequence_`; null: settled
+  std::uint64_t first_sequence_ = 1;
+  std::size_t unconfirmed_count_ = 0;
+  amqp091::channel_id channel_ = 0;
+  std::set<std::string, std::less<>> declared_;  ///< on this channel
+  std::set<std::string, std::less<>> foreign_;   ///< exists with other properties: use as it is
+  amqp091::properties properties_;
+  bool blocked_ = false;
+  bool pumping_ = false;
+  unique_function<void()> idle_done_;
+};
+
+}  // namespace oslo::messaging::rabbit

@@ -1,0 +1,68 @@
+// The exchanges and queues of oslo.messaging on RabbitMQ, as values that can be declared again.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drivers/rabbit/options.hpp"
+#include "protocol/amqp091/field_table.hpp"
+
+namespace oslo::messaging::rabbit {
+
+struct exchange {
+  std::string name;  ///< empty: the default exchange, which always exists
+  std::string type = "topic";
+  bool durable = false;
+  bool auto_delete = false;
+  bool operator==(const exchange&) const = default;
+};
+
+struct queue {
+  std::string name;
+  bool durable = false;
+  bool auto_delete = false;
+  amqp091::field_table arguments;
+  bool operator==(const queue&) const = default;
+};
+
+/// A queue to consume from, with what leads to it.
+struct source {
+  exchange from;
+  queue to;
+  std::vector<std::string> binding_keys;
+  bool private_to_us = false;  ///< only this process uses the queue: delete it at the end
+  bool operator==(const source&) const = default;
+};
+
+/// Where to publish, with what has to exist before.
+struct destination {
+  exchange to;
+  std::string routing_key;
+  std::optional<queue> ensure_queue;  ///< declared and bound with the routing key (notifications)
+  std::string text() const;           ///< "exchange/key", for errors
+};
+
+// Spec section 4.2. `exchange_name` is the target's, or the control exchange.
+exchange topic_exchange(const options& o, std::string exchange_name);
+exchange fanout_exchange(const std::string& topic);
+
+/// The three queues of an RPC server: topic, server and fanout, in oslo's order.
+std::vector<source> server_sources(const options& o, const std::string& exchange_name,
+                                   const std::string& topic, const std::string& server,
+                                   const std::string& unique);
+source reply_source(const options& o, const std::string& unique);
+source notification_source(const options& o, const std::string& exchange_name,
+                           const std::string& topic_and_priority);
+source pool_source(const options& o, const std::string& exchange_name, const std::string& pool,
+                   std::vector<std::string> topics_and_priorities);
+
+destination topic_destination(const options& o, std::string exchange_name, std::string topic);
+destination server_destination(const options& o, std::string exchange_name,
+                               const std::string& topic, const std::string& server);
+destination fanout_destination(const std::string& topic);
+destination reply_destination(std::string reply_queue);
+destination notification_destination(const options& o, std::string exchange_name,
+                                     const std::string& topic_and_priority);
+
+}  // namespace oslo::messaging::rabbit

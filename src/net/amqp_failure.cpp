@@ -1,0 +1,67 @@
+#include "net/amqp_failure.hpp"
+
+namespace oslo::messaging::net {
+namespace {
+
+errc classify(const amqp091::close_reason& why) {
+  switch (why.from) {
+    case amqp091::close_reason::origin::local: return errc::closed;
+    case amqp091::close_reason::origin::transport:
+    case amqp091::close_reason::origin::heartbeat:
+    case amqp091::close_reason::origin::timeout: return errc::unreachable;
+    case amqp091::close_reason::origin::protocol: return errc::protocol_error;
+    case amqp091::close_reason::origin::broker: break;
+  }
+  constexpr std::uint16_t class_connection = 10, method_start_ok = 11, method_secure_ok = 21;
+  switch (why.code) {
+    case 320:  // connection-forced: the broker or its operator goes down, as a lost link
+      return errc::unreachable;
+    case 403:
+      return why.class_id == class_connection || why.class_id == 0 ||
+                     why.method_id == method_start_ok || why.method_id == method_secure_ok
+                 ? errc::authentication_failed
+                 : errc::access_refused;
+    case 530:
+      return why.text.find("not found") != std::string::npos ? errc::vhost_not_found
+                                                             : errc::access_refused;
+    case 406: return errc::precondition_failed;
+    case 541:
+      // RabbitMQ 4.3 refuses transient non-exclusive queues this way: a setting, not a fault.
+      return why.text.find("transient_nonexcl_queues") != std::string::npos ||
+                     why.text.find("eprecated") != std::string::npos
+                 ? errc::precondition_failed
+                 : errc::broker_error;
+    default: return errc::broker_error;
+  }
+}
+
+}  // namespace
+
+failure to_failure(const amqp091::close_reason& why, std::string_view broker) {
+  std::string text(broker);
+  switch (why.from) {
+    case amqp091::close_reason::origin::local: text += " was closed by this side"; break;
+    case amqp091::close_reason::origin::transport: text += " closed the connection"; break;
+    case amqp091::close_reason::origin::heartbeat: text += " sent no heartbeat in time"; break;
+    case amqp091::close_reason::origin::timeout: text += " did not answer in time"; break;
+    case amqp091::close_reason::origin::protocol: text += " broke the AMQP protocol"; break;
+    case amqp091::close_reason::origin::broker:
+      text += " refused with code " + std::to_string(why.code);
+      break;
+  }
+  if (!why.text.empty()) text += ": " + why.text;
+  return {classify(why), std::move(text)};
+}
+
+bool is_verdict(errc e) noexcept {
+  switch (e) {
+    case errc::authentication_failed:
+    case errc::access_refused:
+    case errc::vhost_not_found:
+    case errc::precondition_failed:
+    case errc::tls_failed: return true;
+    default: return false;
+  }
+}
+
+}  // namespace oslo::messaging::net

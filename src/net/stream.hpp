@@ -1,0 +1,56 @@
+// A byte stream to one broker: TCP, or TLS over it.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/system/error_code.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/function.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace oslo::messaging::net {
+
+struct endpoint {
+  std::string host;
+  std::uint16_t port = 0;
+  std::string text() const;  ///< "host:port", IPv6 in brackets
+};
+
+/// How to secure a stream. Empty strings are "not given".
+struct tls_options {
+  bool enabled = false;
+  std::string ca_file;    ///< empty: the system's certificates
+  std::string cert_file;  ///< client certificate, PEM
+  std::string key_file;
+  bool verify = true;  ///< chain and host name
+};
+
+/// Non-blocking stream on one executor. Completions run on that executor, never inside the call.
+/// Not thread safe. Destroying a stream aborts what is pending.
+class stream {
+ public:
+  using error_code = boost::system::error_code;
+
+  virtual ~stream() = default;
+  /// Resolves, connects within `limit`, sets socket options and does the TLS handshake.
+  /// Completes with nothing, or with `errc::unreachable` or `errc::tls_failed`.
+  virtual void connect(const endpoint& to, std::chrono::milliseconds limit,
+                       unique_function<void(result<void>)> done) = 0;
+  /// Reads at least one byte.
+  virtual void read_some(std::span<char> into,
+                         unique_function<void(error_code, std::size_t)> done) = 0;
+  /// Writes what the socket takes right now; 0 when it takes nothing, or when only `write` can.
+  virtual std::size_t try_write(std::string_view data, error_code& ec) = 0;
+  /// Writes all of `data`, which must stay until `done`.
+  virtual void write(std::string_view data, unique_function<void(error_code)> done) = 0;
+  virtual void close() noexcept = 0;
+};
+
+/// Throws `configuration_error` when a certificate file cannot be used; its text names the file.
+std::unique_ptr<stream> make_stream(boost::asio::any_io_executor ex, const tls_options& tls);
+
+}  // namespace oslo::messaging::net

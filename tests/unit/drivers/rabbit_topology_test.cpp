@@ -1,0 +1,80 @@
+#include <gtest/gtest.h>
+
+#include "drivers/rabbit/topology.hpp"
+
+namespace oslo::messaging::rabbit {
+namespace {
+
+const amqp091::field_table transient{{"x-expires", std::int32_t{1'800'000}}};
+
+TEST(rabbit_topology, a_server_listens_on_topic_server_and_fanout_in_that_order) {
+  const auto sources = server_sources({}, "openstack", "calc", "host1", "0123");
+  ASSERT_EQ(sources.size(), 3u);
+  EXPECT_EQ(
+      sources[0],
+      (source{{"openstack", "topic", false, false}, {"calc", false, false, {}}, {"calc"}, false}));
+  EXPECT_EQ(sources[1], (source{{"openstack", "topic", false, false},
+                                {"calc.host1", false, false, {}},
+                                {"calc.host1"},
+                                false}));
+  EXPECT_EQ(sources[2], (source{{"calc_fanout", "fanout", false, true},
+                                {"calc_fanout_0123", false, false, transient},
+                                {"calc"},
+                                true}));
+}
+
+TEST(rabbit_topology, durable_and_auto_delete_reach_shared_objects_only) {
+  options o;
+  o.durable = true;
+  o.auto_delete = true;
+  const auto sources = server_sources(o, "x", "t", "s", "u");
+  for (const std::size_t shared : {0u, 1u}) {
+    EXPECT_TRUE(sources[shared].from.durable);
+    EXPECT_TRUE(sources[shared].from.auto_delete);
+    EXPECT_TRUE(sources[shared].to.durable);
+    EXPECT_TRUE(sources[shared].to.auto_delete);
+  }
+  EXPECT_FALSE(sources[2].from.durable);
+  EXPECT_TRUE(sources[2].from.auto_delete);
+  EXPECT_FALSE(sources[2].to.durable);
+  EXPECT_FALSE(sources[2].to.auto_delete);
+}
+
+TEST(rabbit_topology, replies_come_through_the_default_exchange) {
+  EXPECT_EQ(reply_source({}, "ab"),
+            (source{{"", "topic", false, false}, {"reply_ab", false, false, transient}, {}, true}));
+  const auto d = reply_destination("reply_ab");
+  EXPECT_EQ(d.to.name, "");
+  EXPECT_EQ(d.routing_key, "reply_ab");
+  EXPECT_EQ(d.text(), "reply_ab");
+}
+
+TEST(rabbit_topology, a_ttl_of_zero_leaves_private_queues_for_ever) {
+  options o;
+  o.transient_ttl = std::chrono::seconds(0);
+  EXPECT_TRUE(reply_source(o, "ab").to.arguments.empty());
+}
+
+TEST(rabbit_topology, destinations) {
+  const options o;
+  EXPECT_EQ(topic_destination(o, "openstack", "calc").text(), "openstack/calc");
+  EXPECT_EQ(server_destination(o, "openstack", "calc", "h").text(), "openstack/calc.h");
+  EXPECT_EQ(fanout_destination("calc").text(), "calc_fanout/");
+  EXPECT_EQ(fanout_destination("calc").to.type, "fanout");
+  EXPECT_TRUE(fanout_destination("calc").to.auto_delete);
+  const auto n = notification_destination(o, "openstack", "notifications.info");
+  EXPECT_EQ(n.text(), "openstack/notifications.info");
+  ASSERT_TRUE(n.ensure_queue);
+  EXPECT_EQ(n.ensure_queue->name, "notifications.info");
+}
+
+TEST(rabbit_topology, a_pool_is_one_queue_bound_to_every_topic) {
+  EXPECT_EQ(pool_source({}, "openstack", "workers", {"n.info", "n.error"}),
+            (source{{"openstack", "topic", false, false},
+                    {"workers", false, false, {}},
+                    {"n.info", "n.error"},
+                    false}));
+}
+
+}  // namespace
+}  // namespace oslo::messaging::rabbit

@@ -1,0 +1,73 @@
+#include "net/amqp_failure.hpp"
+
+#include <gtest/gtest.h>
+
+namespace oslo::messaging::net {
+namespace {
+
+using origin = amqp091::close_reason::origin;
+
+struct sample {
+  amqp091::close_reason why;
+  errc code;
+  std::string message;
+};
+
+TEST(amqp_failure, says_what_the_broker_said) {
+  const sample samples[] = {
+      {{origin::transport, 0, "Connection reset by peer"},
+       errc::unreachable,
+       "b:1 closed the connection: Connection reset by peer"},
+      {{origin::heartbeat, 0, ""}, errc::unreachable, "b:1 sent no heartbeat in time"},
+      {{origin::timeout, 0, "handshake"},
+       errc::unreachable,
+       "b:1 did not answer in time: handshake"},
+      {{origin::protocol, 501, "frame end"},
+       errc::protocol_error,
+       "b:1 broke the AMQP protocol: frame end"},
+      {{origin::local, 0, ""}, errc::closed, "b:1 was closed by this side"},
+      {{origin::broker, 403, "ACCESS_REFUSED - Login was refused", 0, 0},
+       errc::authentication_failed,
+       "b:1 refused with code 403: ACCESS_REFUSED - Login was refused"},
+      {{origin::broker, 403, "ACCESS_REFUSED - access to exchange 'x' refused", 40, 10},
+       errc::access_refused,
+       "b:1 refused with code 403: ACCESS_REFUSED - access to exchange 'x' refused"},
+      {{origin::broker, 530, "NOT_ALLOWED - vhost v not found", 10, 40},
+       errc::vhost_not_found,
+       "b:1 refused with code 530: NOT_ALLOWED - vhost v not found"},
+      {{origin::broker, 530, "NOT_ALLOWED - access to vhost 'v' refused for user 'u'", 10, 40},
+       errc::access_refused,
+       "b:1 refused with code 530: NOT_ALLOWED - access to vhost 'v' refused for user 'u'"},
+      {{origin::broker, 406, "PRECONDITION_FAILED - inequivalent arg", 50, 10},
+       errc::precondition_failed,
+       "b:1 refused with code 406: PRECONDITION_FAILED - inequivalent arg"},
+      {{origin::broker, 320, "CONNECTION_FORCED - broker forced connection closure", 0, 0},
+       errc::unreachable,
+       "b:1 refused with code 320: CONNECTION_FORCED - broker forced connection closure"},
+      {{origin::broker, 541, "INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated."},
+       errc::precondition_failed,
+       "b:1 refused with code 541: INTERNAL_ERROR - Feature `transient_nonexcl_queues` is "
+       "deprecated."},
+      {{origin::broker, 541, "INTERNAL_ERROR"},
+       errc::broker_error,
+       "b:1 refused with code 541: INTERNAL_ERROR"},
+  };
+  for (const auto& s : samples) {
+    const auto f = to_failure(s.why, "b:1");
+    EXPECT_EQ(f.code(), s.code) << s.message;
+    EXPECT_EQ(f.message(), s.message);
+  }
+}
+
+TEST(amqp_failure, verdicts_are_what_only_an_operator_can_change) {
+  EXPECT_TRUE(is_verdict(errc::authentication_failed));
+  EXPECT_TRUE(is_verdict(errc::vhost_not_found));
+  EXPECT_TRUE(is_verdict(errc::access_refused));
+  EXPECT_TRUE(is_verdict(errc::precondition_failed));
+  EXPECT_TRUE(is_verdict(errc::tls_failed));
+  EXPECT_FALSE(is_verdict(errc::unreachable));
+  EXPECT_FALSE(is_verdict(errc::broker_error));
+}
+
+}  // namespace
+}  // namespace oslo::messaging::net
