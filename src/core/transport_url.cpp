@@ -57,10 +57,18 @@ std::string take_scheme(std::string_view& rest) {
   return scheme;
 }
 
+/// An address, perhaps with a zone: "fe80::1%eth0".
 bool is_ipv6(std::string_view text) {
-  const std::string address(text.substr(0, text.find('%')));  // without the zone
+  if (const auto percent = text.find('%'); percent != std::string_view::npos) {
+    const auto zone = text.substr(percent + 1);
+    const auto fits = [](char c) {
+      return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-';
+    };
+    if (zone.empty() || !std::all_of(zone.begin(), zone.end(), fits)) return false;
+    text = text.substr(0, percent);
+  }
   in6_addr parsed;
-  return inet_pton(AF_INET6, address.c_str(), &parsed) == 1;
+  return inet_pton(AF_INET6, std::string(text).c_str(), &parsed) == 1;
 }
 
 /// Reads the hosts one after the other and says which one is wrong.

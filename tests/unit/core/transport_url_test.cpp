@@ -194,6 +194,8 @@ TEST(transport_url, refuses_with_the_name_of_the_part) {
       {"foo://[::1/", address + "of host 1 lacks its ']'." + hint},
       {"foo://[::1]5", address + "of host 1 is followed by something after its ']'." + hint},
       {"foo://[]", address + "in brackets of host 1 is not an IPv6 address." + hint},
+      {"foo://[::1%]", address + "in brackets of host 1 is not an IPv6 address." + hint},
+      {"foo://[::1%e=]", address + "in brackets of host 1 is not an IPv6 address." + hint},
       {"foo://[h]:5", address + "in brackets of host 1 is not an IPv6 address." + hint},
       {"foo://h/\n", "Invalid transport URL: It holds a control character at byte 8."},
       {"foo://h/\x7f", "Invalid transport URL: It holds a control character at byte 8."},
