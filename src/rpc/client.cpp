@@ -18,6 +18,8 @@ std::string cap_text(const std::optional<std::string>& version, const std::strin
          cap + ".";
 }
 
+static_assert(std::is_trivially_copyable_v<prepare_options>, "see client.hpp on GCC 12");
+
 /// Each argument through the serializer.
 std::string translate_arguments(const serializer& s, const context& ctxt, std::string_view json) {
   std::string out = "{";
@@ -112,8 +114,8 @@ client client::prepare(const prepare_options& p) const {
   p.namespace_.apply_to(to.namespace_);
   p.server.apply_to(to.server);
   if (p.version.given()) {
-    check_version(p.version.get());
-    to.version = p.version.get();
+    p.version.apply_to(to.version);
+    check_version(to.version);
     changed->version_prepared = true;
   }
   if (p.fanout.given()) to.fanout = p.fanout.get().value_or(false);
@@ -121,10 +123,8 @@ client client::prepare(const prepare_options& p) const {
     o.timeout = p.timeout.get()
                     ? p.timeout.get()
                     : std::chrono::seconds(impl_->bus.defaults().integer("rpc_response_timeout"));
-  if (p.version_cap.given()) {
-    check_version(p.version_cap.get());
-    o.version_cap = p.version_cap.get();
-  }
+  p.version_cap.apply_to(o.version_cap);
+  check_version(o.version_cap);
   p.retry.apply_to(o.retry);
   p.call_monitor_timeout.apply_to(o.call_monitor_timeout);
   if (p.at_least_once.given()) o.at_least_once = p.at_least_once.get().value_or(false);

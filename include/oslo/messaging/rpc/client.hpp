@@ -51,14 +51,19 @@ class patch {
   patch() noexcept = default;                       ///< not given
   patch(std::nullopt_t) noexcept : given_(true) {}  ///< null
   template <class U>
-  requires std::convertible_to<U, T> patch(U&& v)
-      : given_(true), value_(std::forward<U>(v)) {}  ///< a value
-  patch(std::optional<T> v) : given_(true), value_(std::move(v)) {}
+  requires std::convertible_to<U&&, T> patch(U&& v)
+  noexcept : given_(true), value_(T(std::forward<U>(v))) {}  ///< a value
+  template <class U>
+  requires std::convertible_to<const U&, T> patch(const std::optional<U>& v)
+  noexcept : given_(true) {
+    if (v) value_ = T(*v);
+  }  ///< null or a value
 
   bool given() const noexcept { return given_; }
   const std::optional<T>& get() const noexcept { return value_; }
-  void apply_to(std::optional<T>& field) const {
-    if (given_) field = value_;
+  template <class U>
+  void apply_to(std::optional<U>& field) const {
+    if (given_) field = value_ ? std::optional<U>(*value_) : std::nullopt;
   }
 
  private:
@@ -66,16 +71,18 @@ class patch {
   std::optional<T> value_{};
 };
 
-/// What `client::prepare` changes. Every member may be left out, `std::nullopt` or a value.
+/// What `client::prepare` changes. Every member may be left out, `std::nullopt` or a value. Text is
+/// not copied: it has to live until `prepare` returns. (Trivially copyable on purpose; see
+/// `client`.)
 struct prepare_options {
-  patch<std::string> exchange{};
-  patch<std::string> topic{};
-  patch<std::string> namespace_{};
-  patch<std::string> version{};  ///< goes before the version of a `method`
-  patch<std::string> server{};
+  patch<std::string_view> exchange{};
+  patch<std::string_view> topic{};
+  patch<std::string_view> namespace_{};
+  patch<std::string_view> version{};  ///< goes before the version of a `method`
+  patch<std::string_view> server{};
   patch<bool> fanout{};
   patch<std::chrono::milliseconds> timeout{};
-  patch<std::string> version_cap{};
+  patch<std::string_view> version_cap{};
   patch<int> retry{};
   patch<std::chrono::seconds> call_monitor_timeout{};
   patch<bool> at_least_once{};
@@ -106,6 +113,10 @@ struct call_options {
 /// `errc::closed`, `errc::serialization_failed` or `errc::malformed_message` (a result of another
 /// type than asked for; the text names the path).
 ///
+/// GCC up to 12 miscompiles `co_await f({.name = "x"})` where the braces make a struct with a
+/// member that is not trivially copyable (a string): it is destroyed twice. `call` and `cast`
+/// refuse to compile that; give the arguments a name first. Structs of numbers are fine.
+///
 /// Copies are cheap and share the transport, which they keep open.
 /// Thread safety: const members may be called from any thread.
 class client {
@@ -128,10 +139,12 @@ class client {
   const transport& bus() const noexcept;
 
   /// Calls a method and returns its result.
-  template <class R, class A>
+  template <class R, class A, class B = A>
+  requires std::convertible_to<B&&, const A&>
   [[nodiscard]] boost::asio::awaitable<R> call(const method<R(A)>& m, context ctxt,
-                                               std::type_identity_t<A> args) const {
-    return detail::get_result<R>(call_text(m.name(), m.since(), std::move(ctxt), encode(args)));
+                                               B&& args) const {
+    detail::refuse_broken_temporary<A, B>();
+    return detail::get_result<R>(call_text(m.name(), m.since(), std::move(ctxt), encode<A>(args)));
   }
   template <class R>
   [[nodiscard]] boost::asio::awaitable<R> call(const method<R()>& m, context ctxt) const {
@@ -145,10 +158,13 @@ class client {
   }
 
   /// As `call`, with errors as values.
-  template <class R, class A>
+  template <class R, class A, class B = A>
+  requires std::convertible_to<B&&, const A&>
   [[nodiscard]] boost::asio::awaitable<result<R>> try_call(const method<R(A)>& m, context ctxt,
-                                                           std::type_identity_t<A> args) const {
-    return detail::try_get_result<R>(call_text(m.name(), m.since(), std::move(ctxt), encode(args)));
+                                                           B&& args) const {
+    detail::refuse_broken_temporary<A, B>();
+    return detail::try_get_result<R>(
+        call_text(m.name(), m.since(), std::move(ctxt), encode<A>(args)));
   }
   template <class R>
   [[nodiscard]] boost::asio::awaitable<result<R>> try_call(const method<R()>& m,
@@ -163,10 +179,13 @@ class client {
 
   /// Sends without waiting for an answer; completes once the bus took responsibility. With a fanout
   /// target every server of the topic gets it. Whether the handler worked is not known.
-  template <class R, class A>
+  template <class R, class A, class B = A>
+  requires std::convertible_to<B&&, const A&>
   [[nodiscard]] boost::asio::awaitable<void> cast(const method<R(A)>& m, context ctxt,
-                                                  std::type_identity_t<A> args) const {
-    return detail::get_result<void>(cast_text(m.name(), m.since(), std::move(ctxt), encode(args)));
+                                                  B&& args) const {
+    detail::refuse_broken_temporary<A, B>();
+    return detail::get_result<void>(
+        cast_text(m.name(), m.since(), std::move(ctxt), encode<A>(args)));
   }
   template <class R>
   [[nodiscard]] boost::asio::awaitable<void> cast(const method<R()>& m, context ctxt) const {
@@ -179,11 +198,13 @@ class client {
   }
 
   /// As `cast`, with errors as values.
-  template <class R, class A>
+  template <class R, class A, class B = A>
+  requires std::convertible_to<B&&, const A&>
   [[nodiscard]] boost::asio::awaitable<result<void>> try_cast(const method<R(A)>& m, context ctxt,
-                                                              std::type_identity_t<A> args) const {
+                                                              B&& args) const {
+    detail::refuse_broken_temporary<A, B>();
     return detail::try_get_result<void>(
-        cast_text(m.name(), m.since(), std::move(ctxt), encode(args)));
+        cast_text(m.name(), m.since(), std::move(ctxt), encode<A>(args)));
   }
   template <class R>
   [[nodiscard]] boost::asio::awaitable<result<void>> try_cast(const method<R()>& m,

@@ -11,6 +11,17 @@
 
 namespace oslo::messaging::rpc::detail {
 
+/// Arguments of type `A`, passed as `B&&`: a temporary unless B is an lvalue reference.
+template <class A, class B>
+constexpr void refuse_broken_temporary() {
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ <= 12
+  static_assert(
+      std::is_lvalue_reference_v<B> || std::is_trivially_copyable_v<A> || !std::is_aggregate_v<A>,
+      "GCC 12 destroys such a temporary twice inside a co_await expression: give the "
+      "arguments a name first, and pass that");
+#endif
+}
+
 template <class T>
 std::string to_text(const T& v) {
   std::string out;
