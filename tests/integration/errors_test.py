@@ -117,7 +117,7 @@ class Errors(ErrorCase):
             f"rabbit://user:{PASSWORD}@[::1/",
         ):
             with self.subTest(url):
-                self.assert_ends(UNUSABLE, "(?i)url", *call_once(), url=url)
+                self.assert_ends(UNUSABLE, "(?i)url|driver", *call_once(), url=url)
 
     def test_unknown_scheme(self):
         url = f"bogus://user:{PASSWORD}@127.0.0.1/"

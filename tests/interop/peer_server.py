@@ -19,6 +19,8 @@ import oslo_messaging
 from oslo_config import cfg
 from oslo_messaging.rpc import dispatcher
 
+REPLY_LIMIT = "kombu_missing_consumer_retry_timeout=2"
+
 
 def exception_of(module, name, message):
     """An exception whose class has that module and name."""
@@ -80,7 +82,9 @@ def main():
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     conf = cfg.CONF
     conf([], project="peer", default_config_files=[])
-    transport = oslo_messaging.get_rpc_transport(conf, options.url)
+    # A reply whose caller is gone keeps a server busy for a minute by default, also when it stops.
+    url = options.url + ("&" if "?" in options.url else "?") + REPLY_LIMIT
+    transport = oslo_messaging.get_rpc_transport(conf, url)
     # The dispatcher registers its options only when the first one is made, which is too late here.
     conf.register_opts(dispatcher._dispatcher_opts)
     conf.set_override("rpc_ping_enabled", options.ping)

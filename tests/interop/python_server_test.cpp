@@ -74,6 +74,7 @@ constexpr rpc::method<int()> hits{"hits"};
 constexpr rpc::method<value()> seen_context{"context"};
 template <class T>
 constexpr rpc::method<T(identity_args<T>)> identity{"identity"};
+constexpr rpc::method<std::optional<int>(identity_args<value>)> optional_of_any{"identity"};
 
 std::string peer() {
   return environment("OSLO_TEST_PEER_SERVER");
@@ -131,7 +132,8 @@ TEST_F(PythonServer, ResultsOfEveryType) {
   expect_same(std::string("zażółć 日本 😀 \"\\\b\n\x01"));
   expect_same(std::string("with a zero \0 inside", 20));
   expect_same(std::vector<std::optional<int>>{1, std::nullopt, 3});
-  expect_same(std::optional<int>{});
+  EXPECT_EQ(client_.call(optional_of_any, {}, {.value = nullptr}), std::nullopt);
+  EXPECT_EQ(client_.call(optional_of_any, {}, {.value = 7}), 7);
   EXPECT_TRUE(std::isnan(client_.call(identity<double>, {}, {.value = std::nan("")})));
 }
 

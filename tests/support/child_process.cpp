@@ -108,6 +108,7 @@ void child_process::send_signal(int number) noexcept {
 
 std::optional<int> child_process::wait(std::chrono::milliseconds limit) {
   if (exit_code_) return exit_code_;
+  // glibc 2.36 declares pidfd_open without extern "C".
   const int handle = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
   if (handle < 0) throw std::system_error(errno, std::generic_category(), "pidfd_open");
   const bool ended = wait_readable(handle, steady_clock::now() + limit);
