@@ -60,6 +60,7 @@ class client::impl {
   target to;
   client_options o;
   bool version_prepared = false;  // `prepare` gave a version, possibly null
+  bool timeout_given = false;     // not the option's default
 };
 
 auto client::impl::make_request(bool wait, std::string_view name, context ctxt,
@@ -93,6 +94,8 @@ auto client::impl::make_request(bool wait, std::string_view name, context ctxt,
       r.options.wait_for_reply = true;
       r.options.timeout = o.timeout;
       r.options.call_monitor_timeout = o.call_monitor_timeout;
+    } else if (timeout_given) {
+      r.options.timeout = o.timeout;
     }
     return r;
   } catch (const messaging_error& e) {
@@ -101,8 +104,11 @@ auto client::impl::make_request(bool wait, std::string_view name, context ctxt,
 }
 
 client::client(transport bus, target to, client_options o) {
-  if (!o.timeout) o.timeout = std::chrono::seconds(bus.defaults().integer("rpc_response_timeout"));
-  impl_ = std::make_shared<const impl>(std::move(bus), std::move(to), std::move(o));
+  const bool given = o.timeout.has_value();
+  if (!given) o.timeout = std::chrono::seconds(bus.defaults().integer("rpc_response_timeout"));
+  auto made = std::make_shared<impl>(std::move(bus), std::move(to), std::move(o));
+  made->timeout_given = given;
+  impl_ = std::move(made);
 }
 
 client client::prepare(const prepare_options& p) const {
@@ -119,10 +125,12 @@ client client::prepare(const prepare_options& p) const {
     changed->version_prepared = true;
   }
   if (p.fanout.given()) to.fanout = p.fanout.get().value_or(false);
-  if (p.timeout.given())
+  if (p.timeout.given()) {
+    changed->timeout_given = p.timeout.get().has_value();
     o.timeout = p.timeout.get()
                     ? p.timeout.get()
                     : std::chrono::seconds(impl_->bus.defaults().integer("rpc_response_timeout"));
+  }
   p.version_cap.apply_to(o.version_cap);
   check_version(o.version_cap);
   p.retry.apply_to(o.retry);

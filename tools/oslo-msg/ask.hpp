@@ -6,7 +6,7 @@
 
 namespace oslo::messaging::cli {
 
-// The library ends every message at its own deadline, so these waits are bounded.
+// The library ends each call, and each cast with a timeout, at its own deadline.
 result<std::string> call_text(const rpc::client& client, const std::string& method, context ctxt,
                               const std::string& args_json);
 result<void> cast_text(const rpc::client& client, const std::string& method, context ctxt,

@@ -16,7 +16,9 @@ void add_destination(CLI::App& command, message_options& o) {
   command.add_option("--server", o.server, "One server of the topic [any]")->type_name("NAME");
   command.add_option("--exchange", o.exchange, "Exchange [control_exchange: openstack]")
       ->type_name("NAME");
-  command.add_option("--timeout", o.timeout, "Total time in seconds [rpc_response_timeout: 60]")
+  command
+      .add_option("--timeout", o.timeout,
+                  "Total time in seconds [rpc_response_timeout: 60; cast: no limit]")
       ->type_name("S")
       ->check(CLI::Range(0.0, most_seconds).description(""));
   command

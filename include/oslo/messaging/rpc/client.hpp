@@ -25,7 +25,9 @@ namespace oslo::messaging::rpc {
 
 /// How a client calls (spec section 1.6).
 struct client_options {
-  /// Total time of a call. None: option rpc_response_timeout. Zero is a value, not "none".
+  /// Total time of a call. None: option rpc_response_timeout. Zero is a value, not "none". When
+  /// given, it also bounds how long a cast waits for the bus; without it a cast waits for ever, as
+  /// oslo's do.
   std::optional<std::chrono::milliseconds> timeout{};
   /// Highest version that may be sent, "major.minor"; above it a call fails with
   /// `errc::version_cap`.
