@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -117,6 +118,51 @@ class Configuration(unittest.TestCase):
                     file.write_text(text)
                     self.expect_unusable(pattern, "--config-file", str(file), "cast", "t", "m",
                                          url=None)
+
+
+class NoBroker(unittest.TestCase):
+    """Nobody listens at the address: what happens depends on --retry and --timeout."""
+
+    @classmethod
+    def setUpClass(cls):
+        # Bound and not listening: nobody else gets the port while the tests run.
+        cls.socket = socket.socket()
+        cls.addClassCleanup(cls.socket.close)
+        cls.socket.bind(("127.0.0.1", 0))
+        cls.url = f"rabbit://user:s3cret@127.0.0.1:{cls.socket.getsockname()[1]}/"
+
+    def expect(self, status, command, *extra):
+        done = run("--log-level", "off", command, "t", "m", *extra, url=self.url)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertRegex(done.stderr, r"^oslo-msg: .+\n$")
+        self.assertNotIn("s3cret", done.stderr)
+
+    def test_retries_used_up(self):
+        for command in ("call", "cast"):
+            for retries in ("0", "1"):
+                with self.subTest(command=command, retries=retries):
+                    self.expect(5, command, "--retry", retries, "--timeout", "30")
+
+    def test_out_of_time(self):
+        for command in ("call", "cast"):
+            with self.subTest(command):
+                self.expect(3, command, "--timeout", "0.3")
+
+    def test_a_waiting_server_ends_on_a_signal(self):
+        server = subprocess.Popen(
+            [PROGRAM, "--url", self.url, "serve", "t", "--server", "s"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            # The first warning says that it has tried; then it waits for a broker.
+            warning = server.stderr.readline()
+            self.assertIn("unreachable", warning)
+            self.assertNotIn("s3cret", warning)
+            server.send_signal(signal.SIGTERM)
+            self.assertEqual(server.communicate(timeout=30)[0], "")
+            self.assertEqual(server.returncode, 0)
+        finally:
+            server.kill()
+            server.wait()
 
 
 class Messages(unittest.TestCase):
