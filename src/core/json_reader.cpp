@@ -1,87 +1,17 @@
 #include <array>
 #include <boost/json/value_stack.hpp>
 #include <charconv>
-#include <limits>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/json.hpp>
 
+#include "core/json_number.hpp"
 #include "core/json_text.hpp"
 
 namespace oslo::messaging {
 namespace {
 
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
-
-const char* skip_digits(const char* p, const char* end) noexcept {
-  while (p != end && is_digit(*p)) ++p;
-  return p;
-}
-
-/// End of the number at `p` by JSON's grammar, or null. `integer` tells whether it is one.
-const char* number_end(const char* p, const char* end, bool& integer) noexcept {
-  integer = true;
-  if (p != end && *p == '-') ++p;
-  if (p == end || !is_digit(*p)) return nullptr;
-  p = *p == '0' ? p + 1 : skip_digits(p, end);
-  if (end - p >= 2 && *p == '.' && is_digit(p[1])) {
-    integer = false;
-    p = skip_digits(p + 1, end);
-  }
-  if (p != end && (*p == 'e' || *p == 'E')) {
-    const char* digits = p + 1;
-    if (digits != end && (*digits == '+' || *digits == '-')) ++digits;
-    if (digits != end && is_digit(*digits)) {
-      integer = false;
-      p = skip_digits(digits, end);
-    }
-  }
-  return p;
-}
-
-/// What a number that is out of a double's range stands for: zero or infinity.
-double out_of_range_value(std::string_view number) noexcept {
-  const bool negative = number.front() == '-';
-  if (negative) number.remove_prefix(1);
-  // The decimal position of the first digit that counts says on which side it fell out.
-  long long position = 0;
-  bool counting = false, fraction = false;
-  const char* p = number.data();
-  const char* const end = p + number.size();
-  for (; p != end && *p != 'e' && *p != 'E'; ++p) {
-    if (*p == '.') {
-      fraction = true;
-      continue;
-    }
-    counting = counting || *p != '0';
-    if (counting && !fraction) ++position;
-    if (!counting && fraction) --position;
-  }
-  if (p != end) {
-    const bool minus = p[1] == '-';
-    if (!is_digit(*++p)) ++p;
-    long long exponent = 0;
-    for (; p != end; ++p)
-      if (exponent < std::numeric_limits<int>::max()) exponent = exponent * 10 + (*p - '0');
-    position += minus ? -exponent : exponent;
-  }
-  const double magnitude = position > 0 ? std::numeric_limits<double>::infinity() : 0.0;
-  return negative ? -magnitude : magnitude;
-}
-
-double to_double(std::string_view number) noexcept {
-  if (number == "NaN") return std::numeric_limits<double>::quiet_NaN();
-  if (number == "Infinity") return std::numeric_limits<double>::infinity();
-  if (number == "-Infinity") return -std::numeric_limits<double>::infinity();
-  double v = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), v);
-  return error == std::errc::result_out_of_range ? out_of_range_value(number) : v;
-}
-
-bool is_integer(std::string_view number) noexcept {
-  return number.find_first_not_of("-0123456789") == number.npos;
-}
+using json_number::is_digit;
+using json_number::is_integer;
 
 /// What the character after a backslash means: 0 = not an escape, 'u' = \uXXXX.
 constexpr auto escape_meanings = [] {
@@ -96,25 +26,6 @@ constexpr auto escape_meanings = [] {
 }();
 char escape_meaning(char c) noexcept {
   return escape_meanings[static_cast<unsigned char>(c)];
-}
-
-char* put_utf8(char* to, unsigned code) noexcept {
-  if (code < 0x80) {
-    *to++ = static_cast<char>(code);
-  } else if (code < 0x800) {
-    *to++ = static_cast<char>(0xc0 | code >> 6);
-    *to++ = static_cast<char>(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    *to++ = static_cast<char>(0xe0 | code >> 12);
-    *to++ = static_cast<char>(0x80 | (code >> 6 & 0x3f));
-    *to++ = static_cast<char>(0x80 | (code & 0x3f));
-  } else {
-    *to++ = static_cast<char>(0xf0 | code >> 18);
-    *to++ = static_cast<char>(0x80 | (code >> 12 & 0x3f));
-    *to++ = static_cast<char>(0x80 | (code >> 6 & 0x3f));
-    *to++ = static_cast<char>(0x80 | (code & 0x3f));
-  }
-  return to;
 }
 
 }  // namespace
@@ -200,8 +111,7 @@ bool json_reader::read_bool() {
 std::string_view json_reader::read_number() {
   skip_space();
   const char* const from = p_;
-  bool integer;
-  if (const char* const to = number_end(p_, end_, integer)) {
+  if (const char* const to = json_number::end_of(p_, end_)) {
     p_ = to;
   } else if (current() == 'N') {
     expect_literal("NaN");
@@ -234,7 +144,7 @@ std::uint64_t json_reader::read_uint64() {
   return read_integer<std::uint64_t>();
 }
 double json_reader::read_double() {
-  return to_double(read_number());
+  return json_number::to_double(read_number());
 }
 
 // ---- strings ------------------------------------------------------------------------------------
@@ -304,7 +214,7 @@ inline char* json_reader::decode_escape(char* to) {
     else
       p_ = second;  // both stand alone
   }
-  return put_utf8(to, code);
+  return json_text::put_utf8(to, code);
 }
 
 void json_reader::scan_string() {
@@ -576,7 +486,7 @@ struct json_reader::value_handler {
       if (text.front() != '-' && std::from_chars(text.data(), end, u).ec == std::errc{})
         return stack.push_uint64(u);
     }
-    stack.push_double(to_double(text));
+    stack.push_double(json_number::to_double(text));
   }
 };
 

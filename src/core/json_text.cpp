@@ -63,6 +63,25 @@ unsigned utf8_length(const char* p, const char* end) noexcept {
   return 4;
 }
 
+char* put_utf8(char* to, unsigned code) noexcept {
+  if (code < 0x80) {
+    *to++ = static_cast<char>(code);
+  } else if (code < 0x800) {
+    *to++ = static_cast<char>(0xc0 | code >> 6);
+    *to++ = static_cast<char>(0x80 | (code & 0x3f));
+  } else if (code < 0x10000) {
+    *to++ = static_cast<char>(0xe0 | code >> 12);
+    *to++ = static_cast<char>(0x80 | (code >> 6 & 0x3f));
+    *to++ = static_cast<char>(0x80 | (code & 0x3f));
+  } else {
+    *to++ = static_cast<char>(0xf0 | code >> 18);
+    *to++ = static_cast<char>(0x80 | (code >> 12 & 0x3f));
+    *to++ = static_cast<char>(0x80 | (code >> 6 & 0x3f));
+    *to++ = static_cast<char>(0x80 | (code & 0x3f));
+  }
+  return to;
+}
+
 void escape(std::string& out, std::string_view text, invalid_text policy) {
   // The text grows while it is copied, so it goes through a small buffer: one bounds check a step,
   // and no byte of the string is written twice.

@@ -49,6 +49,9 @@ inline int first_byte(std::uint64_t mask) noexcept {
 /// three-byte form of a surrogate counts as valid: it stands for a lone surrogate of Python.
 unsigned utf8_length(const char* p, const char* end) noexcept;
 
+/// Writes a character (or a lone surrogate) as one to four bytes and returns where they end.
+char* put_utf8(char* to, unsigned code) noexcept;
+
 /// What to do with bytes that are not UTF-8.
 enum class invalid_text {
   refuse,   ///< throw `errc::serialization_failed`

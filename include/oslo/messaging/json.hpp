@@ -25,7 +25,8 @@ namespace oslo::messaging {
 /// escapes, leading zeros, trailing commas, a byte order mark, text after the value, empty text.
 ///
 /// Nesting deeper than `max_depth` is an error. Nothing recurses, and every operation takes time
-/// linear in the text it consumes.
+/// linear in the text it consumes. (Boost.JSON recurses to destroy and to copy a `value`: 1,024
+/// levels take about 60 and 190 KiB of stack.)
 ///
 /// Every member that reads throws `messaging_error` (`errc::malformed_message`) whose text gives
 /// the byte offset and what was expected; the position is unspecified afterwards.

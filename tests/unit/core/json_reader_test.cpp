@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -309,6 +308,7 @@ TEST(json_reader, the_depth_counts_from_the_outermost_container) {
   EXPECT_NE(error_of([] { parse_json(nested(1025, '['), 5000); }), "no error");
 }
 
+// Quadratic work would run into the time limit of the test program.
 TEST(json_reader, sixteen_mebibytes_take_linear_time) {
   const std::size_t size = 16u << 20;
   std::string escaped(1, '"');
@@ -321,7 +321,6 @@ TEST(json_reader, sixteen_mebibytes_take_linear_time) {
   std::string small = "[0";
   while (small.size() < size) small += ",{\"some key\":\"some text of usual length\"}";
   small += ']';
-  const auto start = std::chrono::steady_clock::now();
   for (const std::string& text :
        {'"' + std::string(size, 'a') + '"', escaped, wide, digits, small}) {
     EXPECT_EQ(json_reader(text).skip_value().size(), text.size());
@@ -331,8 +330,6 @@ TEST(json_reader, sixteen_mebibytes_take_linear_time) {
     EXPECT_TRUE(parse_json(to_json(v)) == v);
   }
   EXPECT_EQ(parse_json(digits).get_double(), std::numeric_limits<double>::infinity());
-  // Quadratic work would take hours.
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
 }
 
 }  // namespace

@@ -135,6 +135,15 @@ TEST(json_writer, each_type_is_written_as_itself) {
   EXPECT_EQ(out, "\"literal\"\"pointer\"");
 }
 
+template <class T>
+concept writable = requires(std::string& out, T v) {
+  write_json(out, v);
+};
+enum unscoped { zero };
+static_assert(writable<long long> && writable<const char*> && writable<boost::json::string>);
+static_assert(!writable<char> && !writable<char32_t> && !writable<void*> && !writable<int*> &&
+              !writable<unscoped>);
+
 TEST(json_writer, containers_have_blanks_after_comma_and_colon) {
   EXPECT_EQ(to_json(object{}), "{}");
   EXPECT_EQ(to_json(array{}), "[]");
