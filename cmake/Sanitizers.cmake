@@ -1,3 +1,6 @@
+if(OSLO_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 if(OSLO_SANITIZE)
   add_compile_options(-fsanitize=${OSLO_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${OSLO_SANITIZE})

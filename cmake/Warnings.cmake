@@ -3,15 +3,15 @@ add_library(oslo_warnings INTERFACE)
 if(PROJECT_IS_TOP_LEVEL)
   target_compile_options(
     oslo_warnings
-    INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow=local -Wconversion
+    INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wconversion
               -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
               -Werror>)
   # GCC 12 reports uninitialised and dangling storage inside std::variant, std::string and coroutine
   # frames when sanitizers or -O2 reorder their code.
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(
-      oslo_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized -Wno-restrict
-                              -Wno-array-bounds -Wno-stringop-overflow -Wno-missing-field-initializers>)
+      oslo_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wshadow=local -Wno-maybe-uninitialized
+                              -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-missing-field-initializers>)
   else()
     target_compile_options(oslo_warnings
                            INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-missing-field-initializers>)

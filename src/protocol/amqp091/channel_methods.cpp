@@ -8,6 +8,7 @@ namespace amqp091 {
 
 void connection::impl::drop_channel(channel_id id) {
   channels_[id].reset();
+  std::erase(channels_with_acks_, id);
   free_ids_.push_back(id);
 }
 
@@ -108,8 +109,7 @@ void connection::impl::on_cancel(channel_id id, channel& ch, reader& in) {
   const std::uint8_t bits = in.u8();
   in.finish();
   std::erase(ch.no_ack_consumers, tag);
-  if ((bits & 1) == 0)
-    send_method(id, method::basic_cancel_ok, [&](writer& w) { w.shortstr(tag); });
+  if ((bits & 1) == 0) answer(id, method::basic_cancel_ok, [&](writer& w) { w.shortstr(tag); });
   handler_.on_consumer_cancelled(id, tag);
 }
 

@@ -201,6 +201,7 @@ void connection::impl::take_output(std::string& buffer, instant now) {
   buffer.clear();
   if (buffer.capacity() > kept_buffer) buffer = {};
   buffer.swap(out_);
+  answers_ = 0;
   if (!buffer.empty()) heartbeat_due_ = now + interval() / 2;
 }
 

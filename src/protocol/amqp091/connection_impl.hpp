@@ -104,6 +104,9 @@ class connection::impl {
   void send_empty_method(channel_id id, method m) {
     send_method(id, m, [](writer&) {});
   }
+  /// As `send_method`, for what the broker can make us say as often as it likes.
+  template <class Write>
+  void answer(channel_id id, method m, Write&& write);
 
   connection_options options_;
   event_handler& handler_;
@@ -114,7 +117,8 @@ class connection::impl {
   field_table server_properties_;
 
   std::string out_;
-  std::string partial_;  // the start of a frame whose rest has not come
+  std::size_t answers_ = 0;  // bytes of `answer` in out_
+  std::string partial_;      // the start of a frame whose rest has not come
 
   std::vector<std::unique_ptr<channel>> channels_;  // by id
   std::vector<channel_id> free_ids_;
@@ -138,6 +142,16 @@ void connection::impl::send_method(channel_id id, method m, Write&& write) {
   write(w);
   w.end_frame(start, frame_max_);
   mark.keep();
+}
+
+template <class Write>
+void connection::impl::answer(channel_id id, method m, Write&& write) {
+  constexpr std::size_t limit = 1u << 20;
+  const std::size_t before = out_.size();
+  send_method(id, m, write);
+  answers_ += out_.size() - before;
+  if (answers_ > limit)
+    throw violation(reply_code::resource_error, "it asks for answers and does not read them");
 }
 
 template <class Write>

@@ -95,7 +95,11 @@ void connection::impl::refuse(channel_id id, channel& ch, std::string_view why) 
   }
   delivery d = read_delivery(id, ch);
   d.props = &c.props;
-  reject(id, d.delivery_tag, false);
+  if (ch.acks.settle(d.delivery_tag))
+    answer(id, method::basic_reject, [&](writer& w) {
+      w.u64(d.delivery_tag);
+      w.u8(0);
+    });
   handler_.on_delivery_refused(d, why);
 }
 

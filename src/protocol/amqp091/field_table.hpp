@@ -19,15 +19,21 @@ class field_table {
  public:
   using entry = std::pair<std::string, field_value>;
 
-  field_table() = default;
+  // All defined where field_value is complete.
+  field_table() noexcept;
   field_table(std::initializer_list<entry> entries);
+  field_table(const field_table&);
+  field_table(field_table&&) noexcept;
+  field_table& operator=(const field_table&);
+  field_table& operator=(field_table&&) noexcept;
+  ~field_table();
 
   void set(std::string key, field_value v);  ///< replaces or appends
   /// Appends without a look for an equal key: constant time, for reading tables of the peer.
   void append(std::string key, field_value v);
   const field_value* find(std::string_view key) const noexcept;
   const std::vector<entry>& entries() const noexcept { return entries_; }
-  bool empty() const noexcept { return entries_.empty(); }
+  bool empty() const noexcept;
   bool operator==(const field_table&) const;
 
  private:
@@ -83,5 +89,11 @@ struct field_value {
   const field_table* as_table() const noexcept { return std::get_if<field_table>(&data); }
   bool operator==(const field_value&) const = default;
 };
+
+inline field_table::field_table() noexcept = default;
+inline field_table::~field_table() = default;
+inline bool field_table::empty() const noexcept {
+  return entries_.empty();
+}
 
 }  // namespace amqp091

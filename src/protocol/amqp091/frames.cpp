@@ -134,7 +134,7 @@ void connection::impl::on_channel_method(channel_id id, method m, reader& in,
     case method::channel_flow: {
       const std::uint8_t active = in.u8();
       in.finish();
-      send_method(id, method::channel_flow_ok, [&](writer& w) { w.u8(active & 1); });
+      answer(id, method::channel_flow_ok, [&](writer& w) { w.u8(active & 1); });
       return;
     }
     default: on_answer(id, ch, m, in); return;

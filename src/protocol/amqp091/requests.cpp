@@ -39,6 +39,7 @@ void connection::impl::close_channel(channel_id id, std::uint16_t code, std::str
   if (ch == nullptr) return;
   text = text.substr(0, 255);
   flush_acks(id, *ch);
+  std::erase(channels_with_acks_, id);
   send_method(id, method::channel_close, [&](writer& w) {
     w.u16(code);
     w.shortstr(text);

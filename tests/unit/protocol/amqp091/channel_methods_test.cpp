@@ -135,6 +135,36 @@ TEST(Channels, FlowIsAnswered) {
   EXPECT_EQ(c.sent(), method_hex(ch, method::channel_flow_ok, "01"));
 }
 
+TEST(Channels, AnswersThatAreNotReadAreBounded) {
+  client c;
+  const channel_id ch = c.open().channel();
+  std::string flows;
+  for (int i = 0; i < 1000; ++i) flows += method_hex(ch, method::channel_flow, "01");
+  for (int i = 0; i < 1000; ++i) {
+    c.feed(flows);
+    c.sent();
+  }
+  EXPECT_EQ(c.machine.current_state(), connection::state::open);
+  for (int i = 0; i < 1000; ++i) c.feed(flows);
+  EXPECT_THAT(c.events(),
+              ElementsAre("closed protocol 506 The broker broke the protocol: it asks for answers "
+                          "and does not read them (channel.flow, channel 1)."));
+  EXPECT_LT(c.machine.output_size(), 2u << 20);
+}
+
+TEST(Channels, AcksOfAClosedChannelAreNoOutput) {
+  client c;
+  const channel_id ch = c.open().channel();
+  c.feed(deliver(ch, 1, "x") + deliver(ch, 2, "x"));
+  c.machine.ack(ch, 1);
+  c.feed(close_frame(ch, 406, "x"));
+  c.sent();
+  const channel_id again = c.channel();
+  ASSERT_EQ(again, ch);
+  c.machine.ack(again, 2);
+  EXPECT_FALSE(c.machine.has_output());
+}
+
 TEST(Channels, ConsumerCancelledByTheBroker) {
   client c;
   const channel_id ch = c.open().channel();
