@@ -32,7 +32,10 @@ class transport::impl {
         loop(owns_loop ? std::make_shared<net::io_loop>(log) : std::move(o.loop)),
         driver(drivers.make(
             url, {loop, conf, defaults.string("control_exchange"),
-                  o.client_name.empty() ? default_client_name() : o.client_name, log, meter})) {}
+                  o.client_name.empty() ? default_client_name() : o.client_name, log, meter})) {
+    if (const auto warning = credentials_warning(url); !warning.empty())
+      log(log_level::warning, warning);
+  }
 
   ~impl() {
     // The driver completes its operations while it closes, so it must outlive the closing.

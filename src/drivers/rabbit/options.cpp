@@ -48,7 +48,7 @@ std::span<const option> option_table() {
 }
 
 options read_options(const config& conf, const transport_url& url, std::string_view client_name) {
-  const option_values v(group, table, conf, url.query);
+  const option_values v(group, table, conf, url.query, redacted(url));
   options o;
   o.durable = v.boolean("amqp_durable_queues");
   o.auto_delete = v.boolean("amqp_auto_delete");
