@@ -70,8 +70,23 @@ void consumer::reject(const subscription& s, std::uint64_t lifetime, std::uint64
   flush_later();
 }
 
-/// One pipelined batch; the broker answers in order, or closes the channel with its verdict.
+/// Sets up the subscription; one that cannot even be encoded (a name above 255 bytes, more channels
+/// than the broker allows) is refused like one that the broker refuses.
 void consumer::establish(subscription& s) {
+  try {
+    request_everything(s);
+  } catch (const std::exception& e) {
+    const failure why(errc::invalid_argument,
+                      "Cannot consume " + s.sources_.front().to.name + ": " + e.what());
+    log()(log_level::error, "[consume] " + why.message());
+    if (s.channel_ != 0) machine().close_channel(s.channel_);
+    lost(s);
+    s.on_refused(why);
+  }
+}
+
+/// One pipelined batch; the broker answers each request, or closes the channel with its verdict.
+void consumer::request_everything(subscription& s) {
   const auto ch = machine().open_channel();
   s.channel_ = ch;
   s.lifetime_ = next_lifetime_++;

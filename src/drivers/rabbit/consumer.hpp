@@ -87,6 +87,7 @@ class consumer final : public net::amqp_link {
   void on_consumer_cancelled(amqp091::channel_id ch, std::string_view tag) override;
 
   void establish(subscription& s);
+  void request_everything(subscription& s);
   void lost(subscription& s);
   void establish_later(const subscription_ptr& s, std::chrono::milliseconds pause);
   subscription_ptr find(amqp091::channel_id ch) const;

@@ -12,6 +12,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds returned_pause{250};
+/// Calls that wait for the reply queue, that is: for the first connection.
+constexpr std::size_t max_awaiting_reply_queue = 100'000;
 constexpr std::size_t max_retrying_replies = 1'000;
 constexpr std::size_t max_dead_reply_queues = 200;
 constexpr std::chrono::seconds dead_reply_queue_memory{60};
@@ -110,12 +112,18 @@ void engine::send(destination to, std::string body, send_options o, send_complet
         loop_->now() + *o.timeout, [give_up, p, weak = weak_from_this(), limit = *o.timeout] {
           const auto self = weak.lock();
           if (!self) return;
-          const char* stage = p->ever_written ? "sent" : "queued";
+          const bool blocked = self->publisher_->is_blocked();
           const auto& last = self->publisher_->last_failure();
+          const char* stage = blocked           ? "blocked"
+                              : p->ever_written ? "sent"
+                              : last            ? "connecting"
+                                                : "queued";
           give_up(failure(errc::timed_out,
                           "The broker did not confirm the message for " + p->to.text() +
                               " within " + std::to_string(limit.count()) + " ms" +
-                              (last ? ": " + last->message() : "."),
+                              (blocked ? ": it has blocked the connection."
+                               : last  ? ": " + last->message() + "."
+                                       : "."),
                           {stage, p->to.text(), {}, self->publisher_->broker_name(), limit}));
         });
   if (o.cancel.stop_possible())
@@ -157,7 +165,8 @@ void engine::call(destination to, outgoing_message m, send_options o, send_compl
     return complete(std::move(done), *consumer_->last_failure());
 
   pending_call entry{std::move(done), p, o.at_least_once, {}, nullptr};
-  if (calls_.size() >= calls_.capacity())
+  if (calls_.size() >= calls_.capacity() ||
+      awaiting_reply_queue_.size() >= max_awaiting_reply_queue)
     return complete(std::move(entry.done),
                     failure(errc::limit_exceeded, "Too many calls are waiting for replies."));
   const auto id = calls_.add(std::move(entry), now, deadline, o.call_monitor_timeout);
@@ -308,6 +317,9 @@ failure engine::timeout_failure(const protocol::call_tracker<pending_call>::expi
   } else if (c.stage == protocol::call_stage::confirmed) {
     stage = "confirmed";
     text += "the broker has the request, no server answered.";
+  } else if (publisher_->is_blocked()) {
+    stage = "blocked";
+    text += "the broker has blocked the connection.";
   } else if (p.ever_written) {
     stage = "sent";
     text += "the request was sent but not confirmed.";
