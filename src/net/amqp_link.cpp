@@ -62,12 +62,13 @@ void amqp_link::read(std::uint64_t generation) {
       input_, [self = shared_from_this(), generation](boost::system::error_code ec, std::size_t n) {
         if (generation != self->generation_ || !self->machine_) return;
         self->in_machine_ = true;
+        self->input_begins();
         if (ec)
           self->machine_->on_stream_end(ec.message(), clock::now());
         else
           self->machine_->on_bytes(std::as_bytes(std::span(self->input_.data(), n)), clock::now());
+        self->input_done();
         self->in_machine_ = false;
-        if (!ec) self->input_done();
         if (generation != self->generation_) return;
         self->after_machine();
         if (generation == self->generation_ && self->machine_) self->read(generation);
@@ -118,12 +119,17 @@ void amqp_link::flush() {
 }
 
 void amqp_link::flush_later() {
-  if (flush_posted_) return;
+  if (flush_posted_ || in_machine_ || held_) return;
   flush_posted_ = true;
   boost::asio::post(executor_, [self = shared_from_this()] {
     self->flush_posted_ = false;
     self->flush();
   });
+}
+
+void amqp_link::release() {
+  held_ = false;
+  flush();
 }
 
 /// Deadlines mostly move into the future; then the timer that is already armed asks again.

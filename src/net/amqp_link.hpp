@@ -63,6 +63,9 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   void flush();
   /// Flushes once at the end of the loop's current turn, however often it is called.
   void flush_later();
+  /// Between the two `flush_later` does nothing: `release` flushes.
+  void hold() noexcept { held_ = true; }
+  void release();
 
  protected:
   /// Precondition: `is_open()`.
@@ -72,6 +75,8 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   virtual void link_up() = 0;
   /// The connection was lost (`was_open`) or an attempt failed.
   virtual void link_down(const failure& why, bool was_open) = 0;
+  /// The events of one read are about to be delivered.
+  virtual void input_begins() {}
   /// Every event of one read has been delivered.
   virtual void input_done() {}
   /// A socket that was full took everything.
@@ -117,7 +122,8 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   std::string output_;
   bool writing_ = false;
   bool flush_posted_ = false;
-  bool in_machine_ = false;
+  bool in_machine_ = false;  ///< events are being delivered; a flush follows them
+  bool held_ = false;
   unique_function<void()> shut_done_;
 };
 

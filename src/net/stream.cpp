@@ -109,17 +109,11 @@ class tcp_stream final : public stream {
 
   void read_some(std::span<char> into,
                  unique_function<void(error_code, std::size_t)> done) override {
-    // Waiting for readiness first saves the read that would find nothing.
-    c_->socket.async_wait(
-        tcp::socket::wait_read, [c = c_, into, done = std::move(done)](error_code ec) mutable {
-          std::size_t n = 0;
-          if (!ec) n = c->socket.read_some(asio::buffer(into.data(), into.size()), ec);
-          if (ec == asio::error::would_block) {
-            c->socket.async_read_some(asio::buffer(into.data(), into.size()), std::move(done));
-            return;
-          }
-          done(ec, n);
-        });
+    // Asio tries to read at once, which mostly finds nothing; waiting for readiness instead would
+    // cost a change of the epoll set, and a wake-up for a socket that can be written.
+    c_->socket.async_read_some(
+        asio::buffer(into.data(), into.size()),
+        [c = c_, done = std::move(done)](error_code ec, std::size_t n) mutable { done(ec, n); });
   }
 
   std::size_t try_write(std::string_view data, error_code& ec) override {

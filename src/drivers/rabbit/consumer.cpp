@@ -16,9 +16,10 @@ constexpr std::chrono::seconds good_after{2};
 }  // namespace
 
 consumer::consumer(boost::asio::any_io_executor ex, net::link_settings settings, logger log,
-                   unique_function<void()> after_input)
+                   unique_function<void()> before_input, unique_function<void()> after_input)
     : amqp_link(ex, std::move(settings), std::move(log)),
       executor_(std::move(ex)),
+      before_input_(std::move(before_input)),
       after_input_(std::move(after_input)) {}
 
 void consumer::add(subscription_ptr s) {
@@ -205,7 +206,7 @@ void consumer::on_consumer_cancelled(amqp091::channel_id ch, std::string_view) {
 void consumer::input_done() {
   const auto all = subscriptions_;  // handlers may add and remove
   for (const auto& s : all) s->on_input_done();
-  if (after_input_) after_input_();
+  after_input_();
 }
 
 }  // namespace oslo::messaging::rabbit

@@ -61,7 +61,7 @@ using subscription_ptr = std::shared_ptr<subscription>;
 class consumer final : public net::amqp_link {
  public:
   consumer(boost::asio::any_io_executor ex, net::link_settings settings, logger log,
-           unique_function<void()> after_input);
+           unique_function<void()> before_input, unique_function<void()> after_input);
 
   void add(subscription_ptr s);
   /// Asks for no further deliveries; what was delivered can still be settled.
@@ -77,6 +77,7 @@ class consumer final : public net::amqp_link {
  private:
   void link_up() override;
   void link_down(const failure& why, bool was_open) override;
+  void input_begins() override { before_input_(); }
   void input_done() override;
 
   void on_channel_closed(amqp091::channel_id ch, const amqp091::close_reason& why) override;
@@ -93,6 +94,7 @@ class consumer final : public net::amqp_link {
   subscription_ptr find(amqp091::channel_id ch) const;
 
   boost::asio::any_io_executor executor_;
+  unique_function<void()> before_input_;
   unique_function<void()> after_input_;
   std::vector<subscription_ptr> subscriptions_;
   std::vector<subscription*> by_channel_;

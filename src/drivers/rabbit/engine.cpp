@@ -12,6 +12,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds returned_pause{250};
+/// Nothing is lost when acknowledgements of replies come late, and none of them costs a write.
+constexpr std::size_t reply_acks_at_once = 64;
+constexpr milliseconds reply_ack_delay{10};
 /// Calls that wait for the reply queue, that is: for the first connection.
 constexpr std::size_t max_awaiting_reply_queue = 100'000;
 constexpr std::size_t max_retrying_replies = 1'000;
@@ -36,9 +39,22 @@ class reply_subscription final : public subscription {
   void on_ready() override { engine_.reply_queue_ready(); }
   void on_refused(const failure& why) override { engine_.reply_queue_refused(why); }
   void on_unreachable(const failure& why) override { engine_.reply_queue_unreachable(why); }
-  void on_delivery(const amqp091::delivery& d) override { engine_.on_reply(d); }
+  void on_lost() override { unacknowledged_.clear(); }
+  void on_delivery(const amqp091::delivery& d) override {
+    unacknowledged_.push_back(d.delivery_tag);
+    if (unacknowledged_.size() >= reply_acks_at_once)
+      acknowledge();
+    else if (unacknowledged_.size() == 1)
+      engine_.acknowledge_replies_later();
+    engine_.on_reply(d);
+  }
+  void acknowledge() {
+    for (const auto tag : unacknowledged_) engine_.consumer_->ack(*this, lifetime(), tag);
+    unacknowledged_.clear();
+  }
 
  private:
+  std::vector<std::uint64_t> unacknowledged_;
   engine& engine_;  // owns the consumer that owns this
 };
 
@@ -58,9 +74,9 @@ void engine::start() {
   publisher_ = std::make_shared<publisher>(loop_->executor(), for_purpose(options_.link, "publish"),
                                            env_.log);
   // Handlers that ran inside the read have published replies: one write for all of them.
-  consumer_ =
-      std::make_shared<rabbit::consumer>(loop_->executor(), for_purpose(options_.link, "consume"),
-                                         env_.log, [p = publisher_.get()] { p->flush(); });
+  consumer_ = std::make_shared<rabbit::consumer>(
+      loop_->executor(), for_purpose(options_.link, "consume"), env_.log,
+      [p = publisher_.get()] { p->hold(); }, [p = publisher_.get()] { p->release(); });
 }
 
 void engine::later(milliseconds pause, unique_function<void()> work) {
@@ -237,6 +253,14 @@ void engine::reply_queue_unreachable(const failure& why) {
   }
 }
 
+void engine::acknowledge_replies_later() {
+  if (std::exchange(reply_acks_due_, true)) return;
+  later(reply_ack_delay, [this] {
+    reply_acks_due_ = false;
+    if (reply_subscription_) reply_subscription_->acknowledge();
+  });
+}
+
 void engine::call_published(const std::string& id, result<void> r) {
   if (r.has_value()) {
     calls_.advance(id, protocol::call_stage::confirmed);
@@ -260,7 +284,6 @@ void engine::call_published(const std::string& id, result<void> r) {
 }
 
 void engine::on_reply(const amqp091::delivery& d) {
-  consumer_->ack(*reply_subscription_, reply_subscription_->lifetime(), d.delivery_tag);
   auto read = wire::read_reply(d.body);
   if (read.has_error()) {
     env_.log(log_level::error,

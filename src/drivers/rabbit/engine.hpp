@@ -16,6 +16,8 @@
 
 namespace oslo::messaging::rabbit {
 
+class reply_subscription;
+
 /// A call that waits for its reply.
 struct pending_call {
   send_completion done;
@@ -62,6 +64,7 @@ class engine : public std::enable_shared_from_this<engine> {
   void reply_queue_refused(const failure& why);
   void reply_queue_unreachable(const failure& why);
   void on_reply(const amqp091::delivery& d);
+  void acknowledge_replies_later();
   void call_published(const std::string& id, result<void> r);
   void resolve(pending_call call, result<messaging::reply> r);
   void fail_call(std::string_view id, const failure& why);
@@ -87,7 +90,8 @@ class engine : public std::enable_shared_from_this<engine> {
   scheduler::timer_id call_timer_ = scheduler::timer_id::none;
   clock::time_point call_timer_at_ = clock::time_point::max();
   std::string reply_queue_;
-  subscription_ptr reply_subscription_;
+  std::shared_ptr<reply_subscription> reply_subscription_;
+  bool reply_acks_due_ = false;
   std::deque<publication_ptr> awaiting_reply_queue_;
 
   std::map<std::string, clock::time_point, std::less<>> dead_reply_queues_;
