@@ -24,6 +24,11 @@ private_broker& own_broker() {
   return broker;
 }
 
+/// With short pauses between attempts, so that a test does not wait for the default of 30 s.
+transport impatient_transport() {
+  return open_transport(own_broker().url() + "?rabbit_interval_max=1");
+}
+
 class echo_endpoint : public rpc::endpoint {
  public:
   echo_endpoint() {
@@ -49,8 +54,8 @@ value number(int i) {
 
 TEST(rabbit_recovery, calls_go_on_after_the_broker_was_killed) {
   auto& broker = own_broker();
-  const auto server_bus = open_transport(broker.url());
-  const auto client_bus = open_transport(broker.url());
+  const auto server_bus = impatient_transport();
+  const auto client_bus = impatient_transport();
   running_server server(server_bus, "killed");
   const blocking::client client(client_bus, {.topic = "killed"}, {.timeout = 3s});
   ASSERT_EQ(client.call("echo", {}, number(0)), number(0));
@@ -89,7 +94,7 @@ TEST(rabbit_recovery, calls_go_on_after_the_broker_was_killed) {
 
 TEST(rabbit_recovery, a_cast_made_while_the_broker_is_down_arrives) {
   auto& broker = own_broker();
-  const auto bus = open_transport(broker.url());
+  const auto bus = impatient_transport();
   running_server server(bus, "offline");
   const blocking::client client(bus, {.topic = "offline"});
   client.cast("hit", {});
