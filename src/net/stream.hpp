@@ -23,9 +23,9 @@ struct endpoint {
 /// How to secure a stream. Empty strings are "not given".
 struct tls_options {
   bool enabled = false;
-  std::string ca_file;    ///< empty: the system's certificates
-  std::string cert_file;  ///< client certificate, PEM
-  std::string key_file;
+  std::string ca_file{};    ///< empty: the system's certificates
+  std::string cert_file{};  ///< client certificate, PEM
+  std::string key_file{};
   bool verify = true;  ///< chain and host name
 };
 

@@ -1,0 +1,170 @@
+// The stream to a broker, secured or not, against servers of this process.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/write.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "net/stream.hpp"
+
+namespace oslo::messaging::net {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using namespace std::chrono_literals;
+
+/// A certificate for "localhost" that signs itself, made for this run.
+class own_certificate {
+ public:
+  own_certificate() {
+    folder_ = std::filesystem::temp_directory_path() / ("oslo-tls-" + std::to_string(::getpid()));
+    std::filesystem::create_directory(folder_);
+    const std::string command =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+        "-subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout " +
+        key() + " -out " + certificate() + " 2>/dev/null";
+    if (std::system(command.c_str()) != 0) throw std::runtime_error("openssl failed: " + command);
+  }
+  ~own_certificate() { std::filesystem::remove_all(folder_); }
+  std::string key() const { return folder_ / "key.pem"; }
+  std::string certificate() const { return folder_ / "cert.pem"; }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+const own_certificate& certificate() {
+  static const own_certificate one;
+  return one;
+}
+
+/// Accepts one connection on a thread of its own, with or without TLS, and sends "hello".
+class one_shot_server {
+ public:
+  explicit one_shot_server(bool secure)
+      : acceptor_(io_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
+        thread_([this, secure] { serve(secure); }) {}
+  ~one_shot_server() {
+    // A client that was never meant to come: let the accept return.
+    boost::system::error_code ignored;
+    tcp::socket(io_).connect(acceptor_.local_endpoint(), ignored);
+    thread_.join();
+  }
+  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+
+ private:
+  void serve(bool secure) {
+    boost::system::error_code ec;
+    tcp::socket socket(io_);
+    acceptor_.accept(socket, ec);
+    if (ec) return;
+    if (!secure) {
+      asio::write(socket, asio::buffer("hello", 5), ec);
+      return;
+    }
+    asio::ssl::context context(asio::ssl::context::tls_server);
+    context.use_certificate_chain_file(certificate().certificate());
+    context.use_private_key_file(certificate().key(), asio::ssl::context::pem);
+    asio::ssl::stream<tcp::socket> s(std::move(socket), context);
+    s.handshake(asio::ssl::stream_base::server, ec);
+    if (!ec) asio::write(s, asio::buffer("hello", 5), ec);
+  }
+
+  asio::io_context io_;
+  tcp::acceptor acceptor_;
+  std::thread thread_;
+};
+
+struct outcome {
+  std::optional<failure> error;
+  std::string text;
+};
+
+outcome connect_and_read(const endpoint& to, const tls_options& tls) {
+  asio::io_context io;
+  const auto s = make_stream(io.get_executor(), tls);
+  outcome out;
+  char buffer[16];
+  s->connect(to, 5s, [&](result<void> r) {
+    if (r.has_error()) {
+      out.error = r.error();
+      return;
+    }
+    s->read_some(buffer, [&](boost::system::error_code ec, std::size_t n) {
+      out.text = ec ? ec.message() : std::string(buffer, n);
+    });
+  });
+  io.run_for(10s);
+  return out;
+}
+
+TEST(stream, plain) {
+  one_shot_server server(false);
+  const auto r = connect_and_read({"localhost", server.port()}, {});
+  EXPECT_FALSE(r.error);
+  EXPECT_EQ(r.text, "hello");
+}
+
+TEST(stream, tls_with_the_right_authority) {
+  one_shot_server server(true);
+  const auto r = connect_and_read({"localhost", server.port()},
+                                  {.enabled = true, .ca_file = certificate().certificate()});
+  EXPECT_FALSE(r.error) << r.error->message();
+  EXPECT_EQ(r.text, "hello");
+}
+
+TEST(stream, tls_refuses_an_unknown_authority) {
+  one_shot_server server(true);
+  const auto r = connect_and_read({"localhost", server.port()}, {.enabled = true});
+  ASSERT_TRUE(r.error);
+  EXPECT_EQ(r.error->code(), errc::tls_failed);
+  EXPECT_NE(r.error->message().find("localhost:"), std::string::npos) << r.error->message();
+}
+
+TEST(stream, tls_refuses_a_certificate_for_another_host) {
+  one_shot_server server(true);
+  const auto r = connect_and_read({"127.0.0.1", server.port()},
+                                  {.enabled = true, .ca_file = certificate().certificate()});
+  ASSERT_TRUE(r.error);
+  EXPECT_EQ(r.error->code(), errc::tls_failed);
+}
+
+TEST(stream, tls_without_verification_has_to_be_asked_for) {
+  one_shot_server server(true);
+  const auto r = connect_and_read({"127.0.0.1", server.port()}, {.enabled = true, .verify = false});
+  EXPECT_FALSE(r.error);
+  EXPECT_EQ(r.text, "hello");
+}
+
+TEST(stream, tls_with_a_plain_server_fails) {
+  one_shot_server server(false);
+  const auto r = connect_and_read({"localhost", server.port()}, {.enabled = true});
+  ASSERT_TRUE(r.error);
+  EXPECT_EQ(r.error->code(), errc::tls_failed);
+}
+
+TEST(stream, a_certificate_file_that_cannot_be_read_is_named) {
+  asio::io_context io;
+  try {
+    make_stream(io.get_executor(), {.enabled = true, .ca_file = "/no/such/ca.pem"});
+    FAIL();
+  } catch (const configuration_error& e) {
+    EXPECT_NE(std::string(e.what()).find("/no/such/ca.pem"), std::string::npos) << e.what();
+  }
+}
+
+TEST(stream, nobody_listens) {
+  const auto r = connect_and_read({"127.0.0.1", 1}, {});
+  ASSERT_TRUE(r.error);
+  EXPECT_EQ(r.error->code(), errc::unreachable);
+  EXPECT_EQ(r.error->message(), "127.0.0.1:1 is unreachable: Connection refused");
+}
+
+}  // namespace
+}  // namespace oslo::messaging::net
