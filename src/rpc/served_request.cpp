@@ -84,8 +84,8 @@ void served_request::send(outgoing_reply r) noexcept {
     beating_ = false;
     server_->bus.loop().cancel(heartbeat_);
   }
+  server_->made_room();
   if (message_->message_id().empty()) {
-    server_->made_room();
     server_->settled();
     return;
   }
@@ -101,7 +101,6 @@ void served_request::send(outgoing_reply r) noexcept {
                        std::string("Can not send reply for message: ") + e.what());
     server_->settled();
   }
-  server_->made_room();
 }
 
 void served_request::log_failure(const std::exception_ptr& error,

@@ -70,9 +70,6 @@ void node::start(target to, outgoing_message m, send_options o, send_completion 
   }
   const auto id = calls_.add({std::move(done), *to.topic, nullptr}, now, deadline, monitor);
   what->reply_to = reply_address{weak_from_this(), id};
-  // A call without any time fails even if its answer is only a hop away.
-  if (deadline && *deadline <= now)
-    env_.loop->post([self = shared_from_this()] { self->expire(); });
   const auto sent = bus_->deliver(where, std::move(what), o.at_least_once);
   if (!sent) {
     if (auto call = calls_.take(id)) finish(std::move(call->done), sent.error());
@@ -83,7 +80,11 @@ void node::start(target to, outgoing_message m, send_options o, send_completion 
         std::move(o.cancel), post_cancel{weak_from_this(), id});
     if (auto* call = calls_.find(id.view())) call->on_cancel = std::move(on_cancel);
   }
-  arm();
+  // A call without any time fails even if its answer is only a hop away.
+  if (deadline && *deadline <= now)
+    expire();
+  else
+    arm();
 }
 
 void node::post_cancel::operator()() const {

@@ -176,22 +176,18 @@ void write_answer(std::string& out, const F& produce) {
   }
 }
 
-/// Keeps what the handler's references point to alive until it ends.
-template <class F, class A>
-boost::asio::awaitable<std::string> run_coroutine(const F& f, std::shared_ptr<invocation> call,
-                                                  A args) {
-  using traits = handler_traits<F>;
-  using R = typename awaited<typename traits::returned>::type;
+/// Waits for a coroutine handler. Keeps what its references point to alive until it ends.
+template <class R>
+boost::asio::awaitable<std::string> finish_coroutine(boost::asio::awaitable<R> pending,
+                                                     std::shared_ptr<invocation>,
+                                                     std::shared_ptr<void>) {
   std::string out;
-  no_arguments none;
-  auto pending =
-      invoke(f, call->what(), args, none, std::type_identity<typename traits::parameters>{});
   if constexpr (std::is_void_v<R>) {
     co_await std::move(pending);
     out = "null";
   } else {
-    const R value_of = co_await std::move(pending);
-    write_value<R>(out, value_of);
+    const R answer = co_await std::move(pending);
+    write_value<R>(out, answer);
   }
   co_return out;
 }
@@ -228,9 +224,13 @@ class bound_handler final : public handler {
         if (answer.pending()) answer.fail(std::current_exception());
       }
     } else if constexpr (traits::is_coroutine) {
-      auto args = decode_arguments<arguments>(call->what());
+      using R = typename awaited<typename traits::returned>::type;
+      using held = decltype(decode_arguments<arguments>(call->what()));
+      auto args = std::make_shared<held>(decode_arguments<arguments>(call->what()));
+      no_arguments none;
+      auto pending = invoke(f_, call->what(), *args, none, parameters);
       auto& started = *call;
-      started.run(run_coroutine(f_, std::move(call), std::move(args)));
+      started.run(finish_coroutine<R>(std::move(pending), std::move(call), std::move(args)));
     }
   }
 
