@@ -145,16 +145,16 @@ TEST_P(rpc_over, servers_of_one_topic_share_its_calls) {
   EXPECT_GE(answers["b"], 5);
 }
 
-TEST_P(rpc_over, exchanges_keep_topics_apart) {
+TEST_P(rpc_over, a_message_goes_through_the_exchange_it_names) {
   target on;
   on.topic = topic;
   on.server = "s1";
   on.exchange = unique_name("exchange");
-  rpc::server other(server_bus, on, {named_endpoint("other")});
-  other.start();
-  const auto here = serve(server_bus, topic, "s2", {named_endpoint("default")});
-  EXPECT_EQ(client().call("who", {}), "default");
-  EXPECT_EQ(client().prepare({.exchange = *on.exchange}).call("who", {}), "other");
+  rpc::server server(server_bus, on, {named_endpoint("there")});
+  server.start();
+  const auto c = client({.at_least_once = true}).prepare({.server = "s1"});
+  EXPECT_EQ(c.prepare({.exchange = *on.exchange}).call("who", {}), "there");
+  EXPECT_THROW(c.call("who", {}), message_undeliverable);
 }
 
 TEST_P(rpc_over, namespace_and_version_choose_the_endpoint) {

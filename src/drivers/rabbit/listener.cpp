@@ -39,7 +39,9 @@ void listener_state::stop() {
   auto& consumer = engine_->consumer();
   consumer.stop_deliveries(self);
   handed_out_ += arrived_.size();
-  arrived_.clear();  // gives each of them back to the broker
+  // Gives each of them back to the broker; the last one may bring us to `on_lost`, which must not
+  // find them here half destroyed.
+  std::exchange(arrived_, {}).clear();
   answer_ready(failure(errc::closed, "The listener was stopped."));
   serve();
   remove_when_settled();
