@@ -111,6 +111,7 @@ void engine::send(destination to, std::string body, send_options o, send_complet
   w->done = std::move(done);
   p->done = [self = shared_from_this(), w](result<void> r) {
     self->loop_->cancel(w->timer);
+    w->on_cancel.reset();  // it refers to `w`
     if (r.has_error()) return self->complete(std::move(w->done), r.error());
     self->complete(std::move(w->done), messaging::reply{});
   };
@@ -118,6 +119,8 @@ void engine::send(destination to, std::string body, send_options o, send_complet
     const auto self = weak.lock();
     if (!self || !w->done) return;
     self->publisher_->abandon(*p);
+    self->loop_->cancel(w->timer);
+    w->on_cancel.reset();
     self->complete(std::move(w->done),
                    p->ever_written && why.code() == errc::cancelled
                        ? failure(errc::outcome_unknown, why.message() + " It was sent already.")

@@ -30,6 +30,7 @@ void publisher::publish(const publication_ptr& p) {
     if (last_failure() && net::is_verdict(last_failure()->code()))
       return settle(*p, *last_failure());
   }
+  if (waiting_.size() >= max_waiting) forget_abandoned();
   if (waiting_.size() >= max_waiting)
     return settle(*p, failure(errc::limit_exceeded,
                               std::to_string(max_waiting) + " messages already wait for " +
@@ -277,9 +278,13 @@ void publisher::when_idle(unique_function<void()> done) {
   check_idle();
 }
 
+void publisher::forget_abandoned() {
+  std::erase_if(waiting_, [](const auto& p) { return p->at == publication::stage::abandoned; });
+}
+
 void publisher::check_idle() {
   if (!idle_done_) return;
-  std::erase_if(waiting_, [](const auto& p) { return p->at == publication::stage::abandoned; });
+  forget_abandoned();
   if (idle()) std::exchange(idle_done_, nullptr)();
 }
 

@@ -88,6 +88,7 @@ class publisher final : public net::amqp_link {
   void requeue_unconfirmed();
   void settle(publication& p, result<void> r);
   void give_up(publication& p, const failure& why);
+  void forget_abandoned();
   void check_idle();
 
   std::deque<publication_ptr> waiting_;
