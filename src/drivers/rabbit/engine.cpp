@@ -350,9 +350,13 @@ failure engine::timeout_failure(const protocol::call_tracker<pending_call>::expi
     stage = "sent";
     text += "the request was sent but not confirmed.";
   } else {
-    stage = link ? "connecting" : "queued";
-    text +=
-        link ? "the request was not sent, " + link->message() + "." : "the request was not sent.";
+    text += "the request was not sent";
+    if (link)
+      text += ", " + link->message();
+    else if (!publisher_->is_open())
+      text += ", still connecting to " + publisher_->broker_name();
+    stage = link || !publisher_->is_open() ? "connecting" : "queued";
+    text += ".";
   }
   return {errc::timed_out,
           std::move(text),
