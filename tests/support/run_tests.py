@@ -100,9 +100,11 @@ def print_summary(results, version):
             if label == "bus_rabbitmq" and version:
                 title += f" {version}"
             rows.append((title, total))
-    for name, own, count in results:
+    peers = {}
+    for _, own, count in results:
         for peer in (one[5:] for one in own if one.startswith("peer_")):
-            rows.append((f"  with oslo.messaging {peer}", count))
+            peers.setdefault(peer, Count()).add(count)
+    rows += [(f"  with oslo.messaging {peer}", peers[peer]) for peer in sorted(peers)]
     total = Count()
     for _, _, count in results:
         total.add(count)
