@@ -2,9 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <map>
-#include <cstddef>
 #include <memory>
 #include <optional>
 #include <oslo/messaging/config.hpp>
@@ -44,7 +44,8 @@ struct send_options {
   bool wait_for_reply = false;
   /// Total time from the send on; none = for ever. For a cast it bounds the wait for the broker.
   std::optional<std::chrono::milliseconds> timeout{};
-  /// Ask the server for heartbeats and fail when none comes for that long (whole seconds on the wire).
+  /// Ask the server for heartbeats and fail when none comes for that long (whole seconds on the
+  /// wire).
   std::optional<std::chrono::seconds> call_monitor_timeout{};
   /// Attempts after the first when the broker cannot be reached. -1 = for ever, 0 = none.
   int retry = -1;
@@ -153,9 +154,9 @@ class driver {
                                  send_completion done) = 0;
   /// Precondition: topic and server are set.
   virtual std::unique_ptr<listener> listen(target on, listen_options o) = 0;
-  virtual std::unique_ptr<listener> listen_for_notifications(
-      std::vector<notification_topic> topics, std::optional<std::string> pool,
-      listen_options o) = 0;
+  virtual std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
+                                                             std::optional<std::string> pool,
+                                                             listen_options o) = 0;
   /// Completes pending sends with `errc::closed`, stops listeners, closes connections within
   /// `limit`, then calls `done` on the loop. Idempotent.
   virtual void close(std::chrono::milliseconds limit, unique_function<void()> done) = 0;

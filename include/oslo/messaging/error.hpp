@@ -38,8 +38,8 @@ enum class errc {
   authentication_failed,  ///< user name, password or certificate refused
   access_refused,         ///< no permission for a vhost, exchange or queue
   vhost_not_found,        ///< the virtual host does not exist
-  precondition_failed,    ///< an object exists with other arguments (406), or the broker forbids them
-  broker_error,           ///< any other error reported by the broker
+  precondition_failed,  ///< an object exists with other arguments (406), or the broker forbids them
+  broker_error,         ///< any other error reported by the broker
 
   // The link.
   unreachable,     ///< no host could be reached
@@ -47,12 +47,12 @@ enum class errc {
   protocol_error,  ///< the peer broke the protocol
 
   // Messages.
-  malformed_message,      ///< not JSON, not an envelope, or a value of the wrong type
-  serialization_failed,   ///< a value cannot be written as JSON
-  no_such_method,         ///< the endpoint has no such method
-  unsupported_version,    ///< no endpoint for that namespace and version
-  remote_error,           ///< the handler at the other end failed; see `failure::remote`
-  handler_failed,         ///< a local handler threw
+  malformed_message,     ///< not JSON, not an envelope, or a value of the wrong type
+  serialization_failed,  ///< a value cannot be written as JSON
+  no_such_method,        ///< the endpoint has no such method
+  unsupported_version,   ///< no endpoint for that namespace and version
+  remote_error,          ///< the handler at the other end failed; see `failure::remote`
+  handler_failed,        ///< a local handler threw
 };
 
 /// The category of `errc`; its name is "oslo.messaging".
@@ -145,7 +145,8 @@ class no_such_method           : public rpc_dispatcher_error { using rpc_dispatc
 class unsupported_version      : public rpc_dispatcher_error { using rpc_dispatcher_error::rpc_dispatcher_error; };
 // clang-format on
 
-/// The peer's handler raised. `type()`, `module()` and so on come from the wire (oslo: RemoteError).
+/// The peer's handler raised. `type()`, `module()` and so on come from the wire (oslo:
+/// RemoteError).
 class remote_error : public messaging_error {
  public:
   explicit remote_error(messaging::failure f) : messaging_error(std::move(f)) {}

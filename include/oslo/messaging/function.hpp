@@ -25,8 +25,8 @@ class unique_function<R(Args...)> {
 
   /// Takes ownership of `f`. Any callable with a matching signature will do.
   template <class F, class D = std::decay_t<F>>
-    requires(!std::is_same_v<D, unique_function> && std::is_invocable_r_v<R, D&, Args...>)
-  unique_function(F&& f) {
+  requires(!std::is_same_v<D, unique_function> && std::is_invocable_r_v<R, D&, Args...>)
+      unique_function(F&& f) {
     if constexpr (fits<D>) {
       ::new (static_cast<void*>(storage_)) D(std::forward<F>(f));
       table_ = &inline_table<D>;
@@ -65,9 +65,9 @@ class unique_function<R(Args...)> {
   };
 
   template <class D>
-  static constexpr bool fits = sizeof(D) <= inline_size &&
-                               alignof(D) <= alignof(std::max_align_t) &&
-                               std::is_nothrow_move_constructible_v<D>;
+  static constexpr bool fits =
+      sizeof(D) <= inline_size &&
+      alignof(D) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<D>;
 
   template <class D>
   static constexpr table inline_table{

@@ -1,4 +1,6 @@
 // The stream to a broker, secured or not, against servers of this process.
+#include "net/stream.hpp"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -9,8 +11,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
-
-#include "net/stream.hpp"
 
 namespace oslo::messaging::net {
 namespace {
