@@ -41,6 +41,15 @@ void connection::impl::on_closing_channel(channel_id id, channel& ch, method m, 
 }
 
 void connection::impl::on_answer(channel_id id, channel& ch, method m, reader& in) {
+  const auto unexpected = [](const pending_request* due) {
+    const std::string_view expected = due == nullptr ? "no answer" : method_name(due->answer);
+    return violation(reply_code::command_invalid,
+                     "a method came where " + std::string{expected} + " was due");
+  };
+  // Before its arguments are read: it may be a method of which we do not know them.
+  if (std::ranges::find(ch.pending, m, &pending_request::answer) == ch.pending.end())
+    throw unexpected(ch.pending.empty() ? nullptr : &ch.pending.front());
+
   std::string_view name;
   std::uint32_t messages = 0, consumers = 0;
   switch (m) {
@@ -62,12 +71,8 @@ void connection::impl::on_answer(channel_id id, channel& ch, method m, reader& i
           return !p.is_for_consumer();
         return p.answer == m && (p.consumer_tag.empty() || p.consumer_tag == name);
       });
-  if (due == ch.pending.end() || due->answer != m) {
-    const std::string_view expected =
-        due == ch.pending.end() ? "no answer" : method_name(due->answer);
-    throw violation(reply_code::command_invalid,
-                    "a method came where " + std::string{expected} + " was due");
-  }
+  if (due == ch.pending.end()) throw unexpected(&ch.pending.front());
+  if (due->answer != m) throw unexpected(&*due);
   const pending_request answered = std::move(*due);
   ch.pending.erase(due);
   if (m == method::basic_consume_ok && answered.no_ack)

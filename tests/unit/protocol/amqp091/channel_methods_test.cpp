@@ -53,6 +53,43 @@ TEST(Channels, AnswerOutOfTurnIsAViolation) {
                   method::queue_bind_ok));
 }
 
+TEST(Channels, AnswersForConsumersMayOvertake) {
+  client c;
+  const channel_id ch = c.open().channel();
+  connection& m = c.machine;
+  m.basic_consume(ch, 1, "q", "a", false, false);
+  m.basic_consume(ch, 2, "q", "b", false, false);
+  m.queue_declare(ch, 3, "q", false, false, false, false, {});
+  m.basic_cancel(ch, 4, "a");
+  m.basic_qos(ch, 5, 1, false);
+  c.feed(declare_ok(ch, "q") + consume_ok(ch, "b") + method_frame(ch, method::basic_qos_ok) +
+         consume_ok(ch, "a") + method_hex(ch, method::basic_cancel_ok, "01\"a\""));
+  EXPECT_THAT(c.events(),
+              ElementsAre("ok 1 #3 q", "ok 1 #2 b", "ok 1 #5", "ok 1 #1 a", "ok 1 #4 a"));
+}
+
+TEST(Channels, AnswersForConsumersMustNameThem) {
+  client c;
+  const channel_id ch = c.open().channel();
+  c.machine.basic_consume(ch, 1, "q", "a", false, false);
+  c.feed(consume_ok(ch, "x"));
+  EXPECT_THAT(c.events(),
+              ElementsAre("closed protocol 503 The broker broke the protocol: a method came where "
+                          "basic.consume-ok was due (basic.consume-ok, channel 1)."));
+}
+
+TEST(Channels, OtherAnswersMayNotOvertake) {
+  client c;
+  const channel_id ch = c.open().channel();
+  c.machine.basic_consume(ch, 1, "q", "a", false, false);
+  c.machine.queue_bind(ch, 2, "q", "e", "k");
+  c.machine.basic_qos(ch, 3, 1, false);
+  c.feed(method_frame(ch, method::basic_qos_ok));
+  EXPECT_THAT(c.events(),
+              ElementsAre("closed protocol 503 The broker broke the protocol: a method came where "
+                          "queue.bind-ok was due (basic.qos-ok, channel 1)."));
+}
+
 TEST(Channels, CloseByTheBrokerEndsThatChannelOnly) {
   for (const auto& [code, text] :
        {std::pair{403, "ACCESS_REFUSED - x"}, std::pair{404, "NOT_FOUND - no queue 'q'"},
