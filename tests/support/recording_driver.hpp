@@ -1,0 +1,92 @@
+// A driver that keeps what is sent and answers what a test tells it.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <oslo/messaging/transport.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace oslo::messaging::testing {
+
+/// One `driver::send`.
+struct sent_message {
+  target to;
+  outgoing_message message;
+  send_options options;
+};
+
+/// What a test and the driver of its transport share.
+class recorder {
+ public:
+  /// Answers for the sends to come, in order; afterwards every send gets "null".
+  void answer(result<reply> r) {
+    const std::lock_guard lock(mutex_);
+    answers_.push_back(std::move(r));
+  }
+  std::vector<sent_message> sent() const {
+    const std::lock_guard lock(mutex_);
+    return sent_;
+  }
+  sent_message last() const { return sent().back(); }
+
+  result<reply> record(sent_message m) {
+    const std::lock_guard lock(mutex_);
+    sent_.push_back(std::move(m));
+    if (answers_.empty()) return reply{};
+    auto r = std::move(answers_.front());
+    answers_.pop_front();
+    return r;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<sent_message> sent_;
+  std::deque<result<reply>> answers_;
+};
+
+class recording_driver final : public driver {
+ public:
+  recording_driver(std::shared_ptr<recorder> to, driver_environment env)
+      : recorder_(std::move(to)), loop_(std::move(env.loop)) {}
+
+  capabilities caps() const noexcept override { return {}; }
+  void send(target to, outgoing_message m, send_options o, send_completion done) override {
+    loop_->post([done = std::move(done),
+                 r = recorder_->record({std::move(to), std::move(m), std::move(o)})]() mutable {
+      done(std::move(r));
+    });
+  }
+  void send_notification(target to, outgoing_message m, double, send_options o,
+                         send_completion done) override {
+    send(std::move(to), std::move(m), std::move(o), std::move(done));
+  }
+  std::unique_ptr<listener> listen(target, listen_options) override {
+    throw messaging_error({errc::not_supported, "The recording driver only sends."});
+  }
+  std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
+                                                     std::optional<std::string>,
+                                                     listen_options) override {
+    throw messaging_error({errc::not_supported, "The recording driver only sends."});
+  }
+  void close(std::chrono::milliseconds, unique_function<void()> done) override {
+    loop_->post(std::move(done));
+  }
+
+ private:
+  std::shared_ptr<recorder> recorder_;
+  std::shared_ptr<scheduler> loop_;
+};
+
+/// A transport on such a driver.
+inline transport open_recording(std::shared_ptr<recorder> to, transport_options o = {}) {
+  driver_registry registry;
+  registry.add("recording", [to](const transport_url&, driver_environment env) {
+    return std::make_unique<recording_driver>(to, std::move(env));
+  });
+  return transport::open("recording://", std::move(o), registry);
+}
+
+}  // namespace oslo::messaging::testing

@@ -1,0 +1,76 @@
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/describe/class.hpp>
+#include <future>
+#include <oslo/messaging/asio.hpp>
+#include <oslo/messaging/blocking.hpp>
+#include <oslo/messaging/rpc.hpp>
+
+#include "support/recording_driver.hpp"
+
+namespace oslo::messaging::blocking {
+
+struct name_args {
+  std::string name;
+};
+BOOST_DESCRIBE_STRUCT(name_args, (), (name))
+
+namespace {
+
+using namespace std::chrono_literals;
+using testing::open_recording;
+using testing::recorder;
+
+inline constexpr rpc::method<std::string(name_args)> greet{"greet", {1, 2}};
+inline constexpr rpc::method<void()> tick{"tick"};
+
+class blocking_client : public ::testing::Test {
+ protected:
+  std::shared_ptr<recorder> sent = std::make_shared<recorder>();
+  transport bus = open_recording(sent);
+  target to = [] {
+    target t;
+    t.topic = "t";
+    return t;
+  }();
+  client c{bus, to};
+};
+
+TEST_F(blocking_client, sends_what_the_asynchronous_one_sends) {
+  sent->answer(reply{"\"hi\""});
+  EXPECT_EQ(c.call(greet, {}, {.name = "bob"}), "hi");
+  EXPECT_EQ(sent->last().message.body,
+            R"({"method": "greet", "args": {"name": "bob"}, "version": "1.2"})");
+  c.call(tick, {});
+  EXPECT_EQ(c.call("dynamic", {}), nullptr);
+  c.prepare({.fanout = true}).cast(greet, {}, {.name = "all"});
+  EXPECT_TRUE(sent->last().to.fanout);
+  EXPECT_FALSE(sent->last().options.wait_for_reply);
+}
+
+TEST_F(blocking_client, throws_or_returns_the_failure) {
+  sent->answer(failure(errc::undeliverable, "nobody"));
+  EXPECT_THROW(c.call(tick, {}), message_undeliverable);
+  sent->answer(failure(errc::undeliverable, "nobody"));
+  EXPECT_EQ(c.try_cast(tick, {}).error().code(), errc::undeliverable);
+  EXPECT_EQ(c.try_call(greet, {}, {.name = "\xff"}).error().code(), errc::serialization_failed);
+  EXPECT_EQ(c.try_cast(greet, {}, {.name = "\xff"}).error().code(), errc::serialization_failed);
+  sent->answer(reply{"5"});
+  EXPECT_EQ(c.try_call(greet, {}, {.name = "x"}).error().message(),
+            "result: expected string, got int");
+}
+
+TEST_F(blocking_client, refuses_to_wait_on_the_loop_that_would_wake_it) {
+  std::promise<std::pair<errc, errc>> codes;
+  bus.loop().post([&] {
+    codes.set_value({c.try_call(tick, {}).error().code(), c.try_cast(tick, {}).error().code()});
+  });
+  const auto [call, cast] = codes.get_future().get();
+  EXPECT_EQ(call, errc::would_deadlock);
+  EXPECT_EQ(cast, errc::would_deadlock);
+  EXPECT_TRUE(sent->sent().empty());
+}
+
+}  // namespace
+}  // namespace oslo::messaging::blocking

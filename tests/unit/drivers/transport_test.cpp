@@ -1,0 +1,94 @@
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <future>
+#include <oslo/messaging/asio.hpp>
+#include <oslo/messaging/transport.hpp>
+
+#include "support/recording_driver.hpp"
+
+namespace oslo::messaging {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::open_recording;
+using testing::recorder;
+constexpr auto patience = 20s;
+
+TEST(transport, the_url_comes_from_the_config_when_none_is_given) {
+  const auto conf = config::parse("[DEFAULT]\ntransport_url = fake://\n");
+  EXPECT_EQ(open_transport({}, {.conf = conf}).url().transport, "fake");
+}
+
+TEST(transport, an_unknown_scheme_names_the_known_ones) {
+  try {
+    open_transport("carrier-pigeon://");
+    FAIL();
+  } catch (const driver_load_failure& e) {
+    EXPECT_NE(std::string(e.what()).find("carrier-pigeon"), std::string::npos);
+    EXPECT_NE(std::string(e.what()).find("fake"), std::string::npos);
+  }
+}
+
+TEST(transport, a_bad_url_is_an_error_of_its_own) {
+  EXPECT_THROW(open_transport("fake"), invalid_transport_url);
+}
+
+TEST(transport, copies_share_one_bus_and_the_last_one_closes_it) {
+  auto bus = open_transport("fake://");
+  auto copy = bus;
+  EXPECT_EQ(&bus.driver(), &copy.driver());
+  std::promise<result<reply>> ended;
+  target to;
+  to.topic = "nobody";
+  bus.driver().send(to, {"{}", {}}, {.wait_for_reply = true},
+                    [&](result<reply> r) { ended.set_value(std::move(r)); });
+  {
+    auto last = std::move(bus);
+    auto gone = std::move(copy);
+  }
+  const auto r = ended.get_future().get();
+  ASSERT_TRUE(r.has_error());
+  EXPECT_EQ(r.error().code(), errc::closed);
+}
+
+TEST(transport, its_own_loop_may_drop_the_last_copy) {
+  std::promise<void> dropped;
+  auto bus = std::make_shared<transport>(open_transport("fake://"));
+  auto loop = bus->shared_loop();
+  loop->post([bus = std::move(bus), &dropped]() mutable {
+    bus.reset();
+    dropped.set_value();
+  });
+  loop.reset();
+  ASSERT_EQ(dropped.get_future().wait_for(patience), std::future_status::ready);
+}
+
+TEST(transport, close_on_its_own_loop_does_not_wait) {
+  auto bus = open_transport("fake://");
+  std::promise<void> returned;
+  bus.loop().post([&] {
+    bus.close();
+    returned.set_value();
+  });
+  ASSERT_EQ(returned.get_future().wait_for(patience), std::future_status::ready);
+}
+
+TEST(transport, runs_on_a_loop_of_the_application) {
+  boost::asio::io_context io;
+  int completed = 0;
+  {
+    const auto bus =
+        open_recording(std::make_shared<recorder>(), {.loop = asio_scheduler(io.get_executor())});
+    target to;
+    to.topic = "t";
+    bus.driver().send(to, {"{}", {}}, {}, [&](result<reply>) { ++completed; });
+    EXPECT_EQ(completed, 0);
+    io.run();
+    EXPECT_EQ(completed, 1);
+    // The io_context does not run any more, and dropping the transport does not wait for it.
+  }
+}
+
+}  // namespace
+}  // namespace oslo::messaging

@@ -1,0 +1,318 @@
+// A server over fake://; what every driver shares is in tests/conformance.
+#include <gtest/gtest.h>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/describe/class.hpp>
+#include <future>
+#include <mutex>
+#include <oslo/messaging/asio.hpp>
+#include <oslo/messaging/blocking.hpp>
+#include <oslo/messaging/rpc.hpp>
+#include <thread>
+
+#include "support/recording_driver.hpp"
+
+namespace oslo::messaging::rpc {
+
+struct sum_args {
+  int a = 0, b = 10;
+};
+BOOST_DESCRIBE_STRUCT(sum_args, (), (a, b))
+
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+constexpr auto patience = 20s;
+
+inline constexpr method<int(sum_args)> sum{"sum", {1, 1}};
+inline constexpr method<std::string()> whoami{"whoami"};
+
+/// Collects what a transport logs.
+struct log_lines {
+  std::mutex mutex;
+  std::vector<std::pair<log_level, std::string>> lines;
+
+  logger into(log_level level = log_level::debug) {
+    return {level, [this](log_level l, std::string_view text) {
+              const std::lock_guard lock(mutex);
+              lines.emplace_back(l, text);
+            }};
+  }
+  int count(log_level level, std::string_view part) {
+    const std::lock_guard lock(mutex);
+    int n = 0;
+    for (const auto& [l, text] : lines) n += l == level && text.find(part) != std::string::npos;
+    return n;
+  }
+};
+
+class calculator : public endpoint {
+ public:
+  calculator() : endpoint({.version = "1.4"}) {
+    bind(sum, &calculator::on_sum);
+    bind(whoami, &calculator::on_whoami);
+    bind("later", &calculator::on_later);
+    bind("eventually", &calculator::on_eventually);
+    bind("expected", []() -> int { throw std::out_of_range("gone"); }).expect<std::logic_error>();
+    bind("unexpected", []() -> int { throw std::out_of_range("gone"); });
+    bind("bad_result", [] { return std::string("\xff"); });
+  }
+
+ private:
+  int on_sum(const context&, sum_args args) { return args.a + args.b; }
+  std::string on_whoami(std::string_view name, const context& c) const {
+    return std::string(name) + (c.empty() ? "" : "+context");
+  }
+  void on_later(sum_args args, responder<int> r) {
+    std::jthread([args, r = std::move(r)]() mutable {
+      r.reply(args.a);
+      EXPECT_FALSE(r.pending());
+      EXPECT_THROW(r.reply(args.a), messaging_error);
+    }).join();
+  }
+  asio::awaitable<int> on_eventually(const context&, const sum_args& args) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, 5ms);
+    co_await timer.async_wait(asio::use_awaitable);
+    co_return args.a * 2;
+  }
+};
+
+target on(const std::string& topic, const std::string& name = "s") {
+  target t;
+  t.topic = topic;
+  t.server = name;
+  return t;
+}
+
+class servers : public ::testing::Test {
+ protected:
+  log_lines log;
+  transport bus = open_transport("fake://", {.log = log.into()});
+
+  blocking::client client(const std::string& topic) {
+    target t;
+    t.topic = topic;
+    return blocking::client(bus, t, {.timeout = patience});
+  }
+};
+
+TEST_F(servers, typed_methods_fill_defaults_and_ignore_what_they_do_not_know) {
+  server s(bus, on("t"), {std::make_shared<calculator>()});
+  s.start();
+  const auto c = client("t");
+  EXPECT_EQ(c.call(sum, {}, {.a = 1, .b = 2}), 3);
+  EXPECT_EQ(c.call("sum", {}, value{{"a", 1}}), 11);
+  EXPECT_EQ(c.call("sum", {}, value{{"a", 1}, {"zz", {1, 2}}}), 11);
+  const auto bad = c.try_call("sum", {}, value{{"a", "one"}});
+  ASSERT_TRUE(bad.has_error());
+  EXPECT_EQ(bad.error().remote()->type, "TypeError");
+  EXPECT_EQ(bad.error().remote()->module, "builtins");
+  EXPECT_EQ(bad.error().remote()->message, "args.a: expected int, got string");
+  EXPECT_EQ(c.call(whoami, {{"user", 1}}), "whoami+context");
+}
+
+TEST_F(servers, every_executor_runs_every_kind_of_handler) {
+  asio::thread_pool pool(2);
+  for (const auto& how :
+       {inline_executor(), thread_pool(2), asio_executor(pool.get_executor(), 4)}) {
+    server s(bus, on("t"), {std::make_shared<calculator>()}, {.executor = how});
+    s.start();
+    const auto c = client("t");
+    EXPECT_EQ(c.call(sum, {}, {.a = 1, .b = 2}), 3);
+    EXPECT_EQ(c.call("later", {}, value{{"a", 7}}), 7);
+    EXPECT_EQ(c.call("eventually", {}, value{{"a", 7}}), 14);
+  }
+}
+
+TEST_F(servers, failures_are_logged_unless_they_are_expected) {
+  server s(bus, on("t"), {std::make_shared<calculator>()});
+  s.start();
+  const auto c = client("t");
+  EXPECT_THROW(c.call("expected", {}), remote_error);
+  EXPECT_THROW(c.call("maybe_ignore_errors", {}), remote_error);
+  EXPECT_EQ(log.count(log_level::error, ""), 0);
+  EXPECT_EQ(log.count(log_level::debug, "Expected exception"), 1);
+  EXPECT_EQ(log.count(log_level::debug, "Method maybe_ignore_errors not found"), 1);
+  EXPECT_THROW(c.call("unexpected", {}), remote_error);
+  EXPECT_EQ(log.count(log_level::error,
+                      "Exception during message handling (unexpected): IndexError: gone"),
+            1);
+  EXPECT_THROW(c.call("nope", {}), remote_error);
+  EXPECT_EQ(log.count(log_level::error, "NoSuchMethod"), 1);
+  EXPECT_THROW(c.call("bad_result", {}), remote_error);
+}
+
+TEST_F(servers, waiting_for_oneself_is_an_error_and_not_a_hang) {
+  std::promise<errc> in_handler, on_loop;
+  server* self = nullptr;
+  const auto e = std::make_shared<endpoint>();
+  const auto code_of = [](auto&& f) {
+    try {
+      f();
+      return errc{};
+    } catch (const messaging_error& err) {
+      return err.failure().code();
+    }
+  };
+  e->bind("wait", [&] {
+    self->stop();
+    in_handler.set_value(code_of([&] { self->wait(); }));
+  });
+  server s(bus, on("t"), {e});
+  self = &s;
+  s.start();
+  client("t").cast("wait", {});
+  auto handler_code = in_handler.get_future();
+  ASSERT_EQ(handler_code.wait_for(patience), std::future_status::ready);
+  EXPECT_EQ(handler_code.get(), errc::would_deadlock);
+  bus.loop().post([&] { on_loop.set_value(code_of([&] { s.start(); })); });
+  EXPECT_EQ(on_loop.get_future().get(), errc::would_deadlock);
+  s.wait(patience);
+}
+
+TEST_F(servers, no_more_run_at_once_than_allowed) {
+  std::atomic<int> inside{0}, most{0};
+  const auto e = std::make_shared<endpoint>();
+  std::mutex mutex;
+  std::vector<responder<int>> waiting;
+  std::condition_variable changed;
+  e->bind("hold", [&](responder<int> r) {
+    most = std::max(most.load(), ++inside);
+    const std::lock_guard lock(mutex);
+    waiting.push_back(std::move(r));
+    changed.notify_all();
+  });
+  server s(bus, on("t"), {e}, {.executor = inline_executor(), .max_running = 3});
+  s.start();
+  std::atomic<int> answered{0};
+  std::promise<void> all;
+  for (int i = 0; i < 20; ++i)
+    client("t").async().async_call_json("hold", {}, "{}", {}, [&](result<std::string>) {
+      if (++answered == 20) all.set_value();
+    });
+  for (int i = 0; i < 20; ++i) {
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(changed.wait_for(lock, patience, [&] { return !waiting.empty(); }));
+    auto r = std::move(waiting.back());
+    waiting.pop_back();
+    lock.unlock();
+    --inside;
+    r.reply(i);
+  }
+  ASSERT_EQ(all.get_future().wait_for(patience), std::future_status::ready);
+  EXPECT_LE(most, 3);
+}
+
+TEST_F(servers, a_responder_may_outlive_server_and_transport) {
+  std::promise<responder<int>> kept;
+  {
+    const auto e = std::make_shared<endpoint>();
+    e->bind("hold", [&](responder<int> r) { kept.set_value(std::move(r)); });
+    auto other = open_transport("fake://");
+    server s(other, on("t"), {e}, {.drain_timeout = 10ms});
+    s.start();
+    client("t").cast("hold", {});
+    auto future = kept.get_future();
+    ASSERT_EQ(future.wait_for(patience), std::future_status::ready);
+    kept = {};
+    kept.set_value(future.get());
+  }
+  kept.get_future().get().reply(1);
+}
+
+TEST_F(servers, the_destructor_serves_what_was_taken) {
+  std::promise<void> started;
+  std::atomic<bool> finished{false};
+  {
+    const auto e = std::make_shared<endpoint>();
+    e->bind("slow", [&] {
+      started.set_value();
+      std::this_thread::sleep_for(50ms);
+      finished = true;
+    });
+    server s(bus, on("t"), {e});
+    s.start();
+    client("t").cast("slow", {});
+    ASSERT_EQ(started.get_future().wait_for(patience), std::future_status::ready);
+  }
+  EXPECT_TRUE(finished);
+}
+
+TEST_F(servers, a_target_without_topic_or_server_is_refused) {
+  target no_server;
+  no_server.topic = "t";
+  try {
+    server(bus, no_server, {});
+    FAIL();
+  } catch (const invalid_target& e) {
+    EXPECT_STREQ(e.what(),
+                 "A server's target must have topic and server names specified:<Target topic=t>");
+  }
+  target no_topic;
+  no_topic.server = "s";
+  EXPECT_THROW(server(bus, no_topic, {}), invalid_target);
+}
+
+TEST_F(servers, start_says_why_it_cannot_listen) {
+  const auto deaf = testing::open_recording(std::make_shared<testing::recorder>());
+  server s(deaf, on("t"), {std::make_shared<calculator>()});
+  try {
+    s.start();
+    FAIL();
+  } catch (const server_listen_error& e) {
+    EXPECT_STREQ(e.what(),
+                 "Failed to listen on target \"<Target topic=t, server=s>\": The recording driver "
+                 "only sends.");
+    EXPECT_EQ(e.failure().code(), errc::not_supported);
+  }
+  s.wait(patience);  // it has not started, so there is nothing to wait for
+}
+
+TEST_F(servers, ping_is_an_option_of_the_config_too) {
+  const auto pinged = open_transport(
+      "fake://",
+      {.conf = config::parse("[DEFAULT]\nrpc_ping_enabled = true\n"), .log = log.into()});
+  server s(pinged, on("ping"), {});
+  s.start();
+  EXPECT_EQ(client("ping").call("oslo_rpc_server_ping", {}), "pong");
+  const auto own = std::make_shared<endpoint>();
+  own->bind("oslo_rpc_server_ping", [] { return std::string("mine"); });
+  server t(pinged, on("own"), {own});
+  t.start();
+  EXPECT_EQ(client("own").call("oslo_rpc_server_ping", {}), "mine");
+  EXPECT_EQ(log.count(log_level::warning, "reserved method"), 1);
+}
+
+class doubling final : public serializer {
+ public:
+  value serialize_entity(const context& c, value v) const override {
+    return value{{"out", std::move(v)}, {"as", *c.find("who")}};
+  }
+  value deserialize_entity(const context& c, value v) const override {
+    return value{{"in", std::move(v)}, {"as", *c.find("who")}};
+  }
+  context deserialize_context(const context& c) const override {
+    context out = c;
+    out.entries()["who"] = "server";
+    return out;
+  }
+};
+
+TEST_F(servers, the_serializer_sees_context_arguments_and_result) {
+  const auto e = std::make_shared<endpoint>();
+  e->bind("show", [](const context& c, value args) {
+    return value{{"args", std::move(args)}, {"who", *c.find("who")}};
+  });
+  server s(bus, on("t"), {e}, {.serializer = std::make_shared<doubling>()});
+  s.start();
+  EXPECT_EQ(
+      to_json(client("t").call("show", {{"who", "client"}}, value{{"x", 1}})),
+      R"({"out": {"args": {"x": {"in": 1, "as": "server"}}, "who": "server"}, "as": "server"})");
+}
+
+}  // namespace
+}  // namespace oslo::messaging::rpc
