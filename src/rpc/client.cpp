@@ -47,14 +47,15 @@ class client::impl {
     check_version(o.version_cap);
   }
 
-  /// What to send, or why not.
+  /// What to send.
   struct request {
     target to;
     outgoing_message message;
     send_options options;
   };
-  result<request> make_request(bool wait, std::string_view name, context ctxt,
-                               std::string_view args_json, call_options& call) const;
+  /// Fills `r`, or says why nothing can be sent.
+  std::optional<failure> fill(request& r, bool wait, std::string_view name, context ctxt,
+                              std::string_view args_json, call_options& call) const;
 
   transport bus;
   target to;
@@ -63,9 +64,9 @@ class client::impl {
   bool timeout_given = false;     // not the option's default
 };
 
-auto client::impl::make_request(bool wait, std::string_view name, context ctxt,
-                                std::string_view args_json, call_options& call) const
-    -> result<request> {
+std::optional<failure> client::impl::fill(request& r, bool wait, std::string_view name,
+                                          context ctxt, std::string_view args_json,
+                                          call_options& call) const {
   if (!to.topic || to.topic->empty())
     return failure(errc::invalid_target, "A topic is required to send:" + to_string(to));
   if (wait && to.fanout)
@@ -76,7 +77,6 @@ auto client::impl::make_request(bool wait, std::string_view name, context ctxt,
   try {
     if (!version_is_compatible(o.version_cap, version))
       return failure(errc::version_cap, cap_text(version, *o.version_cap));
-    request r;
     if (o.serializer) {
       const std::string translated = translate_arguments(*o.serializer, ctxt, args_json);
       r.message.body = request_text(name, translated, to.namespace_, version);
@@ -97,7 +97,7 @@ auto client::impl::make_request(bool wait, std::string_view name, context ctxt,
     } else if (timeout_given) {
       r.options.timeout = o.timeout;
     }
-    return r;
+    return std::nullopt;
   } catch (const messaging_error& e) {
     return e.failure();
   }
@@ -161,10 +161,11 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
                              unique_function<void(result<std::string>)> done) const {
   const auto& s = impl_->o.serializer;
   context caller = s ? ctxt : context();
-  auto request = impl_->make_request(true, name, std::move(ctxt), args_json, call);
-  if (!request) {
+  impl::request request;
+  auto refused = impl_->fill(request, true, name, std::move(ctxt), args_json, call);
+  if (refused) {
     impl_->bus.loop().post(
-        [done = std::move(done), why = request.error()]() mutable { done(std::move(why)); });
+        [done = std::move(done), why = *std::move(refused)]() mutable { done(std::move(why)); });
     return;
   }
   send_completion on_reply;
@@ -190,20 +191,21 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
         done(r.error());
     };
   }
-  impl_->bus.driver().send(std::move(request->to), std::move(request->message),
-                           std::move(request->options), std::move(on_reply));
+  impl_->bus.driver().send(std::move(request.to), std::move(request.message),
+                           std::move(request.options), std::move(on_reply));
 }
 
 void client::async_cast_json(std::string_view name, context ctxt, std::string_view args_json,
                              call_options call, unique_function<void(result<void>)> done) const {
-  auto request = impl_->make_request(false, name, std::move(ctxt), args_json, call);
-  if (!request) {
+  impl::request request;
+  auto refused = impl_->fill(request, false, name, std::move(ctxt), args_json, call);
+  if (refused) {
     impl_->bus.loop().post(
-        [done = std::move(done), why = request.error()]() mutable { done(std::move(why)); });
+        [done = std::move(done), why = *std::move(refused)]() mutable { done(std::move(why)); });
     return;
   }
-  impl_->bus.driver().send(std::move(request->to), std::move(request->message),
-                           std::move(request->options),
+  impl_->bus.driver().send(std::move(request.to), std::move(request.message),
+                           std::move(request.options),
                            [done = std::move(done)](result<reply> r) mutable {
                              if (r)
                                done({});

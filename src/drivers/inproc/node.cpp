@@ -18,7 +18,7 @@ failure closed_failure() {
 node::node(std::shared_ptr<bus> b, driver_environment env)
     : bus_(std::move(b)), env_(std::move(env)), calls_(random_bits(), max_pending_calls) {}
 
-void node::send(target to, outgoing_message m, send_options o, send_completion done) {
+void node::send(target&& to, outgoing_message&& m, send_options&& o, send_completion&& done) {
   if (env_.loop->running_here()) {
     start(std::move(to), std::move(m), std::move(o), std::move(done));
     return;
@@ -29,7 +29,7 @@ void node::send(target to, outgoing_message m, send_options o, send_completion d
   });
 }
 
-void node::start(target to, outgoing_message m, send_options o, send_completion done) {
+void node::start(target&& to, outgoing_message&& m, send_options&& o, send_completion&& done) {
   if (closed_) {
     finish(std::move(done), closed_failure());
     return;
@@ -114,7 +114,7 @@ void node::later(unique_function<void(result<void>)> verdict) {
   want_drain(std::move(lock));
 }
 
-void node::finish(send_completion done, result<reply> outcome) {
+void node::finish(send_completion&& done, result<reply>&& outcome) {
   std::unique_lock lock(mutex_);
   finished_.push_back({std::move(done), std::move(outcome)});
   want_drain(std::move(lock));

@@ -22,7 +22,7 @@ class node : public std::enable_shared_from_this<node> {
  public:
   node(std::shared_ptr<bus> b, driver_environment env);
 
-  void send(target to, outgoing_message m, send_options o, send_completion done);
+  void send(target&& to, outgoing_message&& m, send_options&& o, send_completion&& done);
   /// The answer to a call of this node; an unknown or expired id is dropped.
   void answer(const protocol::call_id& id, result<reply> r);
   void heartbeat(const protocol::call_id& id);
@@ -58,8 +58,8 @@ class node : public std::enable_shared_from_this<node> {
     result<reply> outcome;
   };
 
-  void start(target to, outgoing_message m, send_options o, send_completion done);
-  void finish(send_completion done, result<reply> outcome);
+  void start(target&& to, outgoing_message&& m, send_options&& o, send_completion&& done);
+  void finish(send_completion&& done, result<reply>&& outcome);
   void drain();
   void want_drain(std::unique_lock<std::mutex> lock);
   void arm();

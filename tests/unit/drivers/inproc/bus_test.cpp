@@ -40,16 +40,25 @@ class bus_rules : public ::testing::Test {
  protected:
   std::shared_ptr<bus> b = std::make_shared<bus>(queue_limits{4, 1000});
   std::shared_ptr<manual_loop> loop = std::make_shared<manual_loop>();
+  std::vector<std::shared_ptr<subscription>> listeners;
+
+  // A listener belongs to its queues until it stops.
+  void TearDown() override {
+    for (const auto& s : listeners) s->stop();
+    loop->run();
+  }
 
   std::shared_ptr<subscription> server(const std::string& name) {
     auto s = std::make_shared<subscription>(b, loop, b->declare_server("x", "t", name));
     b->attach(s);
+    listeners.push_back(s);
     return s;
   }
   std::shared_ptr<subscription> pool(const std::optional<std::string>& name) {
     auto s = std::make_shared<subscription>(
         b, loop, std::vector<std::shared_ptr<queue>>{b->declare_listener("x", "t", name)});
     b->attach(s);
+    listeners.push_back(s);
     return s;
   }
   result<void> send(const std::string& method, std::optional<std::string_view> to = {},
