@@ -11,7 +11,7 @@ if(PROJECT_IS_TOP_LEVEL)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(
       oslo_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wshadow=local -Wno-maybe-uninitialized
-                              -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-missing-field-initializers>)
+                              -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread -Wno-missing-field-initializers>)
   else()
     target_compile_options(oslo_warnings
                            INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-missing-field-initializers>)
