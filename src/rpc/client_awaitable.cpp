@@ -19,13 +19,14 @@ class to_caller {
   explicit to_caller(Handler h) : work_(asio::get_associated_executor(h)), handler_(std::move(h)) {}
 
   void operator()(Result r) {
-    const auto ex = work_.get_executor();
+    // The guard is held here until `dispatch` has returned: the caller's context may be destroyed
+    // as soon as it runs out of work, which must not happen while this thread is still waking it.
+    const auto work = std::move(work_);
     asio::dispatch(
-        ex, [handler = std::move(handler_), r = std::move(r), work = std::move(work_)]() mutable {
+        work.get_executor(), [handler = std::move(handler_), r = std::move(r)]() mutable {
           // The slot must not lead to this operation any more when the coroutine goes on.
           if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected())
             slot.clear();
-          work.reset();
           std::move(handler)(std::move(r));
         });
   }

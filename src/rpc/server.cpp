@@ -251,10 +251,13 @@ server::~server() {
   if (state_->waiting_would_deadlock()) return;
   const auto drained = std::make_shared<handover<bool>>();
   state_->async_wait([drained] { drained->put(true); });
-  if (!drained->take(state_->options.drain_timeout))
-    state_->bus.log()(log_level::error, "A server was destroyed while " +
-                                            std::to_string(state_->running.load()) +
-                                            " of its requests were still being handled.");
+  if (drained->take(state_->options.drain_timeout)) {
+    state_->retire();
+    return;
+  }
+  state_->bus.log()(log_level::error, "A server was destroyed while " +
+                                          std::to_string(state_->running.load()) +
+                                          " of its requests were still being handled.");
 }
 
 void server::start() {

@@ -27,6 +27,13 @@ class server_state : public std::enable_shared_from_this<server_state> {
   /// True on the loop and inside a plain handler of this server.
   bool waiting_would_deadlock() const noexcept;
 
+  /// Gives the executor away, so that it ends on the thread that destroys the server and not on one
+  /// of its own. Precondition: drained, and never started again.
+  std::shared_ptr<messaging::executor> retire() {
+    coroutines = {};
+    return std::move(executor);
+  }
+
   // For requests, from any thread.
   /// The handler of a request has ended: there is room for another.
   void made_room();
@@ -36,8 +43,8 @@ class server_state : public std::enable_shared_from_this<server_state> {
   transport bus;
   const target on;
   const server_options options;
-  const std::shared_ptr<messaging::executor> executor;
-  const boost::asio::any_io_executor coroutines;  ///< the same, for coroutine handlers
+  std::shared_ptr<messaging::executor> executor;
+  boost::asio::any_io_executor coroutines;  ///< the same, for coroutine handlers
   const dispatcher endpoints;
   std::atomic<std::size_t> running{0};  ///< requests without an answer
   std::atomic<std::size_t> open{0};     ///< requests whose answer the bus has not confirmed
