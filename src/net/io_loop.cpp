@@ -71,28 +71,25 @@ struct io_loop::state {
 /// Owns the threads of loops that ended on their own thread, and joins them.
 class io_loop::keeper {
  public:
+  /// Never destroyed: a loop may end on its own thread while the program exits.
   static keeper& instance() {
-    static keeper one;
+    static keeper& one = *new keeper;
+    static const struct at_exit {
+      ~at_exit() { one.join_all(); }
+    } join_at_exit;
     return one;
-  }
-  ~keeper() {
-    for (auto& s : states_) {
-      s->io.stop();
-      if (s->thread.get_id() != std::this_thread::get_id())
-        s->thread.join();
-      else
-        s->thread.detach();  // exit() was called on that very thread
-    }
   }
 
   void take(std::shared_ptr<state> s) {
     const std::lock_guard lock(mutex_);
+    if (exiting_) s->thread.detach();  // nobody is left to join it
     states_.push_back(std::move(s));
   }
   /// Joins the threads that have ended, so that a program that runs for years keeps few.
   void join_ended() {
     const std::lock_guard lock(mutex_);
     std::erase_if(states_, [](const std::shared_ptr<state>& s) {
+      if (!s->thread.joinable()) return false;
       {
         const std::lock_guard state_lock(s->mutex);
         if (!s->finished) return false;
@@ -103,7 +100,24 @@ class io_loop::keeper {
   }
 
  private:
+  void join_all() {
+    std::vector<std::shared_ptr<state>> states;
+    {
+      const std::lock_guard lock(mutex_);
+      exiting_ = true;
+      states.swap(states_);
+    }
+    for (const auto& s : states) {
+      s->io.stop();
+      if (s->thread.get_id() != std::this_thread::get_id())
+        s->thread.join();
+      else
+        s->thread.detach();  // exit() was called on that very thread
+    }
+  }
+
   std::mutex mutex_;
+  bool exiting_ = false;
   std::vector<std::shared_ptr<state>> states_;
 };
 
