@@ -20,23 +20,6 @@ std::string cap_text(const std::optional<std::string>& version, const std::strin
 
 static_assert(std::is_trivially_copyable_v<prepare_options>, "see client.hpp on GCC 12");
 
-/// Each argument through the serializer.
-std::string translate_arguments(const serializer& s, const context& ctxt, std::string_view json) {
-  std::string out = "{";
-  json_reader in(json);
-  in.begin_object();
-  std::string key;
-  while (in.next_key(key)) {
-    if (out.size() > 1) out += ", ";
-    write_json(out, key);
-    out += ": ";
-    write_json(out, s.serialize_entity(ctxt, in.read_value()));
-  }
-  in.finish();
-  out += '}';
-  return out;
-}
-
 }  // namespace
 
 class client::impl {
@@ -78,7 +61,8 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
     if (!version_is_compatible(o.version_cap, version))
       return failure(errc::version_cap, cap_text(version, *o.version_cap));
     if (o.serializer) {
-      const std::string translated = translate_arguments(*o.serializer, ctxt, args_json);
+      const std::string translated = translate_arguments(
+          args_json, [&](value v) { return o.serializer->serialize_entity(ctxt, std::move(v)); });
       r.message.body = request_text(name, translated, to.namespace_, version);
       r.message.ctxt = o.serializer->serialize_context(ctxt);
     } else {

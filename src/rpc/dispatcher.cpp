@@ -3,6 +3,8 @@
 #include <oslo/messaging/json.hpp>
 #include <utility>
 
+#include "rpc/request_text.hpp"
+
 namespace oslo::messaging::rpc {
 namespace {
 
@@ -75,19 +77,8 @@ const binding& dispatcher::find(const request_header& r) const {
 }
 
 std::string dispatcher::translate_arguments(const context& ctxt, std::string_view json) const {
-  std::string out = "{";
-  json_reader in(json);
-  in.begin_object();
-  std::string key;
-  while (in.next_key(key)) {
-    if (out.size() > 1) out += ", ";
-    write_json(out, key);
-    out += ": ";
-    write_json(out, translator_->deserialize_entity(ctxt, in.read_value()));
-  }
-  in.finish();
-  out += '}';
-  return out;
+  return rpc::translate_arguments(
+      json, [&](value v) { return translator_->deserialize_entity(ctxt, std::move(v)); });
 }
 
 std::string dispatcher::translate_result(const context& ctxt, std::string_view json) const {

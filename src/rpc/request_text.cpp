@@ -25,4 +25,20 @@ std::string request_text(std::string_view method, std::string_view args_json,
   return out;
 }
 
+std::string translate_arguments(std::string_view args_json, unique_function<value(value)> each) {
+  std::string out = "{";
+  json_reader in(args_json);
+  in.begin_object();
+  std::string key;
+  while (in.next_key(key)) {
+    if (out.size() > 1) out += ", ";
+    write_json(out, key);
+    out += ": ";
+    write_json(out, each(in.read_value()));
+  }
+  in.finish();
+  out += '}';
+  return out;
+}
+
 }  // namespace oslo::messaging::rpc

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <oslo/messaging/function.hpp>
+#include <oslo/messaging/value.hpp>
 #include <string>
 #include <string_view>
 
@@ -13,5 +15,9 @@ namespace oslo::messaging::rpc {
 std::string request_text(std::string_view method, std::string_view args_json,
                          const std::optional<std::string>& namespace_,
                          const std::optional<std::string>& version);
+
+/// The object `args_json` with the value of each argument replaced by what `each` makes of it,
+/// which is how a serializer sees them. Throws `messaging_error` when it is not one object.
+std::string translate_arguments(std::string_view args_json, unique_function<value(value)> each);
 
 }  // namespace oslo::messaging::rpc

@@ -229,15 +229,14 @@ TEST_P(rpc_over, a_late_answer_disturbs_nobody) {
 }
 
 TEST_P(rpc_over, heartbeats_keep_a_monitored_call_alive) {
-  gate finish;
   const auto e = std::make_shared<rpc::endpoint>();
-  e->bind("slow", [&] { return finish.wait(); });
-  const auto server = serve(server_bus, topic, "s1", {e});
-  // Longer than the monitor timeout: without heartbeats it would end before the gate opens.
-  std::jthread opener([&] {
-    std::this_thread::sleep_for(3500ms);
-    finish.open();
+  // Longer than the monitor timeout: without heartbeats the call would end before the answer.
+  e->bind("slow", [&](rpc::responder<bool> answer) {
+    auto& loop = server_bus.loop();
+    loop.run_at(loop.now() + 3500ms,
+                [answer = std::move(answer)]() mutable { answer.reply(true); });
   });
+  const auto server = serve(server_bus, topic, "s1", {e});
   EXPECT_EQ(client({.timeout = patience, .call_monitor_timeout = 2s}).call("slow", {}), true);
 }
 

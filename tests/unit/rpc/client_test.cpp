@@ -175,6 +175,20 @@ TEST_F(client_messages, a_cast_waits_for_no_reply) {
   EXPECT_EQ(sent->last().options.call_monitor_timeout, std::nullopt);
 }
 
+TEST_F(client_messages, a_timeout_bounds_a_cast_only_when_it_was_given) {
+  run(make().cast(tick, {}));
+  EXPECT_EQ(sent->last().options.timeout, std::nullopt);
+  const auto c = make(topic_only(), {.timeout = 5s});
+  run(c.cast(tick, {}));
+  EXPECT_EQ(sent->last().options.timeout, 5s);
+  run(c.prepare({.timeout = 0ms}).cast(tick, {}));
+  EXPECT_EQ(sent->last().options.timeout, 0ms);
+  run(c.prepare({.timeout = std::nullopt}).cast(tick, {}));
+  EXPECT_EQ(sent->last().options.timeout, std::nullopt);
+  run(make().prepare({.timeout = 2s}).cast(tick, {}));
+  EXPECT_EQ(sent->last().options.timeout, 2s);
+}
+
 TEST_F(client_messages, mistakes_are_found_before_anything_is_sent) {
   const auto code_of = [](const result<void>& r) { return r ? errc{} : r.error().code(); };
   const auto no_topic = run(client(bus, {}).try_cast(tick, {}));

@@ -79,6 +79,14 @@ TEST(exceptions, become_the_classes_that_a_python_peer_knows) {
   }
 }
 
+TEST(exceptions, of_the_dispatcher_have_their_text_as_the_one_argument_as_in_python) {
+  const char* const text = "Endpoint does not support RPC version 1.4. Attempted method: m";
+  const auto f = describe(
+      std::make_exception_ptr(unsupported_version(failure(errc::unsupported_version, text))));
+  EXPECT_EQ(f.module + '.' + f.type, "oslo_messaging.rpc.dispatcher.UnsupportedVersion");
+  EXPECT_EQ(f.args_json, "[\"" + std::string(text) + "\"]");
+}
+
 TEST(exceptions, keyword_arguments_travel) {
   const auto f =
       describe(std::make_exception_ptr(remote_exception("m", "C", "txt", {}, {{"code", 404}})));

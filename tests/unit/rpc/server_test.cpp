@@ -229,10 +229,12 @@ TEST_F(servers, the_destructor_serves_what_was_taken) {
   std::atomic<bool> finished{false};
   {
     const auto e = std::make_shared<endpoint>();
-    e->bind("slow", [&] {
+    e->bind("slow", [&](responder<void> answer) {
+      bus.loop().run_at(bus.loop().now() + 50ms, [&, answer = std::move(answer)]() mutable {
+        finished = true;
+        answer.reply();
+      });
       started.set_value();
-      std::this_thread::sleep_for(50ms);
-      finished = true;
     });
     server s(bus, on("t"), {e});
     s.start();

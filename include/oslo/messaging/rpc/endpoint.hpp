@@ -141,12 +141,11 @@ std::unique_ptr<const handler> make_handler(F f) {
 /// A handler is a function, a lambda whose call operator is const, or a member function of the
 /// derived class. It takes, in any order and each at most once:
 ///
-/// | parameter                          | gets |
-/// |------------------------------------|----------------------------------------------------------|
-/// | `const context&`                   | the caller's context | | a described struct, a
-/// `std::map<std::string, T>`, `value` or `raw_json` | the keyword arguments | | `std::string_view`
-/// | the name of the method called                            | | `responder<R>` | the way to
-/// answer later; the handler then returns `void` |
+/// - `const context&`: the caller's context;
+/// - a described struct, a `std::map<std::string, T>`, `value` or `raw_json`: the keyword
+/// arguments;
+/// - `std::string_view`: the name of the method called;
+/// - `responder<R>`: the way to answer later; the handler then returns `void`;
 ///
 /// and returns `R`, `void`, or `asio::awaitable<R>`. Members that the caller left out keep their
 /// default, unknown ones are ignored, one of a wrong type makes a TypeError at the caller that

@@ -19,6 +19,24 @@ inline std::string to_string(method_version v) {
   return std::to_string(v.major) + '.' + std::to_string(v.minor);
 }
 
+namespace detail {
+
+/// What a method is called and since when; the same for every signature.
+class method_name {
+ public:
+  constexpr explicit method_name(std::string_view name) noexcept : name_(name) {}
+  constexpr method_name(std::string_view name, method_version since) noexcept
+      : name_(name), since_(since) {}
+  constexpr std::string_view name() const noexcept { return name_; }
+  constexpr const std::optional<method_version>& since() const noexcept { return since_; }
+
+ private:
+  std::string_view name_;
+  std::optional<method_version> since_{};
+};
+
+}  // namespace detail
+
 /// Names a method on the wire and fixes the types of its arguments and result at compile time:
 ///
 ///     struct add_args { int a = 0, b = 0; };
@@ -36,37 +54,19 @@ template <class Signature>
 class method;
 
 template <class R, class Args>
-class method<R(Args)> {
+class method<R(Args)> : public detail::method_name {
  public:
   using result_type = R;
   using args_type = Args;
-
-  constexpr explicit method(std::string_view name) noexcept : name_(name) {}
-  constexpr method(std::string_view name, method_version since) noexcept
-      : name_(name), since_(since) {}
-  constexpr std::string_view name() const noexcept { return name_; }
-  constexpr const std::optional<method_version>& since() const noexcept { return since_; }
-
- private:
-  std::string_view name_;
-  std::optional<method_version> since_{};
+  using method_name::method_name;
 };
 
 template <class R>
-class method<R()> {
+class method<R()> : public detail::method_name {
  public:
   using result_type = R;
   using args_type = void;
-
-  constexpr explicit method(std::string_view name) noexcept : name_(name) {}
-  constexpr method(std::string_view name, method_version since) noexcept
-      : name_(name), since_(since) {}
-  constexpr std::string_view name() const noexcept { return name_; }
-  constexpr const std::optional<method_version>& since() const noexcept { return since_; }
-
- private:
-  std::string_view name_;
-  std::optional<method_version> since_{};
+  using method_name::method_name;
 };
 
 }  // namespace oslo::messaging::rpc
