@@ -28,7 +28,7 @@ amqp_link::amqp_link(boost::asio::any_io_executor ex, link_settings settings, lo
 amqp_link::~amqp_link() = default;
 
 void amqp_link::open() {
-  if (state_ == state::idle) attempt_later(std::chrono::milliseconds(0));
+  if (state_ == state::idle) attempt_later(std::chrono::milliseconds(0), false);
 }
 
 void amqp_link::attempt() {
@@ -170,6 +170,7 @@ void amqp_link::on_closed(const amqp091::close_reason& why) {
 void amqp_link::lose(failure why) {
   const bool was_open = state_ == state::open;
   const bool closing = state_ == state::closing;
+  const bool answered = state_ != state::connecting || why.code() != errc::unreachable;
   ++generation_;
   machine_timer_.cancel();
   if (stream_) stream_->close();
@@ -184,12 +185,12 @@ void amqp_link::lose(failure why) {
   const bool verdict = is_verdict(why.code());
   log_(verdict ? log_level::error : log_level::warning,
        "[" + settings_.purpose + "] " + why.message());
-  attempt_later(verdict ? settings_.verdict_pause : std::chrono::milliseconds(0));
+  attempt_later(verdict ? settings_.verdict_pause : std::chrono::milliseconds(0), answered);
   link_down(why, was_open);
 }
 
-void amqp_link::attempt_later(std::chrono::milliseconds at_least) {
-  const auto next = backoff_.next();
+void amqp_link::attempt_later(std::chrono::milliseconds at_least, bool answered) {
+  const auto next = backoff_.next(answered);
   next_broker_ = next.host;
   const auto pause = std::max(next.delay, at_least);
   state_ = state::waiting;

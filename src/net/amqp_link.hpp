@@ -87,7 +87,7 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
  private:
   enum class state { idle, waiting, connecting, handshake, open, closing, shut };
 
-  void attempt_later(std::chrono::milliseconds at_least);
+  void attempt_later(std::chrono::milliseconds at_least, bool answered);
   void attempt();
   void connected(std::uint64_t generation, result<void> r);
   void read(std::uint64_t generation);

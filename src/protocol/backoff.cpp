@@ -10,7 +10,7 @@ namespace oslo::messaging::protocol {
 backoff::backoff(std::size_t hosts, backoff_options options, std::uint64_t seed)
     : options_(options), random_(seed), order_(hosts) {
   if (hosts == 0) throw_failure({errc::invalid_argument, "Reconnecting needs at least one host."});
-  if (options.initial.count() < 0 || options.cap.count() < 0)
+  if (options.initial.count() < 0 || options.cap.count() < 0 || options.unanswered_cap.count() < 0)
     throw_failure({errc::invalid_argument, "A reconnect interval must not be negative."});
   if (!(options.multiplier >= 1.0))
     throw_failure({errc::invalid_argument, "The reconnect multiplier must be at least 1."});
@@ -19,12 +19,17 @@ backoff::backoff(std::size_t hosts, backoff_options options, std::uint64_t seed)
   reset();
 }
 
-backoff::attempt backoff::next() {
+backoff::attempt backoff::next(bool answered) {
   std::chrono::milliseconds delay{0};
+  if (attempts_ != 0 && answered) round_answered_ = true;
   if (attempts_ != 0 && attempts_ % order_.size() == 0) {
-    const auto bound = static_cast<std::uint64_t>(bound_);
+    const auto cap = std::exchange(round_answered_, false)
+                         ? options_.cap
+                         : std::min(options_.cap, options_.unanswered_cap);
+    const auto limit = static_cast<double>(cap.count());
+    const auto bound = static_cast<std::uint64_t>(std::min(bound_, limit));
     delay = std::chrono::milliseconds{random_.below(bound + 1)};
-    bound_ = std::min(bound_ * options_.multiplier, static_cast<double>(options_.cap.count()));
+    if (bound_ < limit) bound_ = std::min(bound_ * options_.multiplier, limit);
   }
   ++attempts_;
   const std::size_t host = order_[position_];
@@ -34,6 +39,7 @@ backoff::attempt backoff::next() {
 
 void backoff::reset() noexcept {
   attempts_ = 0;
+  round_answered_ = false;
   bound_ = static_cast<double>(std::min(options_.initial, options_.cap).count());
 }
 

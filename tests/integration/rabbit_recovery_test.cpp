@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <oslo/messaging/blocking.hpp>
 #include <oslo/messaging/rpc.hpp>
@@ -22,11 +23,6 @@ using testing::unique_name;
 private_broker& own_broker() {
   static private_broker broker("recovery");
   return broker;
-}
-
-/// With short pauses between attempts, so that a test does not wait for the default of 30 s.
-transport impatient_transport() {
-  return open_transport(own_broker().url() + "?rabbit_interval_max=1");
 }
 
 class echo_endpoint : public rpc::endpoint {
@@ -54,8 +50,8 @@ value number(int i) {
 
 TEST(rabbit_recovery, calls_go_on_after_the_broker_was_killed) {
   auto& broker = own_broker();
-  const auto server_bus = impatient_transport();
-  const auto client_bus = impatient_transport();
+  const auto server_bus = open_transport(own_broker().url());
+  const auto client_bus = open_transport(own_broker().url());
   running_server server(server_bus, "killed");
   const blocking::client client(client_bus, {.topic = "killed"}, {.timeout = 3s});
   ASSERT_EQ(client.call("echo", {}, number(0)), number(0));
@@ -94,7 +90,7 @@ TEST(rabbit_recovery, calls_go_on_after_the_broker_was_killed) {
 
 TEST(rabbit_recovery, a_cast_made_while_the_broker_is_down_arrives) {
   auto& broker = own_broker();
-  const auto bus = impatient_transport();
+  const auto bus = open_transport(own_broker().url());
   running_server server(bus, "offline");
   const blocking::client client(bus, {.topic = "offline"});
   client.cast("hit", {});
@@ -250,6 +246,28 @@ TEST(rabbit_recovery, a_thousand_calls_at_once_share_two_connections) {
        at = connections.find("the-client", at + 1))
     ++ours;
   EXPECT_EQ(ours, 2) << connections;
+}
+
+/// A caller that is gone for good does not keep a server from ending.
+TEST(rabbit_recovery, a_stopping_server_gives_up_an_answer_whose_queue_is_missing) {
+  const auto topic = unique_name("vanished");
+  const auto bus = open_transport(rabbit_url());
+  std::promise<rpc::responder<int>> asked;
+  auto endpoint = std::make_shared<rpc::endpoint>();
+  endpoint->bind("ask", [&](rpc::responder<int> r) { asked.set_value(std::move(r)); });
+  rpc::server server(bus, {.topic = topic, .server = "s1"}, {endpoint});
+  server.start();
+  {
+    auto caller = open_transport(rabbit_url());
+    const rpc::client client(caller, {.topic = topic}, {.timeout = 60s});
+    client.async_call_json("ask", {}, "{}", {}, [](result<std::string>) {});
+    auto request = asked.get_future();
+    ASSERT_EQ(request.wait_for(20s), std::future_status::ready);
+    caller.close(10s);
+    request.get().reply(7);
+  }
+  server.stop();
+  EXPECT_NO_THROW(server.wait(30s));  // not the 60 s of kombu_missing_consumer_retry_timeout
 }
 
 TEST(rabbit_recovery, a_closed_transport_ends_what_is_pending_and_removes_its_queues) {

@@ -27,6 +27,7 @@ class subscription {
 
   std::uint64_t lifetime() const noexcept { return lifetime_; }
   bool is_ready() const noexcept { return missing_ == 0 && channel_ != 0; }
+  virtual bool is_ending() const noexcept { return false; }  ///< its owner takes nothing more
 
   // All on the loop.
   virtual void on_ready() = 0;  ///< every queue is being consumed, again

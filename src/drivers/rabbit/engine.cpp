@@ -17,9 +17,6 @@ constexpr std::size_t reply_acks_at_once = 64;
 constexpr milliseconds reply_ack_delay{10};
 /// Calls that wait for the reply queue, that is: for the first connection.
 constexpr std::size_t max_awaiting_reply_queue = 100'000;
-constexpr std::size_t max_retrying_replies = 1'000;
-constexpr std::size_t max_dead_reply_queues = 200;
-constexpr std::chrono::seconds dead_reply_queue_memory{60};
 
 net::link_settings for_purpose(net::link_settings s, const char* purpose) {
   s.purpose = purpose;
@@ -58,15 +55,6 @@ class reply_subscription final : public subscription {
   engine& engine_;  // owns the consumer that owns this
 };
 
-struct engine::reply_attempt {
-  std::string queue;
-  std::string message_id;
-  std::string body;
-  unique_function<void(result<void>)> done;
-  clock::time_point since;
-  bool retrying = false;
-};
-
 engine::engine(options o, driver_environment env, std::shared_ptr<net::asio_loop> loop)
     : options_(std::move(o)), env_(std::move(env)), loop_(std::move(loop)), calls_(random_bits()) {}
 
@@ -77,6 +65,7 @@ void engine::start() {
   consumer_ = std::make_shared<rabbit::consumer>(
       loop_->executor(), for_purpose(options_.link, "consume"), env_.log,
       [p = publisher_.get()] { p->hold(); }, [p = publisher_.get()] { p->release(); });
+  answers_ = std::make_shared<rabbit::answers>(options_, env_, loop_, publisher_);
 }
 
 void engine::later(milliseconds pause, unique_function<void()> work) {
@@ -384,88 +373,6 @@ void engine::arm_call_timer() {
   });
 }
 
-// ---- replies ------------------------------------------------------------------------------------
-
-void engine::reply(std::string reply_queue, std::string_view message_id, std::string body,
-                   unique_function<void(result<void>)> done) {
-  auto r = std::make_shared<reply_attempt>();
-  r->queue = std::move(reply_queue);
-  r->message_id = message_id;
-  r->body = std::move(body);
-  r->done = std::move(done);
-  r->since = loop_->now();
-  if (is_dead_reply_queue(r->queue)) {
-    env_.log(log_level::warning, r->queue + " doesn't exist, drop reply to " + r->message_id);
-    count("rpc_server_dropped_replies_total");
-    if (r->done) r->done(failure(errc::undeliverable, r->queue + " does not exist."));
-    return;
-  }
-  try_reply(std::move(r));
-}
-
-void engine::heartbeat(std::string reply_queue, std::string body) {
-  if (is_dead_reply_queue(reply_queue)) return;
-  auto p = std::make_shared<publication>();
-  p->to = reply_destination(std::move(reply_queue));
-  p->mandatory = options_.mandatory_replies;
-  p->body = std::move(body);
-  p->done = [weak = weak_from_this()](result<void> r) {
-    const auto self = weak.lock();
-    if (self && r.has_error())
-      self->env_.log(log_level::debug, "Heartbeat send failed: " + r.error().message());
-  };
-  publisher_->publish(p);
-}
-
-void engine::try_reply(std::shared_ptr<reply_attempt> r) {
-  auto p = std::make_shared<publication>();
-  p->to = reply_destination(r->queue);
-  p->mandatory = options_.mandatory_replies;
-  p->body = r->body;
-  p->done = [weak = weak_from_this(), r](result<void> result) mutable {
-    const auto self = weak.lock();
-    if (!self) return;
-    if (result.has_error() && result.error().code() == errc::undeliverable)
-      return self->reply_returned(std::move(r), result.error());
-    if (std::exchange(r->retrying, false)) --self->retrying_replies_;
-    if (result.has_error())
-      self->env_.log(log_level::error, "Can not send the reply for message " + r->message_id +
-                                           ": " + result.error().message());
-    if (r->done) std::exchange(r->done, nullptr)(std::move(result));
-  };
-  publisher_->publish(p);
-}
-
-void engine::reply_returned(std::shared_ptr<reply_attempt> r, const failure& why) {
-  const auto waited = loop_->now() - r->since;
-  const bool too_many = !r->retrying && retrying_replies_ >= max_retrying_replies;
-  if (!closed_ && !too_many && waited < options_.missing_reply_queue_timeout) {
-    if (!std::exchange(r->retrying, true)) ++retrying_replies_;
-    return later(returned_pause, [this, r] { try_reply(r); });
-  }
-  if (std::exchange(r->retrying, false)) --retrying_replies_;
-  env_.log(log_level::error,
-           "The reply " + r->message_id + " failed to send after " +
-               std::to_string(std::chrono::duration_cast<std::chrono::seconds>(waited).count()) +
-               " seconds due to a missing queue (" + r->queue + "). Abandoning...");
-  count("rpc_server_dropped_replies_total");
-  if (dead_reply_queues_.size() >= max_dead_reply_queues)
-    dead_reply_queues_.erase(
-        std::min_element(dead_reply_queues_.begin(), dead_reply_queues_.end(),
-                         [](const auto& a, const auto& b) { return a.second < b.second; }));
-  dead_reply_queues_[r->queue] = loop_->now();
-  if (r->done) std::exchange(r->done, nullptr)(why);
-}
-
-bool engine::is_dead_reply_queue(const std::string& name) {
-  if (dead_reply_queues_.empty()) return false;
-  const auto it = dead_reply_queues_.find(name);
-  if (it == dead_reply_queues_.end()) return false;
-  if (loop_->now() - it->second < dead_reply_queue_memory) return true;
-  dead_reply_queues_.erase(it);
-  return false;
-}
-
 // ---- end ----------------------------------------------------------------------------------------
 
 void engine::close(milliseconds limit, unique_function<void()> done) {
@@ -476,6 +383,7 @@ void engine::close(milliseconds limit, unique_function<void()> done) {
   const failure why(errc::closed, "The transport was closed.");
   loop_->cancel(call_timer_);
   awaiting_reply_queue_.clear();
+  answers_->close();
   for (auto& call : calls_.take_all()) resolve(std::move(call.payload), why);
 
   // What the broker has not confirmed yet (the last replies of a server) gets the time to be; both

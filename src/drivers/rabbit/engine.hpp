@@ -2,12 +2,12 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <oslo/messaging/driver.hpp>
 #include <string>
 #include <vector>
 
+#include "drivers/rabbit/answers.hpp"
 #include "drivers/rabbit/consumer.hpp"
 #include "drivers/rabbit/options.hpp"
 #include "drivers/rabbit/publisher.hpp"
@@ -36,10 +36,6 @@ class engine : public std::enable_shared_from_this<engine> {
   void call(destination to, outgoing_message m, send_options o, send_completion done);
   /// A cast or a notification: complete once the broker has it.
   void send(destination to, std::string body, send_options o, send_completion done);
-  void reply(std::string reply_queue, std::string_view message_id, std::string body,
-             unique_function<void(result<void>)> done);
-  /// Best effort: a caller whose queue is gone needs no sign of life.
-  void heartbeat(std::string reply_queue, std::string body);
   void close(std::chrono::milliseconds limit, unique_function<void()> done);
 
   // Read-only or thread safe: any thread.
@@ -51,12 +47,11 @@ class engine : public std::enable_shared_from_this<engine> {
   }
 
   rabbit::consumer& consumer() noexcept { return *consumer_; }
+  rabbit::answers& answers() noexcept { return *answers_; }
 
  private:
   friend class reply_subscription;
   using clock = std::chrono::steady_clock;
-
-  struct reply_attempt;  // a reply whose queue may come back
 
   // Calls.
   void ensure_reply_queue();
@@ -72,11 +67,6 @@ class engine : public std::enable_shared_from_this<engine> {
   void expire_calls();
   void arm_call_timer();
 
-  // Replies.
-  void try_reply(std::shared_ptr<reply_attempt> r);
-  void reply_returned(std::shared_ptr<reply_attempt> r, const failure& why);
-  bool is_dead_reply_queue(const std::string& name);
-
   void later(std::chrono::milliseconds pause, unique_function<void()> work);
   void complete(send_completion done, result<messaging::reply> r);
 
@@ -85,6 +75,7 @@ class engine : public std::enable_shared_from_this<engine> {
   std::shared_ptr<net::asio_loop> loop_;
   std::shared_ptr<publisher> publisher_;
   std::shared_ptr<rabbit::consumer> consumer_;
+  std::shared_ptr<rabbit::answers> answers_;
 
   protocol::call_tracker<pending_call> calls_;
   scheduler::timer_id call_timer_ = scheduler::timer_id::none;
@@ -94,8 +85,6 @@ class engine : public std::enable_shared_from_this<engine> {
   bool reply_acks_due_ = false;
   std::deque<publication_ptr> awaiting_reply_queue_;
 
-  std::map<std::string, clock::time_point, std::less<>> dead_reply_queues_;
-  std::size_t retrying_replies_ = 0;
   bool closed_ = false;
   bool sending_ = false;  ///< a completion must not run before send returned
 };

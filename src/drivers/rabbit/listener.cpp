@@ -104,7 +104,7 @@ void listener_state::on_delivery(const amqp091::delivery& d) {
   const auto drop = [&](const std::string& why) {
     engine_->env().log(log_level::error, "Failed to process message from " +
                                              std::string(d.routing_key) + ": " + why +
-                                             " Skipping it.");
+                                             (why.ends_with('.') ? "" : ".") + " Skipping it.");
     engine_->count("server_malformed_messages_total");
     consumer.reject(*this, lifetime(), d.delivery_tag, false);
   };
@@ -174,15 +174,12 @@ void rabbit_message::reply(outgoing_reply r, unique_function<void(result<void>)>
   }
   std::string body;  // written here, on the handler's thread, not on the loop
   wire::write_reply(body, r, request_.msg_id, oslo::messaging::unique_id());
+  outgoing_answer a{std::string(request_.reply_q), std::string(request_.msg_id), std::move(body),
+                    from_, std::move(done)};
   auto& owner = from_->owner();
-  if (owner.loop().running_here())
-    return owner.reply(std::string(request_.reply_q), request_.msg_id, std::move(body),
-                       std::move(done));
-  owner.loop().post([from = from_, queue = std::string(request_.reply_q),
-                     id = std::string(request_.msg_id), body = std::move(body),
-                     done = std::move(done)]() mutable {
-    from->owner().reply(std::move(queue), id, std::move(body), std::move(done));
-  });
+  if (owner.loop().running_here()) return owner.answers().send(std::move(a));
+  owner.loop().post(
+      [from = from_, a = std::move(a)]() mutable { from->owner().answers().send(std::move(a)); });
 }
 
 void rabbit_message::heartbeat() {
@@ -191,7 +188,7 @@ void rabbit_message::heartbeat() {
   wire::write_heartbeat(body, request_.msg_id, oslo::messaging::unique_id());
   from_->owner().loop().dispatch(
       [from = from_, queue = std::string(request_.reply_q), body = std::move(body)]() mutable {
-        from->owner().heartbeat(std::move(queue), std::move(body));
+        from->owner().answers().heartbeat(std::move(queue), std::move(body));
       });
 }
 

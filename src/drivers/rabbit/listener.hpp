@@ -26,6 +26,7 @@ class listener_state final : public subscription,
   /// A handed-out message was settled or dropped.
   void settle(std::uint64_t lifetime, std::uint64_t tag, std::string_view unique_id, bool ack);
 
+  bool is_ending() const noexcept override { return stopped_; }
   engine& owner() noexcept { return *engine_; }
 
  private:

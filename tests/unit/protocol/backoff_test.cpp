@@ -33,6 +33,28 @@ TEST(backoff, waits_stay_below_a_bound_that_doubles_up_to_the_cap) {
   for (std::size_t i = 0; i < 7; ++i) EXPECT_GT(largest[i], bounds[i] * 95 / 100) << i;
 }
 
+TEST(backoff, waits_stay_short_while_nobody_answers) {
+  const backoff_options options{milliseconds{1'000}, 2.0, milliseconds{30'000},
+                                milliseconds{1'500}};
+  std::int64_t longest = 0, longest_after = 0;
+  for (std::uint64_t seed = 0; seed < 1'000; ++seed) {
+    backoff policy{2, options, seed};
+    for (int i = 0; i < 40; ++i) longest = std::max(longest, policy.next(false).delay.count());
+    // Somebody answers and throws us out: the pauses grow as they always do.
+    for (int i = 0; i < 20; ++i)
+      longest_after = std::max(longest_after, policy.next(i % 2 == 0).delay.count());
+  }
+  EXPECT_LE(longest, 1'500);
+  EXPECT_GT(longest, 1'400);
+  EXPECT_LE(longest_after, 30'000);
+  EXPECT_GT(longest_after, 28'000);
+}
+
+TEST(backoff, the_cap_holds_while_nobody_answers_too) {
+  backoff policy{1, {milliseconds{100}, 2.0, milliseconds{300}, milliseconds{1'500}}, 7};
+  for (int i = 0; i < 100; ++i) EXPECT_LE(policy.next(false).delay, milliseconds{300});
+}
+
 TEST(backoff, jitter_is_even) {
   std::int64_t sum = 0;
   for (std::uint64_t seed = 0; seed < 10'000; ++seed) {
