@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include "drivers/rabbit/topology.hpp"
+
+#include <gtest/gtest.h>
 
 namespace oslo::messaging::rabbit {
 namespace {
