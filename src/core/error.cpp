@@ -1,4 +1,5 @@
 #include <oslo/messaging/error.hpp>
+#include <oslo/messaging/json.hpp>
 
 namespace oslo::messaging {
 namespace {
@@ -78,23 +79,48 @@ failure::failure() {
 }
 
 failure::failure(errc code, std::string message)
-    : data_(std::make_shared<data>(data{code, std::move(message), {}, nullptr})) {}
+    : data_(std::make_shared<data>(data{code, std::move(message), {}, nullptr, {}})) {}
 
 failure::failure(errc code, std::string message, failure_detail detail)
-    : data_(std::make_shared<data>(data{code, std::move(message), std::move(detail), nullptr})) {}
+    : data_(
+          std::make_shared<data>(data{code, std::move(message), std::move(detail), nullptr, {}})) {}
 
 failure::failure(remote_failure remote)
-    : data_(
-          std::make_shared<data>(data{errc::remote_error,
-                                      remote_text(remote),
-                                      {},
-                                      std::make_unique<const remote_failure>(std::move(remote))})) {
+    : data_(std::make_shared<data>(data{errc::remote_error,
+                                        remote_text(remote),
+                                        {},
+                                        std::make_shared<const remote_failure>(std::move(remote)),
+                                        {}})) {}
+
+failure failure::throwing(std::function<void(const failure&)> raise) const {
+  auto changed = std::make_shared<data>(*data_);
+  changed->raise = std::move(raise);
+  failure f;
+  f.data_ = std::move(changed);
+  return f;
 }
 
 messaging_error::messaging_error(messaging::failure f)
     : std::runtime_error(f.message()), failure_(std::move(f)) {}
 
+boost::json::array remote_error::args() const {
+  try {
+    return parse_json(failure().remote()->args_json).as_array();
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
+boost::json::object remote_error::kwargs() const {
+  try {
+    return parse_json(failure().remote()->kwargs_json).as_object();
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
 void throw_failure(const failure& f) {
+  if (f.data_->raise) f.data_->raise(f);
   switch (f.code()) {
     case errc::invalid_argument:
     case errc::invalid_config: throw configuration_error(f);

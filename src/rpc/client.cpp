@@ -144,6 +144,7 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
                              call_options call,
                              unique_function<void(result<std::string>)> done) const {
   const auto& s = impl_->o.serializer;
+  const auto& known = impl_->o.exceptions;
   context caller = s ? ctxt : context();
   impl::request request;
   auto refused = impl_->fill(request, true, name, std::move(ctxt), args_json, call);
@@ -154,9 +155,10 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
   }
   send_completion on_reply;
   if (s) {
-    on_reply = [done = std::move(done), s, caller = std::move(caller)](result<reply> r) mutable {
+    on_reply = [done = std::move(done), s, known,
+                caller = std::move(caller)](result<reply> r) mutable {
       if (!r) {
-        done(r.error());
+        done(known ? known->translate(r.error()) : r.error());
         return;
       }
       result<std::string> translated = std::string();
@@ -168,11 +170,11 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
       done(std::move(translated));
     };
   } else {
-    on_reply = [done = std::move(done)](result<reply> r) mutable {
+    on_reply = [done = std::move(done), known](result<reply> r) mutable {
       if (r)
         done(std::move(r->result));
       else
-        done(r.error());
+        done(known ? known->translate(r.error()) : r.error());
     };
   }
   impl_->bus.driver().send(std::move(request.to), std::move(request.message),

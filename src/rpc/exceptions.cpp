@@ -62,16 +62,8 @@ std::string valid_utf8(std::string_view text) {
   return out;
 }
 
-/// A Python exception made from its message alone, as most are.
 remote_failure make(python_class c, std::string_view message) {
-  remote_failure f;
-  f.module = c.module;
-  f.type = c.name;
-  f.message = valid_utf8(message);
-  f.args_json = "[";
-  write_json(f.args_json, f.message);
-  f.args_json += ']';
-  return f;
+  return make_failure(c.module, c.name, message);
 }
 
 /// A class that crossed a hop before carries a mark, which does not travel (spec section 3.6).
@@ -80,23 +72,33 @@ void remove_hop_mark(std::string& name) {
   if (name.ends_with(mark)) name.resize(name.size() - mark.size());
 }
 
-remote_failure describe_current() {
+/// `error` is the exception that is being handled.
+remote_failure describe_current(const std::exception_ptr& error, const exception_table* table) {
+  remote_failure own;
   try {
     throw;
   } catch (const remote_exception& e) {
-    remote_failure f = make({"", ""}, e.what());
-    f.module = valid_utf8(e.module());
-    f.type = valid_utf8(e.type());
-    if (!e.args().empty()) f.args_json = to_json(value(e.args()));
-    f.kwargs_json = to_json(value(e.kwargs()));
-    return f;
+    own = make_failure(e.module(), e.type(), e.what());
+    if (!e.args().empty()) own.args_json = to_json(value(e.args()));
+    own.kwargs_json = to_json(value(e.kwargs()));
+    return own;
   } catch (const messaging_error& e) {
     if (const auto* remote = e.failure().remote()) {
-      remote_failure f = *remote;
-      remove_hop_mark(f.type);
-      remove_hop_mark(f.module);
-      return f;
+      own = *remote;
+      remove_hop_mark(own.type);
+      remove_hop_mark(own.module);
+      return own;
     }
+  } catch (...) {
+  }
+  if (table != nullptr && table->describe(error, own)) return own;
+  try {
+    throw;
+  } catch (const server_listen_error& e) {
+    return make({"oslo_messaging.server", "ServerListenError"}, e.what());
+  } catch (const task_timeout& e) {
+    return make({"oslo_messaging.server", "TaskTimeout"}, e.what());
+  } catch (const messaging_error& e) {
     return make(class_of(e.failure().code()), e.what());
   } catch (const std::invalid_argument& e) {
     return make({"builtins", "ValueError"}, e.what());
@@ -117,12 +119,24 @@ remote_failure describe_current() {
 
 }  // namespace
 
-remote_failure describe(const std::exception_ptr& error) noexcept {
+remote_failure make_failure(std::string_view module, std::string_view type,
+                            std::string_view message) {
+  remote_failure f;
+  f.module = valid_utf8(module);
+  f.type = valid_utf8(type);
+  f.message = valid_utf8(message);
+  f.args_json = "[";
+  write_json(f.args_json, f.message);
+  f.args_json += ']';
+  return f;
+}
+
+remote_failure describe(const std::exception_ptr& error, const exception_table* table) noexcept {
   try {
     std::rethrow_exception(error);
   } catch (...) {
     try {
-      return describe_current();
+      return describe_current(error, table);
     } catch (...) {
       // The exception's own values cannot be written as JSON (or memory is short).
       remote_failure f;

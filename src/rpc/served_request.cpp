@@ -58,7 +58,12 @@ void served_request::succeed(std::string result_json) noexcept {
 
 void served_request::fail(std::exception_ptr error) noexcept {
   if (!claim()) return;
-  auto described = describe(error);
+  const auto& o = server_->options;
+  auto described = describe(error, o.exceptions.get());
+  add_traceback(described, error, o.traceback, o.exceptions.get(),
+                o.traceback == tracebacks::full
+                    ? "method \"" + header_.method + "\" of " + to_string(server_->on)
+                    : std::string());
   log_failure(error, described);
   send({"null", std::move(described)});
 }

@@ -201,6 +201,42 @@ TEST_P(rpc_over, a_remote_error_carries_class_module_text_and_arguments) {
   EXPECT_EQ(invalid.error().remote()->message, "bad \xc3\xa4 value");
 }
 
+class instance_not_found : public remote_error {
+ public:
+  using remote_error::remote_error;
+};
+class disk_full : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+TEST_P(rpc_over, exceptions_of_a_shared_table_arrive_as_their_type) {
+  auto table = std::make_shared<rpc::exception_table>();
+  table->add<instance_not_found>("nova.exception", "InstanceNotFound");
+  table->add<disk_full>("cinder.exception", "DiskFull");
+  table->add_library_errors();
+  const auto e = standard_endpoint();
+  e->bind("fill", [] { throw disk_full("no room"); });
+  const auto server = serve(server_bus, topic, "s1", {e},
+                            {.exceptions = table, .traceback = rpc::tracebacks::full});
+  const auto c = client({.exceptions = table});
+  try {
+    c.call("boom", {});
+    FAIL();
+  } catch (const instance_not_found& error) {
+    EXPECT_EQ(error.args(), (array{"i-1", 2}));
+    EXPECT_EQ(error.kwargs(), (object{{"code", 404}}));
+  }
+  EXPECT_THROW(c.call("fill", {}), disk_full);
+  EXPECT_THROW(c.call("nothing_here", {}), no_such_method);
+  const auto plain = client().try_call("fill", {});
+  ASSERT_TRUE(plain.has_error());
+  EXPECT_EQ(plain.error().remote()->module, "cinder.exception");
+  EXPECT_EQ(plain.error().remote()->type, "DiskFull");
+  ASSERT_EQ(plain.error().remote()->traceback.size(), 4u);
+  EXPECT_THAT(plain.error().remote()->traceback[1], HasSubstr("In method \"fill\" of <Target"));
+}
+
 TEST_P(rpc_over, a_call_that_nobody_answers_times_out) {
   // The topic exists, so that a bus with queues keeps the message.
   serve_here().reset();

@@ -1,8 +1,10 @@
 // Errors: one enumeration, one failure value, and the exception family of oslo.messaging.
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <boost/system/result.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -82,6 +84,10 @@ struct failure_detail {
   std::chrono::milliseconds elapsed{0};
 };
 
+class failure;
+/// Throws the exception class that belongs to `f.code()`; see also `failure::throwing`.
+[[noreturn]] void throw_failure(const failure& f);
+
 /// What went wrong: a code to branch on and a sentence to show. Never holds a password.
 ///
 /// Cheap to copy (one shared pointer).
@@ -101,12 +107,18 @@ class failure {
   const remote_failure* remote() const noexcept { return data_->remote.get(); }
   const failure_detail& detail() const noexcept { return data_->detail; }
 
+  /// The same failure, for which `throw_failure` (and so `result::value`) first calls `raise`,
+  /// which may throw an exception of the application's. When it returns, the usual one is thrown.
+  failure throwing(std::function<void(const failure&)> raise) const;
+
  private:
+  friend void throw_failure(const failure& f);
   struct data {
     errc code{};
     std::string message;
     failure_detail detail;
-    std::unique_ptr<const remote_failure> remote;
+    std::shared_ptr<const remote_failure> remote;
+    std::function<void(const failure&)> raise;
   };
   std::shared_ptr<const data> data_;
 };
@@ -146,9 +158,11 @@ class unsupported_version      : public rpc_dispatcher_error { using rpc_dispatc
 // clang-format on
 
 /// The peer's handler raised. `type()`, `module()` and so on come from the wire (oslo:
-/// RemoteError).
+/// RemoteError). Derive from it to give classes of a peer a C++ type of their own
+/// (rpc/exception_table.hpp).
 class remote_error : public messaging_error {
  public:
+  /// Precondition: `f.remote()` is not null.
   explicit remote_error(messaging::failure f) : messaging_error(std::move(f)) {}
   const std::string& type() const noexcept { return failure().remote()->type; }
   const std::string& module() const noexcept { return failure().remote()->module; }
@@ -156,10 +170,11 @@ class remote_error : public messaging_error {
   const std::vector<std::string>& traceback() const noexcept {
     return failure().remote()->traceback;
   }
+  /// What the peer's class was constructed from, as it says itself. Empty when that is not JSON.
+  boost::json::array args() const;
+  boost::json::object kwargs() const;
 };
 
-/// Throws the exception class that belongs to `f.code()`.
-[[noreturn]] void throw_failure(const failure& f);
 /// Customisation point of `boost::system::result`; same as `throw_failure`.
 [[noreturn]] inline void throw_exception_from_error(const failure& f,
                                                     const boost::source_location& = {}) {

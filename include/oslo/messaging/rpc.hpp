@@ -5,6 +5,7 @@
 #include <oslo/messaging/rpc/access_policy.hpp>
 #include <oslo/messaging/rpc/client.hpp>
 #include <oslo/messaging/rpc/endpoint.hpp>
+#include <oslo/messaging/rpc/exception_table.hpp>
 #include <oslo/messaging/rpc/method.hpp>
 #include <oslo/messaging/rpc/remote_exception.hpp>
 #include <oslo/messaging/rpc/responder.hpp>

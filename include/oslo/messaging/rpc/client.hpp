@@ -10,6 +10,7 @@
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/function.hpp>
 #include <oslo/messaging/rpc/detail/typed.hpp>
+#include <oslo/messaging/rpc/exception_table.hpp>
 #include <oslo/messaging/rpc/method.hpp>
 #include <oslo/messaging/serializer.hpp>
 #include <oslo/messaging/target.hpp>
@@ -34,6 +35,9 @@ struct client_options {
   std::optional<std::string> version_cap{};
   /// Translates arguments, results and contexts. Null: none.
   std::shared_ptr<const messaging::serializer> serializer{};
+  /// C++ types for exception classes of peers; nothing else is mapped. Null: all are
+  /// `remote_error`.
+  std::shared_ptr<const exception_table> exceptions{};
   /// Attempts after the first while the broker cannot be reached. None or -1: for ever; 0: none.
   std::optional<int> retry{};
   /// Asks the server for heartbeats; the call fails when none comes for that long. `timeout` still
@@ -110,10 +114,10 @@ struct call_options {
 ///
 /// Throws (or, with `try_`, returns) `invalid_target` when there is no topic or a call has a fanout
 /// target, `rpc_version_cap_error`, `messaging_timeout`, `message_undeliverable`,
-/// `message_delivery_failure`, `client_send_error` for a verdict of the broker, `remote_error` when
-/// the handler at the other end failed, and `messaging_error` with `errc::cancelled`,
-/// `errc::closed`, `errc::serialization_failed` or `errc::malformed_message` (a result of another
-/// type than asked for; the text names the path).
+/// `message_delivery_failure`, `client_send_error` for a verdict of the broker, `remote_error` (or
+/// the type of the exception table) when the handler at the other end failed, and `messaging_error`
+/// with `errc::cancelled`, `errc::closed`, `errc::serialization_failed` or
+/// `errc::malformed_message` (a result of another type than asked for; the text names the path).
 ///
 /// GCC up to 12 miscompiles `co_await f({.name = "x"})` where the braces make a struct with a
 /// member that is not trivially copyable (a string): it is destroyed twice. `call` and `cast`

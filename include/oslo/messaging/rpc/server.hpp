@@ -9,6 +9,8 @@
 #include <oslo/messaging/executor.hpp>
 #include <oslo/messaging/rpc/access_policy.hpp>
 #include <oslo/messaging/rpc/endpoint.hpp>
+#include <oslo/messaging/rpc/exception_table.hpp>
+#include <oslo/messaging/rpc/remote_exception.hpp>
 #include <oslo/messaging/serializer.hpp>
 #include <oslo/messaging/target.hpp>
 #include <oslo/messaging/transport.hpp>
@@ -27,6 +29,10 @@ struct server_options {
   std::shared_ptr<const messaging::serializer> serializer{};
   /// Null: `default_access_policy()`.
   std::shared_ptr<const rpc::access_policy> access_policy{};
+  /// Classes that exceptions of the application travel as. Null: none of its own.
+  std::shared_ptr<const rpc::exception_table> exceptions{};
+  /// What callers see of the place of an exception.
+  tracebacks traceback = tracebacks::brief;
   /// Answer `oslo_rpc_server_ping` with "pong"; also on with option rpc_ping_enabled.
   bool ping = false;
   /// Requests that may be running or unanswered at once. 0: the executor's concurrency, or 1,000
