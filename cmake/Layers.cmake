@@ -19,6 +19,9 @@ function(oslo_layer name)
   if(name STREQUAL "net" OR name STREQUAL "drivers")
     target_link_libraries(oslo_${name} PUBLIC OpenSSL::SSL)
   endif()
+  if(name STREQUAL "fibers")
+    target_link_libraries(oslo_${name} PUBLIC Boost::fiber)
+  endif()
   if(name MATCHES "^(net|drivers|rpc|blocking)$")
     target_precompile_headers(oslo_${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/cmake/pch_asio.hpp)
   else()
@@ -38,7 +41,8 @@ function(oslo_library)
   # all_verify_interface_header_sets).
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${OSLO_INCLUDE_DIR}/*.hpp)
   target_sources(oslo_messaging PUBLIC FILE_SET HEADERS BASE_DIRS ${OSLO_INCLUDE_DIR} FILES ${headers})
-  target_link_libraries(oslo_messaging PUBLIC Boost::json OpenSSL::SSL Threads::Threads)
+  target_link_libraries(oslo_messaging PUBLIC Boost::json Boost::fiber OpenSSL::SSL
+                                              Threads::Threads)
   target_compile_features(oslo_messaging PUBLIC cxx_std_20)
   set_target_properties(
     oslo_messaging PROPERTIES LINKER_LANGUAGE CXX EXPORT_NAME messaging

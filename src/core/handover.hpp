@@ -1,42 +1,55 @@
-// One value from one thread to another.
+// One value from one task to another.
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
 
+#include "core/waiting.hpp"
+
 namespace oslo::messaging {
 
-/// A value that one thread puts, once, and another waits for. Share it by shared_ptr: the waiter
-/// may have given up when the value comes.
+/// A value that one task puts, once, and another waits for. A task is a thread, or a fiber on a
+/// thread that runs many. Share it by shared_ptr: the waiter may have given up when the value
+/// comes.
 ///
-/// Thread safety: all members from any thread.
+/// Thread safety: `put` from any thread; `take` from one task.
 template <class T>
 class handover {
  public:
   void put(T v) {
-    const std::lock_guard lock(mutex_);
-    value_ = std::move(v);
-    changed_.notify_all();
+    std::shared_ptr<waiter> waiting;
+    {
+      const std::lock_guard lock(mutex_);
+      value_ = std::move(v);
+      waiting = std::move(waiting_);
+    }
+    if (waiting) waiting->wake();
   }
   /// The value, or nothing after `limit`. Without a limit it waits for ever.
   std::optional<T> take(std::optional<std::chrono::milliseconds> limit) {
-    std::unique_lock lock(mutex_);
-    const auto there = [&] { return value_.has_value(); };
+    wait_limit until;
     // Beyond some 100 years the sum with the present time would overflow.
     if (limit && *limit < std::chrono::hours(24 * 36'500))
-      changed_.wait_for(lock, *limit, there);
-    else
-      changed_.wait(lock, there);
+      until = std::chrono::steady_clock::now() + *limit;
+    const auto self = make_waiter();
+    {
+      const std::lock_guard lock(mutex_);
+      if (value_) return std::exchange(value_, std::nullopt);
+      waiting_ = self;
+    }
+    self->wait(until);
+    const std::lock_guard lock(mutex_);
+    waiting_.reset();
     return std::exchange(value_, std::nullopt);
   }
 
  private:
   std::mutex mutex_;
-  std::condition_variable changed_;
   std::optional<T> value_;
+  std::shared_ptr<waiter> waiting_;
 };
 
 }  // namespace oslo::messaging

@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/orphan_threads.hpp"
+
 namespace oslo::messaging {
 namespace {
 
@@ -81,48 +83,6 @@ struct pool_state {
   }
 };
 
-/// Owns the threads that destroyed their own pool and therefore could not join themselves. Joins
-/// each one after it has ended, at the latest when the program ends.
-class orphanage {
- public:
-  static orphanage& instance() {
-    static orphanage the_one;
-    return the_one;
-  }
-  ~orphanage() {
-    for (auto& o : orphans_) {
-      if (o.thread.get_id() == std::this_thread::get_id())
-        o.thread.detach();  // it called exit() itself, and will never come back to be joined
-      else
-        o.thread.join();
-    }
-  }
-  void adopt(std::thread thread, std::shared_ptr<pool_state> state) {
-    const std::lock_guard lock{mutex_};
-    for (auto it = orphans_.begin(); it != orphans_.end();) {
-      if (it->has_ended()) {
-        it->thread.join();
-        it = orphans_.erase(it);
-      } else {
-        ++it;
-      }
-    }
-    orphans_.push_back({std::move(thread), std::move(state)});
-  }
-
- private:
-  struct orphan {
-    std::thread thread;
-    std::shared_ptr<pool_state> state;
-    bool has_ended() const {
-      const std::lock_guard lock{state->mutex};
-      return state->running == 0;
-    }
-  };
-  std::mutex mutex_;
-  std::vector<orphan> orphans_;
-};
-
 class thread_pool_impl final : public executor {
  public:
   explicit thread_pool_impl(std::size_t threads) : state_(std::make_shared<pool_state>()) {
@@ -188,7 +148,11 @@ class thread_pool_impl final : public executor {
       else if (w->thread.joinable())
         w->thread.join();
     }
-    if (own.joinable()) orphanage::instance().adopt(std::move(own), state_);
+    if (!own.joinable()) return;
+    adopt_orphan(std::move(own), [state = state_] {
+      const std::lock_guard lock{state->mutex};
+      return state->running == 0;
+    });
   }
 
   std::shared_ptr<pool_state> state_;

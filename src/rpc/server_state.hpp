@@ -8,6 +8,7 @@
 #include <oslo/messaging/rpc/server.hpp>
 #include <vector>
 
+#include "core/waiting.hpp"
 #include "rpc/dispatcher.hpp"
 
 namespace oslo::messaging::rpc::detail {
@@ -71,17 +72,15 @@ class server_state : public std::enable_shared_from_this<server_state> {
   std::atomic<bool> draining_{false};  // somebody waits for `open` to become 0
 };
 
-/// Marks the thread as running a plain handler of one server.
+/// Marks the task (the thread, or the fiber on it) as running a plain handler of one server.
 class handler_scope {
  public:
-  explicit handler_scope(const void* server) noexcept : outer_(std::exchange(current(), server)) {}
-  ~handler_scope() { current() = outer_; }
+  explicit handler_scope(const void* server) noexcept
+      : outer_(std::exchange(task_owner(), server)) {}
+  ~handler_scope() { task_owner() = outer_; }
   handler_scope(const handler_scope&) = delete;
   handler_scope& operator=(const handler_scope&) = delete;
-  static const void*& current() noexcept {
-    thread_local const void* server = nullptr;
-    return server;
-  }
+  static const void* current() noexcept { return task_owner(); }
 
  private:
   const void* outer_;

@@ -58,9 +58,9 @@ class CommandLine(unittest.TestCase):
             ("--retry", ["call", "t", "m", "--retry", "-2"]),
             ("--retry", ["call", "t", "m", "--retry", "often"]),
             ("--timeout", ["call", "t", "m", "--timeout", "-1"]),
-            ("--executor", ["serve", "t", "--server", "s", "--executor", "fibers"]),
+            ("--executor", ["serve", "t", "--server", "s", "--executor", "eventlet"]),
             ("--workers", ["serve", "t", "--server", "s", "--workers", "0"]),
-            ("--workers goes with --executor threads",
+            ("--workers does not go with --executor inline",
              ["serve", "t", "--server", "s", "--executor", "inline", "--workers", "2"]),
             ("--fanout", ["call", "t", "m", "--fanout"]),
             ("MODE", ["bench", "sleep"]),
@@ -189,7 +189,8 @@ class Messages(unittest.TestCase):
 class Serve(unittest.TestCase):
     def test_ends_on_a_signal(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            for extra in (["--workers", "2"], ["--executor", "inline"], ["--prefetch", "5"]):
+            for extra in (["--workers", "2"], ["--executor", "inline"],
+                          ["--executor", "fibers", "--workers", "5"], ["--prefetch", "5"]):
                 with self.subTest(number=number, extra=extra):
                     server = subprocess.Popen(
                         [PROGRAM, "--url", "fake://", "serve", "t", "--server", "s", *extra],
@@ -230,7 +231,7 @@ class Bench(unittest.TestCase):
 
     def test_calls_and_casts(self):
         for mode in ("call", "cast"):
-            for executor in ("inline", "threads"):
+            for executor in ("inline", "threads", "fibers"):
                 with self.subTest(mode=mode, executor=executor):
                     f = self.figures(mode, "--in-flight", "4", "--count", "200", "--body", "10",
                                      "--executor", executor)

@@ -11,7 +11,7 @@
 namespace oslo::messaging::cli {
 
 struct executor_options {
-  std::string kind;  ///< "threads" or "inline"
+  std::string kind;  ///< "threads", "fibers" or "inline"
   std::optional<std::size_t> workers{};
 
   /// Null: the library's default pool. Throws `usage_error` for workers of an inline executor.

@@ -1,0 +1,30 @@
+// Waiting that is right in a thread and in a fiber.
+#pragma once
+
+#include <chrono>
+
+namespace oslo::messaging::this_task {
+
+/// Suspends the fiber that calls it, so that its thread goes on with others; where there is no
+/// fiber of this library, blocks the thread.
+///
+/// Thread safety: any thread. Never on the loop of a transport, nor in a coroutine handler: those
+/// have timers.
+void sleep_until(std::chrono::steady_clock::time_point when);
+
+/// The same for a time from now on. A negative time does not wait.
+template <class Rep, class Period>
+void sleep_for(std::chrono::duration<Rep, Period> how_long) {
+  using clock = std::chrono::steady_clock;
+  const auto now = clock::now();
+  // Beyond the end of time the sum would overflow.
+  if (how_long < clock::time_point::max() - now)
+    sleep_until(now + std::chrono::ceil<clock::duration>(how_long));
+  else
+    sleep_until(clock::time_point::max());
+}
+
+/// Lets the other fibers of this thread run; without fibers, other threads.
+void yield();
+
+}  // namespace oslo::messaging::this_task
