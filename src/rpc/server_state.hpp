@@ -4,14 +4,32 @@
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <oslo/messaging/rpc/server.hpp>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/waiting.hpp"
 #include "rpc/dispatcher.hpp"
 
 namespace oslo::messaging::rpc::detail {
+
+/// A call of start, stop or wait, until it is done. Whoever waits for it may give up.
+struct task_call {
+  enum class kind { start, stop, wait };
+  kind what;
+  std::uint64_t round = 0;
+  unique_function<void(result<void>)> done;  ///< loop; may be empty
+  std::atomic<bool> given_up{false};
+  std::atomic<bool> leads{false};  ///< the one `start` that subscribes
+  bool early = false;              ///< made before the `start` of its round
+
+  void finish(result<void> r) {
+    if (done) std::exchange(done, {})(std::move(r));
+  }
+};
 
 /// The life of one server: pulls from its listener on the loop, hands requests to the executor and
 /// keeps count of them.
@@ -22,9 +40,14 @@ class server_state : public std::enable_shared_from_this<server_state> {
   server_state(transport bus, target on, std::vector<std::shared_ptr<endpoint>> endpoints,
                server_options o);
 
-  void async_start(unique_function<void(result<void>)> done);
-  void stop();
-  void async_wait(unique_function<void()> done);
+  /// Begins a start, stop or wait, in the round that is current now. `done` is called on the loop.
+  std::shared_ptr<task_call> begin(task_call::kind what, unique_function<void(result<void>)> done);
+  /// True before `start` was called in this round.
+  bool is_fresh() const noexcept { return life_.load().now == phase::fresh; }
+  /// What the call waits for, as a sentence of the log: "stop is waiting for start to complete".
+  std::string waits_for(const task_call& call) const;
+  /// Ends everything without waiting for a start.
+  void shut_down();
   /// True on the loop and inside a plain handler of this server.
   bool waiting_would_deadlock() const noexcept;
 
@@ -51,10 +74,26 @@ class server_state : public std::enable_shared_from_this<server_state> {
   std::atomic<std::size_t> open{0};     ///< requests whose answer the bus has not confirmed
 
  private:
-  enum class phase { stopped, starting, listening, stopping };
+  /// fresh: `start` was not called yet. called: it was, but the loop has not come to it.
+  enum class phase : std::uint32_t { fresh, called, starting, listening, stopping, stopped };
+  /// A round lasts from one `start` after a `stop` to the next. Left by any thread from `fresh` and
+  /// `stopped`, by the loop from the other phases.
+  struct life {
+    std::uint32_t round = 0;
+    phase now = phase::fresh;
+  };
 
-  void start_on_loop(unique_function<void(result<void>)> done);
+  /// Gives the call its round; a start may begin one.
+  void enter(task_call& call) noexcept;
+  phase now() const noexcept { return life_.load().now; }
+  void set(phase p) noexcept { life_.store({life_.load().round, p}); }
+
+  void start_on_loop(std::shared_ptr<task_call> call);
+  void stop_on_loop(std::shared_ptr<task_call> call);
+  void wait_on_loop(std::shared_ptr<task_call> call);
+  void subscribe();
   void listening(result<void> verdict);
+  void stop_listening();
   void pull();
   void take(incoming_batch batch);
   void ended();
@@ -62,13 +101,16 @@ class server_state : public std::enable_shared_from_this<server_state> {
   void tell_waiters();
 
   const std::size_t limit_;
-  phase phase_ = phase::stopped;                                 // loop
+  std::atomic<life> life_{life{}};
   std::unique_ptr<listener> listener_;                           // loop
-  std::vector<unique_function<void(result<void>)>> on_started_;  // loop
-  std::vector<unique_function<void()>> on_drained_;              // loop
-  bool taking_ = false;                                          // loop
-  bool pulling_ = false;                                         // loop
-  std::atomic<bool> starved_{false};                             // `pull` found no room
+  scheduler::timer_id start_timer_ = scheduler::timer_id::none;  // loop
+  using calls = std::vector<std::shared_ptr<task_call>>;
+  calls starts_;          // loop; wait for the subscription, or for the end of the last round
+  calls stops_;           // loop; wait for the start, or for the end of the last pull
+  calls waits_;           // loop
+  bool taking_ = false;   // loop
+  bool pulling_ = false;  // loop
+  std::atomic<bool> starved_{false};   // `pull` found no room
   std::atomic<bool> draining_{false};  // somebody waits for `open` to become 0
 };
 

@@ -13,6 +13,7 @@
 #include <oslo/messaging/rpc.hpp>
 #include <thread>
 
+#include "support/log_lines.hpp"
 #include "support/recording_driver.hpp"
 
 namespace oslo::messaging::rpc {
@@ -31,24 +32,7 @@ constexpr auto patience = 20s;
 inline constexpr method<int(sum_args)> sum{"sum", {1, 1}};
 inline constexpr method<std::string()> whoami{"whoami"};
 
-/// Collects what a transport logs.
-struct log_lines {
-  std::mutex mutex;
-  std::vector<std::pair<log_level, std::string>> lines;
-
-  logger into(log_level level = log_level::debug) {
-    return {level, [this](log_level l, std::string_view text) {
-              const std::lock_guard lock(mutex);
-              lines.emplace_back(l, text);
-            }};
-  }
-  int count(log_level level, std::string_view part) {
-    const std::lock_guard lock(mutex);
-    int n = 0;
-    for (const auto& [l, text] : lines) n += l == level && text.find(part) != std::string::npos;
-    return n;
-  }
-};
+using testing::log_lines;
 
 class calculator : public endpoint {
  public:

@@ -46,13 +46,28 @@ struct server_options {
   std::chrono::milliseconds drain_timeout{30'000};
 };
 
+/// How long a call of `start`, `stop` or `wait` may wait for others (spec section 1.9).
+struct task_options {
+  /// After that long one warning says what is waited for ("Possible hang: stop is waiting for start
+  /// to complete"). 0: never.
+  std::chrono::milliseconds log_after{30'000};
+  /// After that long the call gives up with `task_timeout`. None: never.
+  std::optional<std::chrono::milliseconds> timeout{};
+};
+
 /// Takes requests from the bus, runs the handlers of its endpoints and sends their answers
 /// (spec section 1.7). It takes only what its executor can run; the rest stays with the bus.
 /// A request is acknowledged right before its handler runs: at most once.
 ///
 /// Endpoints are asked in order: the first one whose namespace and version fit and that has the
-/// method answers. The destructor stops and waits (`drain_timeout`), except on the transport's loop
-/// or in one of the server's own handlers, where it only stops.
+/// method answers.
+///
+/// `start`, `stop` and `wait` keep their order whatever threads they are called from: `stop` waits
+/// for a `start`, `wait` for a `stop`. Each happens once; calling it again does nothing until the
+/// next `start` after a `stop`, which begins anew. A call belongs to the round in which it was
+/// made: a `stop` that comes late does not end the next round. The destructor stops and waits
+/// (`drain_timeout`), except on the transport's loop or in one of the server's own handlers, where
+/// it only stops.
 ///
 /// Thread safety: all members may be called from any thread.
 class server {
@@ -65,21 +80,28 @@ class server {
   server& operator=(server&&) noexcept;
   ~server();
 
-  /// Subscribes and returns once the bus has confirmed it. Throws `server_listen_error`. Does
-  /// nothing when started already; after `stop` it subscribes again. Throws `messaging_error`
-  /// (`errc::would_deadlock`) on the transport's loop and in a handler of the server.
-  void start();
+  /// Subscribes and returns once the bus has confirmed it. Throws `server_listen_error`, after
+  /// which the server may be started again; `task_timeout` (the start itself goes on); and
+  /// `messaging_error` (`errc::would_deadlock`) on the transport's loop and in a handler of the
+  /// server.
+  void start(const task_options& o = {});
   /// The same without waiting; `done` is called once on the transport's loop.
   void async_start(unique_function<void(result<void>)> done);
 
-  /// Takes nothing more from the bus; what was taken is still served. Does not wait, so it may be
-  /// called anywhere. Idempotent.
-  void stop();
+  /// Takes nothing more from the bus; what was taken is still served. Before the first `start` it
+  /// waits for that (except on the transport's loop and in a handler of the server, where it is
+  /// remembered); otherwise it does not wait. A start that is under way ends with `errc::closed`.
+  /// Throws `task_timeout`.
+  void stop(const task_options& o = {});
+  /// The same without ever waiting; `done` is called once on the transport's loop, when nothing
+  /// more will be taken.
+  void async_stop(unique_function<void()> done);
 
   /// Waits until the server has stopped taking messages, and every request it took is answered and
-  /// the bus has the answer. Throws `task_timeout` after `limit`, and `messaging_error`
-  /// (`errc::would_deadlock`) on the transport's loop and in a handler of the server.
-  void wait(std::optional<std::chrono::milliseconds> limit = std::nullopt);
+  /// the bus has the answer. Throws `task_timeout`, and `messaging_error` (`errc::would_deadlock`)
+  /// on the transport's loop and in a handler of the server.
+  void wait(const task_options& o = {});
+  void wait(std::chrono::milliseconds limit) { wait(task_options{.timeout = limit}); }
   /// The same without waiting; `done` is called once on the transport's loop.
   void async_wait(unique_function<void()> done);
 
