@@ -1,5 +1,7 @@
+#include <mutex>
 #include <oslo/messaging/transport.hpp>
 #include <utility>
+#include <vector>
 
 #include "core/handover.hpp"
 #include "core/unique_id.hpp"
@@ -19,6 +21,34 @@ constexpr std::chrono::milliseconds close_margin{1'000};
 
 }  // namespace
 
+/// Who wants to know of changes.
+class health_watchers {
+ public:
+  using watcher = std::function<void(const transport_health&)>;
+
+  std::shared_ptr<void> add(watcher w) {
+    auto added = std::make_shared<watcher>(std::move(w));
+    const std::lock_guard lock(mutex_);
+    std::erase_if(all_, [](const auto& weak) { return weak.expired(); });
+    all_.push_back(added);
+    return added;
+  }
+  /// On the loop. A watcher may add and remove watchers.
+  void tell(const transport_health& now) {
+    std::vector<std::weak_ptr<watcher>> all;
+    {
+      const std::lock_guard lock(mutex_);
+      all = all_;
+    }
+    for (const auto& weak : all)
+      if (const auto w = weak.lock()) (*w)(now);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<watcher>> all_;
+};
+
 class transport::impl {
  public:
   impl(std::string_view url_text, transport_options o, const driver_registry& drivers)
@@ -33,6 +63,7 @@ class transport::impl {
         driver(drivers.make(
             url, {loop, conf, defaults.string("control_exchange"),
                   o.client_name.empty() ? default_client_name() : o.client_name, log, meter})) {
+    driver->watch_health([w = watchers](const transport_health& now) { w->tell(now); });
     if (const auto warning = credentials_warning(url); !warning.empty())
       log(log_level::warning, warning);
   }
@@ -70,6 +101,7 @@ class transport::impl {
   transport_url url;
   bool owns_loop;
   std::shared_ptr<scheduler> loop;
+  std::shared_ptr<health_watchers> watchers = std::make_shared<health_watchers>();
   std::unique_ptr<messaging::driver> driver;
 };
 
@@ -80,6 +112,32 @@ transport transport::open(std::string_view url, transport_options o,
 
 void transport::close(std::chrono::milliseconds limit) {
   impl_->close(limit);
+}
+transport_health transport::health() const {
+  return impl_->driver->health();
+}
+std::shared_ptr<void> transport::watch_health(
+    std::function<void(const transport_health&)> changed) const {
+  return impl_->watchers->add(std::move(changed));
+}
+void transport::async_probe(std::chrono::milliseconds limit,
+                            unique_function<void(result<std::chrono::microseconds>)> done) const {
+  impl_->driver->probe(limit, std::move(done));
+}
+std::chrono::microseconds transport::probe(std::chrono::milliseconds limit) const {
+  if (impl_->loop->running_here())
+    throw messaging_error({errc::would_deadlock,
+                           "transport::probe was called on the transport's loop, where it would "
+                           "wait for itself."});
+  const auto done = std::make_shared<handover<result<std::chrono::microseconds>>>();
+  impl_->driver->probe(limit,
+                       [done](result<std::chrono::microseconds> r) { done->put(std::move(r)); });
+  const auto outcome = done->take(limit + close_margin);
+  if (!outcome)
+    throw_failure({errc::timed_out, "The transport's own loop did not come to the probe within " +
+                                        std::to_string(limit.count()) + " ms."});
+  if (!*outcome) throw_failure(outcome->error());
+  return **outcome;
 }
 messaging::driver& transport::driver() const noexcept {
   return *impl_->driver;

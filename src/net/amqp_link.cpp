@@ -28,7 +28,9 @@ amqp_link::amqp_link(boost::asio::any_io_executor ex, link_settings settings, lo
 amqp_link::~amqp_link() = default;
 
 void amqp_link::open() {
-  if (state_ == state::idle) attempt_later(std::chrono::milliseconds(0), false);
+  if (state_ != state::idle) return;
+  attempt_later(std::chrono::milliseconds(0), false);
+  changed();
 }
 
 void amqp_link::attempt() {
@@ -160,6 +162,7 @@ void amqp_link::on_open(const amqp091::field_table&) {
   open_since_ = clock::now();
   last_failure_.reset();
   log_(log_level::info, "Connected to " + broker_name_ + " to " + settings_.purpose);
+  changed();
   link_up();
 }
 
@@ -186,6 +189,7 @@ void amqp_link::lose(failure why) {
   log_(verdict ? log_level::error : log_level::warning,
        "[" + settings_.purpose + "] " + why.message());
   attempt_later(verdict ? settings_.verdict_pause : std::chrono::milliseconds(0), answered);
+  changed();
   link_down(why, was_open);
 }
 
@@ -223,6 +227,7 @@ void amqp_link::shut(std::chrono::milliseconds limit, unique_function<void()> do
 
 void amqp_link::finish_shut() {
   state_ = state::shut;
+  changed();
   retry_timer_.cancel();
   if (shut_done_) boost::asio::post(executor_, std::exchange(shut_done_, nullptr));
 }

@@ -52,7 +52,11 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   /// Closes with the AMQP handshake within `limit`, then calls `done`. Nothing is reconnected.
   void shut(std::chrono::milliseconds limit, unique_function<void()> done);
 
+  /// Called whenever what the members below answer may have changed.
+  void watch(unique_function<void()> changed) { changed_ = std::move(changed); }
+
   bool is_open() const noexcept { return state_ == state::open; }
+  bool is_idle() const noexcept { return state_ == state::idle; }
   bool is_shut() const noexcept { return state_ == state::shut || state_ == state::closing; }
   /// Where the link is or was last trying to be: "host:port".
   const std::string& broker_name() const noexcept { return broker_name_; }
@@ -83,6 +87,9 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   virtual void output_drained() {}
 
   const logger& log() const noexcept { return log_; }
+  void changed() {
+    if (changed_) changed_();
+  }
 
  private:
   enum class state { idle, waiting, connecting, handshake, open, closing, shut };
@@ -125,6 +132,7 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   bool in_machine_ = false;  ///< events are being delivered; a flush follows them
   bool held_ = false;
   unique_function<void()> shut_done_;
+  unique_function<void()> changed_;
 };
 
 }  // namespace oslo::messaging::net

@@ -119,6 +119,8 @@ TEST(rabbit_recovery, wrong_credentials_and_vhost_end_at_once_with_the_brokers_w
   EXPECT_EQ(r.error().code(), errc::authentication_failed) << r.error().message();
   EXPECT_NE(r.error().message().find("ACCESS_REFUSED"), std::string::npos) << r.error().message();
   EXPECT_EQ(r.error().message().find("not-the-password"), std::string::npos);
+  EXPECT_EQ(bus.health().publishing, link_state::refused);
+  EXPECT_NE(bus.health().reason.find("ACCESS_REFUSED"), std::string::npos);
   // The next one does not wait for the next attempt either.
   EXPECT_EQ(client.try_call("echo", {}, number(0)).error().code(), errc::authentication_failed);
   EXPECT_EQ(client.try_cast("hit", {}).error().code(), errc::authentication_failed);
@@ -215,6 +217,50 @@ TEST(rabbit_recovery, a_blocked_broker_delays_casts_and_nothing_is_lost) {
   server.server.stop();
   server.server.wait(10s);
   EXPECT_EQ(server.endpoint->hits, casts);
+}
+
+TEST(rabbit_recovery, health_follows_the_broker) {
+  auto& broker = own_broker();
+  std::mutex m;
+  std::condition_variable changed;
+  std::vector<transport_health> seen;
+  const auto bus = open_transport(broker.url());
+  EXPECT_EQ(bus.health(), transport_health{});
+  EXPECT_TRUE(bus.health().ok());
+  auto watching = bus.watch_health([&](const transport_health& h) {
+    const std::lock_guard lock(m);
+    seen.push_back(h);
+    changed.notify_all();
+  });
+  const auto wait_for = [&](link_state publishing, link_state consuming) {
+    std::unique_lock lock(m);
+    return changed.wait_for(lock, 30s, [&] {
+      return !seen.empty() && seen.back().publishing == publishing &&
+             seen.back().consuming == consuming;
+    });
+  };
+  EXPECT_GT(bus.probe(20s).count(), 0);
+  EXPECT_TRUE(wait_for(link_state::connected, link_state::connected));
+  EXPECT_TRUE(bus.health().ok());
+  EXPECT_EQ(bus.health().reason, "");
+
+  broker.rabbitmqctl({"set_vm_memory_high_watermark", "0"});
+  const blocking::client client(bus, {.topic = "nobody"});
+  std::thread caster([&] { client.cast("hit", {}); });  // the broker blocks who publishes
+  EXPECT_TRUE(wait_for(link_state::blocked, link_state::connected));
+  EXPECT_FALSE(bus.health().ok());
+  EXPECT_NE(bus.health().reason.find("memory"), std::string::npos) << bus.health().reason;
+  EXPECT_THROW(bus.probe(200ms), messaging_timeout) << "deaf, although both sockets look well";
+  broker.rabbitmqctl({"set_vm_memory_high_watermark", "0.4"});
+  EXPECT_TRUE(wait_for(link_state::connected, link_state::connected));
+  caster.join();
+
+  broker.kill();
+  EXPECT_TRUE(wait_for(link_state::connecting, link_state::connecting));
+  EXPECT_NE(bus.health().reason, "");
+  broker.restart();
+  EXPECT_TRUE(wait_for(link_state::connected, link_state::connected));
+  watching.reset();
 }
 
 TEST(rabbit_recovery, a_thousand_calls_at_once_share_two_connections) {

@@ -31,6 +31,7 @@ class scripted_broker {
     channel_id channel = 0;
     std::string arguments;
     std::string body;
+    properties props;
   };
   /// What to send in answer to a request; empty: nothing.
   using answer = std::string (*)(const request&);
@@ -149,13 +150,16 @@ class scripted_broker {
       buffer_.erase(0, size + frame_overhead);
       if (type == frame_type::method) {
         reader r{payload};
-        request q{static_cast<method>(r.u32()), ch, payload.substr(4), {}};
+        request q{static_cast<method>(r.u32()), ch, payload.substr(4), {}, {}};
         if (q.what == method::basic_publish)
           publishing_ = std::move(q);
         else
           take(std::move(q));
       } else if (type == frame_type::header) {
-        body_left_ = reader{payload.substr(4)}.u64();
+        reader r{payload};
+        r.u32();  // class and weight
+        body_left_ = r.u64();
+        read_properties(r, publishing_.props);
         if (body_left_ == 0) take(std::exchange(publishing_, {}));
       } else if (type == frame_type::body) {
         publishing_.body += payload;

@@ -11,6 +11,7 @@
 #include <oslo/messaging/context.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/function.hpp>
+#include <oslo/messaging/health.hpp>
 #include <oslo/messaging/logger.hpp>
 #include <oslo/messaging/metrics.hpp>
 #include <oslo/messaging/scheduler.hpp>
@@ -94,9 +95,14 @@ class incoming_message {
   /// Seconds between heartbeats that the caller accepts (its call_monitor_timeout), if it asked.
   virtual std::optional<double> client_timeout() const noexcept { return std::nullopt; }
   virtual bool redelivered() const noexcept { return false; }
+  /// When the sender stops waiting for an answer, on this process's clock; none: it did not say.
+  virtual std::optional<scheduler::time_point> deadline() const noexcept { return std::nullopt; }
 
   /// Tells the bus that it can forget the message. Idempotent.
   virtual void acknowledge() = 0;
+  /// To be called before the work on a message that is only acknowledged after it: a second copy
+  /// that arrives meanwhile (after a lost connection) is settled with this one and not handed out.
+  virtual void acknowledge_later() {}
   /// Gives the message back, for another delivery.
   virtual void requeue() = 0;
   /// Answers a call; does nothing for a cast. `done` (may be empty) gets the broker's verdict.
@@ -125,6 +131,14 @@ class listener {
   virtual void stop() = 0;
   /// Completes once the bus has confirmed the subscription, or with why it never will.
   virtual void ready(unique_function<void(result<void>)> done) = 0;
+  /// Completes once `stop` was called, every message is settled and nothing of the subscription is
+  /// left on the bus (its private queues are deleted), or the bus is out of reach. The default is
+  /// for a bus that keeps nothing.
+  virtual void when_gone(unique_function<void()> done) { done(); }
+  /// True while the bus delivers to it. Any thread.
+  virtual bool consuming() const noexcept { return true; }
+  /// `changed` is called on the loop whenever `consuming()` has changed; one watcher.
+  virtual void watch(unique_function<void()> changed) { (void)changed; }
 };
 
 struct listen_options {
@@ -157,6 +171,22 @@ class driver {
   virtual std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
                                                              std::optional<std::string> pool,
                                                              listen_options o) = 0;
+  /// Any thread. The default is for a bus without connections.
+  virtual transport_health health() const {
+    return {link_state::connected, link_state::connected, {}, {}};
+  }
+  /// `changed` is called on the loop with every new value of `health()`; one watcher.
+  virtual void watch_health(unique_function<void(const transport_health&)> changed) {
+    (void)changed;
+  }
+  /// Sends a message to itself over everything a call needs and waits for it, at most `limit`.
+  /// Completes on the loop with the time it took, or with `errc::timed_out`: connected but deaf.
+  /// The default fails with `errc::not_supported`, before it returns.
+  virtual void probe(std::chrono::milliseconds limit,
+                     unique_function<void(result<std::chrono::microseconds>)> done) {
+    (void)limit;
+    done(failure(errc::not_supported, "This driver cannot probe its bus."));
+  }
   /// Completes pending sends with `errc::closed`, stops listeners, closes connections within
   /// `limit`, then calls `done` on the loop. Idempotent.
   virtual void close(std::chrono::milliseconds limit, unique_function<void()> done) = 0;

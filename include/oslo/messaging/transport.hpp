@@ -1,9 +1,12 @@
 // A transport: one message bus as an application sees it.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <oslo/messaging/config.hpp>
 #include <oslo/messaging/driver.hpp>
+#include <oslo/messaging/health.hpp>
 #include <string>
 #include <string_view>
 
@@ -35,6 +38,22 @@ class transport {
   /// sent later. Called from the loop it does not wait. Idempotent. The last copy closes too (with
   /// the default limit) and ends the loop thread; a loop of the application is not waited for.
   void close(std::chrono::milliseconds limit = std::chrono::seconds(5));
+
+  /// What state the connections are in, without asking the broker.
+  transport_health health() const;
+  /// Calls `changed` on the transport's loop with every new value of `health()`, until the handle
+  /// it returns is destroyed (afterwards a call that is already under way may still end).
+  [[nodiscard]] std::shared_ptr<void> watch_health(
+      std::function<void(const transport_health&)> changed) const;
+  /// Sends a message to this transport itself, over everything a call needs (publishing, the
+  /// broker, the reply queue, consuming), and waits for it: a transport whose connections look
+  /// well but that is deaf does not pass. Returns the time it took; throws `messaging_timeout` when
+  /// nothing came within `limit`, or what a call would throw. Throws `messaging_error`
+  /// (`errc::would_deadlock`) on the transport's loop.
+  std::chrono::microseconds probe(std::chrono::milliseconds limit = std::chrono::seconds(5)) const;
+  /// The same without waiting; `done` is called once on the loop.
+  void async_probe(std::chrono::milliseconds limit,
+                   unique_function<void(result<std::chrono::microseconds>)> done) const;
 
   messaging::driver& driver() const noexcept;
   scheduler& loop() const noexcept;

@@ -43,6 +43,7 @@ class content {
 
   std::optional<reply_address> reply_to{};
   std::optional<double> client_timeout{};
+  std::optional<scheduler::time_point> deadline{};  ///< when the caller stops waiting
 
  private:
   std::string body_;

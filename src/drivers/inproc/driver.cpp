@@ -24,6 +24,9 @@ class incoming final : public incoming_message {
   }
   std::optional<double> client_timeout() const noexcept override { return what().client_timeout; }
   bool redelivered() const noexcept override { return taken_.message.redelivered; }
+  std::optional<scheduler::time_point> deadline() const noexcept override {
+    return what().deadline;
+  }
 
   void acknowledge() override { settled_ = true; }
   void requeue() override {
@@ -106,6 +109,19 @@ class inproc_driver final : public driver {
       queues.push_back(node_->where()->declare_listener(node_->exchange_of(t.where),
                                                         *t.where.topic + '.' + t.priority, pool));
     return std::make_unique<inproc_listener>(node_, std::move(queues));
+  }
+  transport_health health() const override {
+    const auto state = node_->is_closing() ? link_state::closed : link_state::connected;
+    return {state, state, {}, {}};
+  }
+  void watch_health(unique_function<void(const transport_health&)> changed) override {
+    node_->watch_close([changed = std::move(changed)]() mutable {
+      changed({link_state::closed, link_state::closed, {}, {}});
+    });
+  }
+  void probe(std::chrono::milliseconds,
+             unique_function<void(result<std::chrono::microseconds>)> done) override {
+    node_->probe(std::move(done));
   }
   void close(std::chrono::milliseconds, unique_function<void()> done) override {
     node_->close(std::move(done));

@@ -70,6 +70,7 @@ void node::start(target&& to, outgoing_message&& m, send_options&& o, send_compl
   }
   const auto id = calls_.add({std::move(done), *to.topic, nullptr}, now, deadline, monitor);
   what->reply_to = reply_address{weak_from_this(), id};
+  what->deadline = deadline;
   const auto sent = bus_->deliver(where, std::move(what), o.at_least_once);
   if (!sent) {
     if (auto call = calls_.take(id)) finish(std::move(call->done), sent.error());
@@ -191,6 +192,25 @@ std::shared_ptr<subscription> node::subscribe(std::vector<std::shared_ptr<queue>
   return s;
 }
 
+void node::probe(unique_function<void(result<std::chrono::microseconds>)> done) {
+  later([self = shared_from_this(), since = env_.loop->now(),
+         done = std::move(done)](result<void>) mutable {
+    if (self->closed_) return done(closed_failure());
+    done(std::chrono::duration_cast<std::chrono::microseconds>(self->env_.loop->now() - since));
+  });
+}
+
+bool node::is_closing() {
+  const std::lock_guard lock(mutex_);
+  return closing_;
+}
+
+void node::watch_close(unique_function<void()> closed) {
+  env_.loop->dispatch([self = shared_from_this(), closed = std::move(closed)]() mutable {
+    self->on_closed_ = std::move(closed);
+  });
+}
+
 void node::close(unique_function<void()> done) {
   std::vector<std::weak_ptr<subscription>> subscriptions;
   {
@@ -203,6 +223,7 @@ void node::close(unique_function<void()> done) {
   env_.loop->dispatch([self = shared_from_this(), done = std::move(done)]() mutable {
     self->closed_ = true;
     self->env_.loop->cancel(self->timer_);
+    if (self->on_closed_) std::exchange(self->on_closed_, nullptr)();
     for (auto& call : self->calls_.take_all())
       self->finish(std::move(call.payload.done), closed_failure());
     // After everything that was finished so far.

@@ -30,7 +30,12 @@ class node : public std::enable_shared_from_this<node> {
   void later(unique_function<void(result<void>)> verdict);
 
   std::shared_ptr<subscription> subscribe(std::vector<std::shared_ptr<queue>> queues);
+  /// Goes through the loop once, as an answer does.
+  void probe(unique_function<void(result<std::chrono::microseconds>)> done);
   void close(unique_function<void()> done);
+  bool is_closing();
+  /// `closed` is called on the loop at the end; one watcher.
+  void watch_close(unique_function<void()> closed);
 
   const std::shared_ptr<inproc::bus>& where() const noexcept { return bus_; }
   std::string_view exchange_of(const target& t) const noexcept {
@@ -73,6 +78,7 @@ class node : public std::enable_shared_from_this<node> {
   scheduler::time_point armed_ = scheduler::time_point::max();
   scheduler::timer_id timer_ = scheduler::timer_id::none;
   bool closed_ = false;
+  unique_function<void()> on_closed_;
 
   std::mutex mutex_;  // guards what follows; nothing is called while it is held
   std::vector<arrived> arrived_;

@@ -48,10 +48,19 @@ void consumer::remove(const subscription_ptr& s) {
     for (const auto& src : s->sources_)
       if (src.private_to_us) machine().queue_delete(ch, uninteresting, src.to.name, false, false);
     machine().close_channel(ch);
+    leaving_.emplace_back(ch, s);
     flush_later();
+    lost(*s);
+    s->on_removed();
+    return;
   }
   lost(*s);
   s->on_removed();
+  s->on_gone();
+}
+
+void consumer::everything_is_gone() {
+  for (const auto& [ch, s] : std::exchange(leaving_, {})) s->on_gone();
 }
 
 void consumer::remove_all() {
@@ -151,6 +160,7 @@ void consumer::link_down(const failure& why, bool was_open) {
       s->on_unreachable(why);
   }
   by_channel_.clear();
+  everything_is_gone();
 }
 
 subscription_ptr consumer::find(amqp091::channel_id ch) const {
@@ -160,6 +170,13 @@ subscription_ptr consumer::find(amqp091::channel_id ch) const {
 }
 
 void consumer::on_channel_closed(amqp091::channel_id ch, const amqp091::close_reason& why) {
+  const auto left =
+      std::find_if(leaving_.begin(), leaving_.end(), [ch](const auto& l) { return l.first == ch; });
+  if (left != leaving_.end()) {
+    const auto gone = std::move(left->second);
+    leaving_.erase(left);
+    return gone->on_gone();
+  }
   const auto s = find(ch);
   if (!s) return;
   const auto reason = net::to_failure(why, broker_name());

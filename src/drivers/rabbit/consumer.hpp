@@ -31,7 +31,8 @@ class subscription {
 
   // All on the loop.
   virtual void on_ready() = 0;  ///< every queue is being consumed, again
-  virtual void on_removed() {}  ///< by `consumer::remove`; nothing else will come
+  virtual void on_removed() {}  ///< by `consumer::remove`; no delivery will come
+  virtual void on_gone() {}     ///< after it, once the broker has nothing of it any more
   virtual void on_lost() {}     ///< the channel is gone; unsettled deliveries come again
   /// The broker refuses the topology. It is tried again, slowly, unless the owner removes it.
   virtual void on_refused(const failure& why) = 0;
@@ -91,6 +92,7 @@ class consumer final : public net::amqp_link {
   void establish(subscription& s);
   void request_everything(subscription& s);
   void lost(subscription& s);
+  void everything_is_gone();
   void establish_later(const subscription_ptr& s, std::chrono::milliseconds pause);
   subscription_ptr find(amqp091::channel_id ch) const;
 
@@ -99,6 +101,7 @@ class consumer final : public net::amqp_link {
   unique_function<void()> after_input_;
   std::vector<subscription_ptr> subscriptions_;
   std::vector<subscription*> by_channel_;
+  std::vector<std::pair<amqp091::channel_id, subscription_ptr>> leaving_;  ///< until close-ok
   std::uint64_t next_lifetime_ = 1;
   std::uint64_t next_tag_ = 1;
 };

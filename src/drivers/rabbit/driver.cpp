@@ -82,6 +82,19 @@ class rabbit_driver final : public driver {
     return start(std::move(sources), l);
   }
 
+  transport_health health() const override { return engine_->health(); }
+  void watch_health(unique_function<void(const transport_health&)> changed) override {
+    engine_->loop().dispatch([e = engine_, changed = std::move(changed)]() mutable {
+      e->watch_health(std::move(changed));
+    });
+  }
+  void probe(std::chrono::milliseconds limit,
+             unique_function<void(result<std::chrono::microseconds>)> done) override {
+    engine_->loop().post([e = engine_, limit, done = std::move(done)]() mutable {
+      e->probe(limit, std::move(done));
+    });
+  }
+
   void close(std::chrono::milliseconds limit, unique_function<void()> done) override {
     engine_->loop().dispatch([e = engine_, limit, done = std::move(done)]() mutable {
       e->close(limit, std::move(done));

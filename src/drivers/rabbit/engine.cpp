@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/unique_id.hpp"
+#include "net/amqp_failure.hpp"
 #include "wire/reply.hpp"
 #include "wire/request.hpp"
 
@@ -66,6 +67,52 @@ void engine::start() {
       loop_->executor(), for_purpose(options_.link, "consume"), env_.log,
       [p = publisher_.get()] { p->hold(); }, [p = publisher_.get()] { p->release(); });
   answers_ = std::make_shared<rabbit::answers>(options_, env_, loop_, publisher_);
+  for (auto* link : {static_cast<net::amqp_link*>(publisher_.get()),
+                     static_cast<net::amqp_link*>(consumer_.get())})
+    link->watch([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->update_health();
+    });
+}
+
+// ---- health -------------------------------------------------------------------------------------
+
+namespace {
+
+link_state state_of(const net::amqp_link& link) {
+  if (link.is_shut()) return link_state::closed;
+  if (link.is_open()) return link_state::connected;
+  if (link.is_idle()) return link_state::idle;
+  const auto& why = link.last_failure();
+  return why && net::is_verdict(why->code()) ? link_state::refused : link_state::connecting;
+}
+
+}  // namespace
+
+void engine::update_health() {
+  transport_health now{state_of(*publisher_), state_of(*consumer_), publisher_->broker_name(), {}};
+  if (now.broker.empty()) now.broker = consumer_->broker_name();
+  for (const net::amqp_link* link : {static_cast<net::amqp_link*>(consumer_.get()),
+                                     static_cast<net::amqp_link*>(publisher_.get())})
+    if (!link->is_open() && link->last_failure()) now.reason = link->last_failure()->message();
+  if (now.publishing == link_state::connected && publisher_->is_blocked()) {
+    now.publishing = link_state::blocked;
+    now.reason = publisher_->blocked_reason();
+  }
+  {
+    const std::lock_guard lock(health_mutex_);
+    if (now == health_) return;
+    health_ = now;
+  }
+  if (health_changed_) health_changed_(now);
+}
+
+transport_health engine::health() const {
+  const std::lock_guard lock(health_mutex_);
+  return health_;
+}
+
+void engine::watch_health(unique_function<void(const transport_health&)> changed) {
+  health_changed_ = std::move(changed);
 }
 
 void engine::later(milliseconds pause, unique_function<void()> work) {
@@ -149,6 +196,34 @@ void engine::send(destination to, std::string body, send_options o, send_complet
 // ---- calls --------------------------------------------------------------------------------------
 
 void engine::call(destination to, outgoing_message m, send_options o, send_completion done) {
+  auto p = std::make_shared<publication>();
+  p->to = std::move(to);
+  std::optional<std::int64_t> monitor;
+  if (o.call_monitor_timeout) monitor = o.call_monitor_timeout->count();
+  begin_call(std::move(p), std::move(o), std::move(done), [&](std::string& body, auto id) {
+    wire::write_request(body, m.body, m.ctxt, {id, reply_queue_, monitor, unique_id()});
+  });
+}
+
+/// A call whose server is our own reply queue: the message that comes back is its reply.
+void engine::probe(milliseconds limit,
+                   unique_function<void(result<std::chrono::microseconds>)> done) {
+  send_options o;
+  o.timeout = limit;
+  const auto p = std::make_shared<publication>();
+  auto finish = [self = shared_from_this(), since = loop_->now(),
+                 done = std::move(done)](result<messaging::reply> r) mutable {
+    if (r.has_error()) return done(r.error());
+    done(std::chrono::duration_cast<std::chrono::microseconds>(self->loop_->now() - since));
+  };
+  begin_call(p, std::move(o), std::move(finish), [&](std::string& body, auto id) {
+    p->to = reply_destination(reply_queue_);
+    wire::write_reply(body, {}, id, unique_id());
+  });
+}
+
+template <class Write>
+void engine::begin_call(publication_ptr p, send_options o, send_completion done, Write write) {
   sending_ = true;
   struct guard {
     bool& flag;
@@ -157,8 +232,6 @@ void engine::call(destination to, outgoing_message m, send_options o, send_compl
   if (closed_) return complete(std::move(done), failure(errc::closed, "The transport is closed."));
 
   const auto now = loop_->now();
-  auto p = std::make_shared<publication>();
-  p->to = std::move(to);
   p->mandatory = true;  // so that a timeout can say that nobody listens, and a restart is survived
   p->fail_fast = o.fail_fast;
   p->retry = o.retry;
@@ -179,9 +252,7 @@ void engine::call(destination to, outgoing_message m, send_options o, send_compl
                     failure(errc::limit_exceeded, "Too many calls are waiting for replies."));
   const auto id = calls_.add(std::move(entry), now, deadline, o.call_monitor_timeout);
   try {
-    std::optional<std::int64_t> monitor;
-    if (o.call_monitor_timeout) monitor = o.call_monitor_timeout->count();
-    wire::write_request(p->body, m.body, m.ctxt, {id.view(), reply_queue_, monitor, unique_id()});
+    write(p->body, id.view());
   } catch (const messaging_error& e) {
     return fail_call(id.view(), e.failure());
   }
@@ -268,8 +339,6 @@ void engine::call_published(const std::string& id, result<void> r) {
   p->done = [weak = weak_from_this(), id](result<void> again) {
     if (const auto self = weak.lock()) self->call_published(id, std::move(again));
   };
-  ++p->failed_attempts;  // the next attempt carries what is left of the expiration
-  p->retry = p->retry < 0 ? -1 : p->retry + 1;
   later(returned_pause, [this, p] {
     if (p->at == publication::stage::waiting) publisher_->publish(p);
   });

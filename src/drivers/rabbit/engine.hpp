@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <oslo/messaging/driver.hpp>
 #include <string>
 #include <vector>
@@ -37,11 +38,16 @@ class engine : public std::enable_shared_from_this<engine> {
   /// A cast or a notification: complete once the broker has it.
   void send(destination to, std::string body, send_options o, send_completion done);
   void close(std::chrono::milliseconds limit, unique_function<void()> done);
+  /// A message to our own reply queue.
+  void probe(std::chrono::milliseconds limit,
+             unique_function<void(result<std::chrono::microseconds>)> done);
+  void watch_health(unique_function<void(const transport_health&)> changed);
 
   // Read-only or thread safe: any thread.
   const options& opts() const noexcept { return options_; }
   const driver_environment& env() const noexcept { return env_; }
   net::asio_loop& loop() noexcept { return *loop_; }
+  transport_health health() const;
   void count(std::string_view name, std::string_view label = {}) {
     if (env_.meter) env_.meter->add(name, label, 1);
   }
@@ -53,7 +59,12 @@ class engine : public std::enable_shared_from_this<engine> {
   friend class reply_subscription;
   using clock = std::chrono::steady_clock;
 
+  void update_health();
+
   // Calls.
+  /// `write(body, id)` writes the message; it may throw.
+  template <class Write>
+  void begin_call(publication_ptr p, send_options o, send_completion done, Write write);
   void ensure_reply_queue();
   void reply_queue_ready();
   void reply_queue_refused(const failure& why);
@@ -85,6 +96,9 @@ class engine : public std::enable_shared_from_this<engine> {
   bool reply_acks_due_ = false;
   std::deque<publication_ptr> awaiting_reply_queue_;
 
+  mutable std::mutex health_mutex_;
+  transport_health health_;  ///< guarded by it
+  unique_function<void(const transport_health&)> health_changed_;
   bool closed_ = false;
   bool sending_ = false;  ///< a completion must not run before send returned
 };

@@ -1,6 +1,7 @@
 #include "drivers/rabbit/listener.hpp"
 
 #include "core/unique_id.hpp"
+#include "drivers/rabbit/deadline.hpp"
 #include "wire/reply.hpp"
 
 namespace oslo::messaging::rabbit {
@@ -61,8 +62,34 @@ void listener_state::settle(std::uint64_t lifetime, std::uint64_t tag, std::stri
   } else {
     consumer.reject(*this, lifetime, tag, true);
   }
+  if (!in_work_.empty()) {
+    if (const auto it = in_work_.find(unique_id); it != in_work_.end()) {
+      for (const auto& c : it->second)
+        ack ? consumer.ack(*this, c.lifetime, c.tag)
+            : consumer.reject(*this, c.lifetime, c.tag, true);
+      in_work_.erase(it);
+    }
+  }
   if (handed_out_ > 0) --handed_out_;
   remove_when_settled();
+}
+
+void listener_state::acknowledge_later(std::string_view unique_id) {
+  if (!unique_id.empty()) in_work_.try_emplace(std::string(unique_id));
+}
+
+void listener_state::when_gone(unique_function<void()> done) {
+  if (gone_) return done();
+  gone_waiters_.push_back(std::move(done));
+}
+
+void listener_state::on_gone() {
+  gone_ = true;
+  for (auto& done : std::exchange(gone_waiters_, {})) done();
+}
+
+void listener_state::set_consuming(bool now) {
+  if (consuming_.exchange(now) != now && changed_) changed_();
 }
 
 void listener_state::ready(unique_function<void(result<void>)> done) {
@@ -78,6 +105,7 @@ void listener_state::answer_ready(const result<void>& r) {
 
 void listener_state::on_ready() {
   refused_.reset();
+  set_consuming(true);
   answer_ready({});
 }
 
@@ -90,6 +118,7 @@ void listener_state::on_refused(const failure& why) {
 void listener_state::on_lost() {
   for (auto& m : arrived_) static_cast<rabbit_message&>(*m).forget();
   arrived_.clear();
+  set_consuming(false);
 }
 
 void listener_state::on_removed() {
@@ -120,8 +149,20 @@ void listener_state::on_delivery(const amqp091::delivery& d) {
     engine_->count("server_duplicates_total");
     return consumer.ack(*this, lifetime(), d.delivery_tag);
   }
-  arrived_.push_back(
-      std::make_unique<rabbit_message>(shared_from_this(), lifetime(), d, std::move(*request)));
+  if (!in_work_.empty() && !request->unique_id.empty()) {
+    if (const auto it = in_work_.find(request->unique_id); it != in_work_.end()) {
+      engine_->count("server_duplicates_total");
+      it->second.push_back({lifetime(), d.delivery_tag});
+      return;
+    }
+  }
+  std::optional<scheduler::time_point> deadline;
+  if (d.props->expiration) {
+    const auto wall = std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
+    if (const auto left = time_left(*d.props, wall)) deadline = engine_->loop().now() + *left;
+  }
+  arrived_.push_back(std::make_unique<rabbit_message>(shared_from_this(), lifetime(), d,
+                                                      std::move(*request), deadline));
 }
 
 // ---- rabbit_listener ----------------------------------------------------------------------------
@@ -140,14 +181,26 @@ void rabbit_listener::ready(unique_function<void(result<void>)> done) {
       [s = state_, done = std::move(done)]() mutable { s->ready(std::move(done)); });
 }
 
+void rabbit_listener::when_gone(unique_function<void()> done) {
+  state_->owner().loop().post(
+      [s = state_, done = std::move(done)]() mutable { s->when_gone(std::move(done)); });
+}
+
+void rabbit_listener::watch(unique_function<void()> changed) {
+  state_->owner().loop().dispatch(
+      [s = state_, changed = std::move(changed)]() mutable { s->watch(std::move(changed)); });
+}
+
 // ---- rabbit_message -----------------------------------------------------------------------------
 
 rabbit_message::rabbit_message(std::shared_ptr<listener_state> from, std::uint64_t lifetime,
-                               const amqp091::delivery& d, wire::incoming_request r)
+                               const amqp091::delivery& d, wire::incoming_request r,
+                               std::optional<scheduler::time_point> deadline)
     : from_(std::move(from)),
       lifetime_(lifetime),
       tag_(d.delivery_tag),
       redelivered_(d.redelivered),
+      deadline_(deadline),
       request_(std::move(r)) {}
 
 rabbit_message::~rabbit_message() {
@@ -157,6 +210,11 @@ rabbit_message::~rabbit_message() {
 const context& rabbit_message::ctxt() const noexcept {
   if (!ctxt_) ctxt_ = request_.make_context();
   return *ctxt_;
+}
+
+void rabbit_message::acknowledge_later() {
+  from_->owner().loop().dispatch(
+      [from = from_, id = std::string(request_.unique_id)] { from->acknowledge_later(id); });
 }
 
 void rabbit_message::settle(bool ack) {

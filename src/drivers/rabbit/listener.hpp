@@ -1,7 +1,9 @@
 // A subscription seen through the driver SPI, and the messages that come out of it.
 #pragma once
 
+#include <atomic>
 #include <deque>
+#include <map>
 #include <memory>
 #include <oslo/messaging/driver.hpp>
 #include <vector>
@@ -23,16 +25,22 @@ class listener_state final : public subscription,
   void next(std::size_t max, unique_function<void(incoming_batch)> done);
   void stop();
   void ready(unique_function<void(result<void>)> done);
+  void when_gone(unique_function<void()> done);
+  void watch(unique_function<void()> changed) { changed_ = std::move(changed); }
+  /// Second copies of the message with that id are tied to it until it is settled.
+  void acknowledge_later(std::string_view unique_id);
   /// A handed-out message was settled or dropped.
   void settle(std::uint64_t lifetime, std::uint64_t tag, std::string_view unique_id, bool ack);
 
   bool is_ending() const noexcept override { return stopped_; }
+  bool consuming() const noexcept { return consuming_.load(); }  ///< any thread
   engine& owner() noexcept { return *engine_; }
 
  private:
   void on_ready() override;
   void on_lost() override;
   void on_removed() override;
+  void on_gone() override;
   void on_refused(const failure& why) override;
   void on_delivery(const amqp091::delivery& d) override;
   void on_input_done() override { serve(); }
@@ -40,6 +48,7 @@ class listener_state final : public subscription,
   void serve();
   void answer_ready(const result<void>& r);
   void remove_when_settled();
+  void set_consuming(bool now);
 
   std::shared_ptr<engine> engine_;
   std::deque<std::unique_ptr<incoming_message>> arrived_;
@@ -49,6 +58,16 @@ class listener_state final : public subscription,
   std::vector<unique_function<void(result<void>)>> ready_waiters_;
   std::optional<failure> refused_;  ///< until the broker changes its mind
   protocol::dedup_window seen_;
+  struct copy {
+    std::uint64_t lifetime;
+    std::uint64_t tag;
+  };
+  /// Messages that are acknowledged after their work, and copies of them that came meanwhile.
+  std::map<std::string, std::vector<copy>, std::less<>> in_work_;
+  std::vector<unique_function<void()>> gone_waiters_;
+  unique_function<void()> changed_;
+  std::atomic<bool> consuming_{false};
+  bool gone_ = false;
   bool serving_ = false;
   bool stopped_ = false;
 };
@@ -61,6 +80,9 @@ class rabbit_listener final : public listener {
   void next(std::size_t max, unique_function<void(incoming_batch)> done) override;
   void stop() override;
   void ready(unique_function<void(result<void>)> done) override;
+  void when_gone(unique_function<void()> done) override;
+  bool consuming() const noexcept override { return state_->consuming(); }
+  void watch(unique_function<void()> changed) override;
 
  private:
   std::shared_ptr<listener_state> state_;
@@ -70,7 +92,8 @@ class rabbit_listener final : public listener {
 class rabbit_message final : public incoming_message {
  public:
   rabbit_message(std::shared_ptr<listener_state> from, std::uint64_t lifetime,
-                 const amqp091::delivery& d, wire::incoming_request r);
+                 const amqp091::delivery& d, wire::incoming_request r,
+                 std::optional<scheduler::time_point> deadline);
   ~rabbit_message() override;
 
   std::span<const message_field> fields() const noexcept override { return request_.fields; }
@@ -78,8 +101,10 @@ class rabbit_message final : public incoming_message {
   std::string_view message_id() const noexcept override { return request_.msg_id; }
   std::optional<double> client_timeout() const noexcept override { return request_.client_timeout; }
   bool redelivered() const noexcept override { return redelivered_; }
+  std::optional<scheduler::time_point> deadline() const noexcept override { return deadline_; }
 
   void acknowledge() override { settle(true); }
+  void acknowledge_later() override;
   void requeue() override { settle(false); }
   void reply(outgoing_reply r, unique_function<void(result<void>)> done) override;
   void heartbeat() override;
@@ -96,6 +121,7 @@ class rabbit_message final : public incoming_message {
   std::uint64_t tag_;
   bool redelivered_;
   bool settled_ = false;
+  std::optional<scheduler::time_point> deadline_;
   wire::incoming_request request_;
   mutable std::optional<context> ctxt_;  ///< built when somebody asks
 };

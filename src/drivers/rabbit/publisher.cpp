@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "drivers/rabbit/deadline.hpp"
 #include "net/amqp_failure.hpp"
 
 namespace oslo::messaging::rabbit {
@@ -18,6 +19,7 @@ constexpr std::size_t output_high_water = 4u << 20;
 /// A message that was on the channel this often when the broker closed it is given up.
 constexpr std::uint8_t max_channel_losses = 3;
 constexpr std::uint8_t persistent = 2;
+constexpr milliseconds straight_through{100};
 
 }  // namespace
 
@@ -83,17 +85,17 @@ void publisher::pump() {
 void publisher::write(const publication_ptr& p) {
   try {
     ensure_destination(p->to);
-    properties_.expiration.reset();
+    auto& properties = p->expires ? timed_properties_ : properties_;
     if (p->expires) {
-      // The first time exactly what the caller asked for; later what is left of it.
-      auto left = p->lifetime;
-      if (p->channel_losses > 0 || p->failed_attempts > 0)
-        left = std::max(
-            std::chrono::milliseconds(1),
-            std::chrono::duration_cast<std::chrono::milliseconds>(*p->expires - clock::now()));
-      properties_.expiration = std::to_string(left.count());
+      // Of a message that went straight through exactly what the caller asked for, as Python does;
+      // of one that had to wait or is repeated what is left.
+      auto left = std::chrono::duration_cast<milliseconds>(*p->expires - clock::now());
+      if (p->lifetime - left < straight_through && !p->ever_written) left = p->lifetime;
+      left = std::max(left, milliseconds(1));
+      set_time_left(timed_properties_, left,
+                    std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now()));
     }
-    machine().publish(channel_, p->to.to.name, p->to.routing_key, p->mandatory, properties_,
+    machine().publish(channel_, p->to.to.name, p->to.routing_key, p->mandatory, properties,
                       p->body);
   } catch (const std::length_error& e) {
     return settle(
@@ -143,6 +145,7 @@ void publisher::link_up() {
   properties_.headers = amqp091::field_table{};
   properties_.delivery_mode = persistent;
   properties_.priority = std::uint8_t{0};
+  timed_properties_ = properties_;
   open_channel();
   pump();
 }
@@ -160,6 +163,7 @@ void publisher::requeue_unconfirmed() {
 
 void publisher::link_down(const failure& why, bool was_open) {
   channel_ = 0;
+  blocked_ = false;
   requeue_unconfirmed();
   const bool verdict = net::is_verdict(why.code());
   auto pending = std::exchange(waiting_, {});
@@ -255,14 +259,17 @@ void publisher::input_done() {
 
 void publisher::on_blocked(std::string_view reason) {
   blocked_ = true;
+  blocked_reason_ = reason;
   log()(log_level::error, "The broker " + broker_name() +
                               " has blocked the connection: " + std::string(reason) + ". " +
                               std::to_string(pending()) + " messages wait.");
+  changed();
 }
 
 void publisher::on_unblocked() {
   blocked_ = false;
   log()(log_level::info, "The broker " + broker_name() + " has unblocked the connection.");
+  changed();
   pump();
 }
 

@@ -29,7 +29,7 @@ struct publication {
   std::string body;
   bool mandatory = false;
   bool fail_fast = false;
-  /// Set: the message carries an expiration of what is left until then.
+  /// Set: the message carries what is left until then (deadline.hpp).
   std::optional<std::chrono::steady_clock::time_point> expires{};
   std::chrono::milliseconds lifetime{0};  ///< the expiration as the caller asked for it
   int retry = -1;                         ///< attempts to connect after the first; -1 = for ever
@@ -67,6 +67,7 @@ class publisher final : public net::amqp_link {
 
   std::size_t pending() const noexcept { return waiting_.size() + unconfirmed_count_; }
   bool is_blocked() const noexcept { return blocked_; }
+  const std::string& blocked_reason() const noexcept { return blocked_reason_; }
 
  private:
   void link_up() override;
@@ -100,7 +101,9 @@ class publisher final : public net::amqp_link {
   std::set<std::string, std::less<>> declared_;  ///< on this channel
   std::set<std::string, std::less<>> foreign_;   ///< exists with other properties: use as it is
   amqp091::properties properties_;
+  amqp091::properties timed_properties_;  ///< of messages that expire
   bool blocked_ = false;
+  std::string blocked_reason_;
   bool pumping_ = false;
   unique_function<void()> idle_done_;
 };

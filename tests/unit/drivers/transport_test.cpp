@@ -90,5 +90,27 @@ TEST(transport, runs_on_a_loop_of_the_application) {
   }
 }
 
+TEST(transport, tells_its_health_and_its_end) {
+  auto bus = open_transport("fake://");
+  EXPECT_EQ(bus.health().publishing, link_state::connected);
+  EXPECT_TRUE(bus.health().ok());
+  EXPECT_GE(bus.probe(std::chrono::seconds(20)).count(), 0);
+  std::promise<link_state> told;
+  const auto watching =
+      bus.watch_health([&](const transport_health& h) { told.set_value(h.consuming); });
+  bus.close();
+  EXPECT_EQ(told.get_future().get(), link_state::closed);
+  EXPECT_FALSE(bus.health().ok());
+  EXPECT_THROW(bus.probe(std::chrono::seconds(20)), messaging_error);
+}
+
+TEST(transport, a_watcher_that_is_gone_hears_nothing) {
+  auto bus = open_transport("fake://");
+  bool told = false;
+  bus.watch_health([&](const transport_health&) { told = true; }).reset();
+  bus.close();
+  EXPECT_FALSE(told);
+}
+
 }  // namespace
 }  // namespace oslo::messaging

@@ -132,16 +132,24 @@ TEST_F(rabbit_publisher, an_abandoned_message_is_not_repeated_and_tells_nobody) 
   EXPECT_FALSE(outcome.contains("a"));
 }
 
-TEST_F(rabbit_publisher, the_expiration_of_a_repeated_message_is_what_is_left_of_it) {
+TEST_F(rabbit_publisher, a_message_tells_what_is_left_of_its_time_again_when_it_is_repeated) {
   auto p = make("a");
   p->lifetime = std::chrono::hours(1);
-  p->expires = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  p->expires = std::chrono::steady_clock::now() + p->lifetime;
   out->publish(p);
-  next_body();
+  publish("b");
+  EXPECT_EQ(broker.next(method::basic_publish).props.expiration, "3600000");
+  EXPECT_EQ(broker.next(method::basic_publish).props.expiration, std::nullopt);
   broker.drop();
-  next_body();
-  broker.send(confirm(1, method::basic_ack, 1, false));
-  wait_for("a");
+  const auto again = broker.next(method::basic_publish);
+  const auto left = std::stoll(again.props.expiration.value());
+  EXPECT_GT(left, 0);
+  EXPECT_LT(left, 3'600'000);
+  EXPECT_EQ(*again.props.headers->find("oslo-timeout-ms"),
+            amqp091::field_value(std::int64_t{left}));
+  broker.next(method::basic_publish);
+  broker.send(confirm(1, method::basic_ack, 2, true));
+  wait_for("b");
   EXPECT_EQ(outcome["a"], "confirmed");
 }
 

@@ -1,0 +1,41 @@
+// Whether a transport can do its work right now.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace oslo::messaging {
+
+/// One direction of a transport.
+enum class link_state : std::uint8_t {
+  idle,        ///< not needed so far: nothing was sent, or nothing is listened to
+  connecting,  ///< on its way, or between two attempts
+  connected,
+  blocked,  ///< connected, but the broker takes no messages for now (memory or disk alarm)
+  refused,  ///< the broker said no (credentials, virtual host, TLS); tried again slowly
+  closed,   ///< by `transport::close`
+};
+
+/// "connected" and so on.
+std::string_view to_string(link_state s) noexcept;
+
+/// What `transport::health` answers: a value, so that two can be compared.
+struct transport_health {
+  link_state publishing = link_state::idle;
+  link_state consuming = link_state::idle;
+  std::string broker{};  ///< "host:port" of the last attempt; empty where there is no broker
+  /// Why a direction is not connected, or is blocked; never holds a password. Empty: all is well.
+  std::string reason{};
+
+  /// True when nothing that is needed is missing.
+  bool ok() const noexcept {
+    const auto fine = [](link_state s) {
+      return s == link_state::idle || s == link_state::connected;
+    };
+    return fine(publishing) && fine(consuming);
+  }
+  bool operator==(const transport_health&) const = default;
+};
+
+}  // namespace oslo::messaging
