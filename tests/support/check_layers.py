@@ -15,7 +15,7 @@ import sys
 
 PUBLIC = "oslo/messaging/"
 # Public headers above core, by the first part of their path. The umbrella may name everything.
-PUBLIC_LAYERS = {"rpc": "rpc", "notify": "notify", "blocking": "blocking", "fibers": "fibers"}
+PUBLIC_LAYERS = {"rpc": "rpc", "notify": "notify", "blocking": "blocking", "fibers": "fibers", "testing": "testing"}
 UMBRELLAS = {"messaging.hpp"}
 # The loop of an application enters the library here.
 ASIO_BRIDGES = {"asio.hpp"}

@@ -9,6 +9,7 @@
 #include <oslo/messaging/driver.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/executor.hpp>
+#include <oslo/messaging/fibers.hpp>
 #include <oslo/messaging/json.hpp>
 #include <oslo/messaging/logger.hpp>
 #include <oslo/messaging/metrics.hpp>
@@ -16,6 +17,7 @@
 #include <oslo/messaging/scheduler.hpp>
 #include <oslo/messaging/serializer.hpp>
 #include <oslo/messaging/target.hpp>
+#include <oslo/messaging/this_task.hpp>
 #include <oslo/messaging/transport.hpp>
 #include <oslo/messaging/transport_url.hpp>
 #include <oslo/messaging/value.hpp>

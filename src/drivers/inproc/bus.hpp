@@ -72,6 +72,16 @@ struct queue {
   bool declared = false;  ///< a listener has named it
 };
 
+/// Stands on the way of answers to their callers, for tests that lose or delay them. Called from
+/// any thread.
+class reply_gate {
+ public:
+  virtual ~reply_gate() = default;
+  /// `deliver` hands the answer over, on any thread; dropping it loses the answer.
+  virtual void pass(unique_function<void()> deliver) = 0;
+  virtual bool lets_heartbeats_pass() const = 0;
+};
+
 /// Queues by exchange and topic; delivery rules of spec section 8, with three differences: a fanout
 /// reaches queues that have a listener, a requeued message goes back to the front of the queue it
 /// came from, and every queue is bounded.
@@ -80,7 +90,10 @@ struct queue {
 /// Thread safety: all members from any thread. Calls no code of the application.
 class bus {
  public:
-  explicit bus(queue_limits limits = {}) : limits_(limits) {}
+  explicit bus(queue_limits limits = {}, std::shared_ptr<reply_gate> gate = {})
+      : limits_(limits), gate_(std::move(gate)) {}
+  /// Null: answers go straight to their callers.
+  reply_gate* gate() const noexcept { return gate_.get(); }
   static std::shared_ptr<bus> shared();
 
   struct destination {
@@ -132,6 +145,7 @@ class bus {
   };
 
   const queue_limits limits_;
+  const std::shared_ptr<reply_gate> gate_;
   std::mutex mutex_;
   std::unordered_map<std::string, topic, hash, std::equal_to<>> topics_;
   std::string key_;  // scratch of find_topic

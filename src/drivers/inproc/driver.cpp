@@ -37,15 +37,21 @@ class incoming final : public incoming_message {
   void reply(outgoing_reply r, unique_function<void(result<void>)> done) override {
     if (const auto& address = what().reply_to) {
       if (const auto caller = address->caller.lock()) {
-        if (r.failure)
-          caller->answer(address->id, failure(std::move(*r.failure)));
+        result<messaging::reply> answer = messaging::reply{std::move(r.result)};
+        if (r.failure) answer = failure(std::move(*r.failure));
+        if (auto* const gate = owner_->where()->gate())
+          gate->pass([caller, id = address->id, a = std::move(answer)]() mutable {
+            caller->answer(id, std::move(a));
+          });
         else
-          caller->answer(address->id, messaging::reply{std::move(r.result)});
+          caller->answer(address->id, std::move(answer));
       }
     }
     if (done) owner_->later(std::move(done));
   }
   void heartbeat() override {
+    const auto* const gate = owner_->where()->gate();
+    if (gate != nullptr && !gate->lets_heartbeats_pass()) return;
     if (const auto& address = what().reply_to)
       if (const auto caller = address->caller.lock()) caller->heartbeat(address->id);
   }

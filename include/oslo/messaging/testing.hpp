@@ -1,0 +1,106 @@
+// A bus for the tests of applications: a clock moved by hand, faults on order, a record of what was
+// sent. Not part of messaging.hpp; it depends on no test framework.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <oslo/messaging/context.hpp>
+#include <oslo/messaging/convert.hpp>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/target.hpp>
+#include <oslo/messaging/transport.hpp>
+#include <oslo/messaging/value.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace oslo::messaging::testing {
+
+/// One message that a transport was asked to send.
+struct recorded_message {
+  enum class kind { call, cast, notification };
+
+  kind what = kind::cast;
+  target to{};           ///< exchange, topic, server, fanout
+  std::string method{};  ///< of a notification: its event type
+  std::optional<std::string> namespace_{};
+  std::optional<std::string> version{};
+  value args{};  ///< keyword arguments; of a notification: its payload
+  context ctxt{};
+  value body{};  ///< the whole message, without the transport's keys
+  std::optional<std::chrono::milliseconds> timeout{};
+  std::optional<failure> fault{};  ///< why it was not sent, when the test wanted that
+
+  /// The arguments as a described struct (or whatever `convert.hpp` can read).
+  template <class T>
+  T args_as() const {
+    return from_json<T>(to_json(args), "args");
+  }
+};
+
+/// `call <Target topic=t> add({"a": 1, "b": 2})`, for messages of failed assertions.
+std::string to_string(const recorded_message& m);
+std::ostream& operator<<(std::ostream& out, const recorded_message& m);
+
+/// A bus of its own inside the process, and the loop of all its transports. Clients and servers
+/// behave as over fake://; nothing leaves the process.
+///
+/// The loop has a thread, so blocking clients and thread pools work; but its clock stands still
+/// until `advance`. What happens on the loop is then a matter of the test alone. For servers the
+/// same holds with `inline_executor()`; with threads, wait for what they do.
+///
+/// Thread safety: all members from any thread; those that wait (all but `open`, `now` and `sent`)
+/// throw `messaging_error` (`errc::would_deadlock`) on the loop itself.
+class test_bus {
+ public:
+  /// `o.loop` is not used.
+  explicit test_bus(transport_options o = {});
+  ~test_bus();
+  test_bus(const test_bus&) = delete;
+  test_bus& operator=(const test_bus&) = delete;
+
+  /// Another transport on this bus, as another process would have.
+  transport open() const;
+
+  // ---- time
+
+  scheduler::time_point now() const;
+  /// Moves the clock. Timers that become due run one after the other, each at its own time and
+  /// with all that follows from it, before this returns. Rethrows what a completion threw.
+  void advance(std::chrono::nanoseconds by);
+  /// Returns when the loop has done all that can be done now. Rethrows what a completion threw.
+  void settle();
+
+  // ---- faults
+
+  /// The next `count` sends of any transport fail with `why`, and reach nobody.
+  void fail_sends(failure why, std::size_t count = 1);
+  /// The next `count` replies of servers are lost on the way; the servers do not notice.
+  void drop_replies(std::size_t count = 1);
+  /// From now on nothing passes: sends wait for `go_online` until their timeout, those with
+  /// `fail_fast` or without retries fail with `errc::not_sent`; replies wait.
+  void go_offline();
+  /// What waited is sent, in the order it came.
+  void go_online();
+
+  // ---- records
+
+  /// Everything sent since the start, or since `forget`, in order.
+  std::vector<recorded_message> sent() const;
+  /// The same for one method or event type.
+  std::vector<recorded_message> sent(std::string_view method) const;
+  /// Waits until there are `count` records, for calls that other threads make. Throws
+  /// `messaging_error` (`errc::timed_out`) after `limit` of real time.
+  std::vector<recorded_message> wait_for_sent(
+      std::size_t count, std::chrono::milliseconds limit = std::chrono::seconds(30)) const;
+  void forget();
+
+ private:
+  class impl;
+  std::shared_ptr<impl> impl_;
+};
+
+}  // namespace oslo::messaging::testing
