@@ -23,11 +23,12 @@ failure stuck() {
 }  // namespace
 
 client::text client::call_text(std::string_view name, std::optional<rpc::method_version> since,
-                               context ctxt, text args) const {
+                               context ctxt, text args, std::stop_token cancel) const {
   if (!args) return args;
   if (async_.bus().loop().running_here()) return deadlock();
   const auto answer = std::make_shared<handover<text>>();
   std::stop_source given_up;
+  const std::stop_callback on_cancel(std::move(cancel), [&given_up] { given_up.request_stop(); });
   async_.async_call_json(name, std::move(ctxt), *args, {since, given_up.get_token()},
                          [answer](text r) { answer->put(std::move(r)); });
   auto limit = async_.options().timeout;
@@ -39,11 +40,12 @@ client::text client::call_text(std::string_view name, std::optional<rpc::method_
 }
 
 result<void> client::cast_text(std::string_view name, std::optional<rpc::method_version> since,
-                               context ctxt, text args) const {
+                               context ctxt, text args, std::stop_token cancel) const {
   if (!args) return args.error();
   if (async_.bus().loop().running_here()) return deadlock();
   const auto answer = std::make_shared<handover<result<void>>>();
   std::stop_source given_up;
+  const std::stop_callback on_cancel(std::move(cancel), [&given_up] { given_up.request_stop(); });
   async_.async_cast_json(name, std::move(ctxt), *args, {since, given_up.get_token()},
                          [answer](result<void> r) { answer->put(std::move(r)); });
   // A cast may wait for the broker as long as `retry` says, so only the driver can end it.

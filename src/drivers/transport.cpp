@@ -1,3 +1,4 @@
+#include <array>
 #include <mutex>
 #include <oslo/messaging/transport.hpp>
 #include <utility>
@@ -14,6 +15,21 @@ namespace {
 std::string default_client_name() {
   return std::string(program_invocation_short_name) + ":" + std::to_string(::getpid()) + ":" +
          unique_id_dashed();
+}
+
+std::shared_ptr<tracer> configured_tracer(const config& conf, const logger& log) {
+  const std::array<option, 2> options{{
+      {.name = "tracing_enabled",
+       .type = option_type::boolean,
+       .default_value = "false",
+       .help = "Whether calls, casts and requests are traced."},
+      {.name = "tracing_service_name",
+       .default_value = "openstack",
+       .help = "The service that spans name."},
+  }};
+  const option_values o("oslo_messaging_tracing", options, conf);
+  if (!o.boolean("tracing_enabled")) return nullptr;
+  return log_tracer(log, o.string("tracing_service_name"));
 }
 
 constexpr std::chrono::milliseconds default_close_limit{5'000};
@@ -55,6 +71,7 @@ class transport::impl {
       : conf(std::move(o.conf)),
         log(std::move(o.log)),
         meter(std::move(o.meter)),
+        tracer(o.tracer ? std::move(o.tracer) : configured_tracer(conf, log)),
         defaults("DEFAULT", default_options(), conf),
         url(transport_url::parse(url_text.empty() ? defaults.string("transport_url")
                                                   : std::string(url_text))),
@@ -97,6 +114,7 @@ class transport::impl {
   config conf;
   logger log;
   std::shared_ptr<metrics> meter;
+  std::shared_ptr<messaging::tracer> tracer;
   option_values defaults;
   transport_url url;
   bool owns_loop;
@@ -153,6 +171,12 @@ const logger& transport::log() const noexcept {
 }
 messaging::metrics* transport::meter() const noexcept {
   return impl_->meter.get();
+}
+const std::shared_ptr<metrics>& transport::shared_meter() const noexcept {
+  return impl_->meter;
+}
+const std::shared_ptr<messaging::tracer>& transport::tracer() const noexcept {
+  return impl_->tracer;
 }
 const config& transport::conf() const noexcept {
   return impl_->conf;

@@ -1,6 +1,7 @@
 #include <oslo/messaging/json.hpp>
 #include <oslo/messaging/rpc/client.hpp>
 
+#include "rpc/observers.hpp"
 #include "rpc/request_text.hpp"
 
 namespace oslo::messaging::rpc {
@@ -35,6 +36,7 @@ class client::impl {
     target to;
     outgoing_message message;
     send_options options;
+    std::unique_ptr<send_observer> seen{};
   };
   /// Fills `r`, or says why nothing can be sent.
   std::optional<failure> fill(request& r, bool wait, std::string_view name, context ctxt,
@@ -67,7 +69,7 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
       r.message.ctxt = o.serializer->serialize_context(ctxt);
     } else {
       r.message.body = request_text(name, args_json, to.namespace_, version);
-      r.message.ctxt = std::move(ctxt);
+      r.message.ctxt = bus.tracer() ? ctxt : std::move(ctxt);
     }
     r.to = to;
     r.options.retry = o.retry.value_or(-1);
@@ -81,6 +83,7 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
     } else if (timeout_given) {
       r.options.timeout = o.timeout;
     }
+    r.seen = send_observer::begin(bus, to, name, version, r.options, ctxt, r.message.ctxt);
     return std::nullopt;
   } catch (const messaging_error& e) {
     return e.failure();
@@ -144,7 +147,6 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
                              call_options call,
                              unique_function<void(result<std::string>)> done) const {
   const auto& s = impl_->o.serializer;
-  const auto& known = impl_->o.exceptions;
   context caller = s ? ctxt : context();
   impl::request request;
   auto refused = impl_->fill(request, true, name, std::move(ctxt), args_json, call);
@@ -153,32 +155,26 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
         [done = std::move(done), why = *std::move(refused)]() mutable { done(std::move(why)); });
     return;
   }
-  send_completion on_reply;
-  if (s) {
-    on_reply = [done = std::move(done), s, known,
-                caller = std::move(caller)](result<reply> r) mutable {
-      if (!r) {
-        done(known ? known->translate(r.error()) : r.error());
-        return;
-      }
-      result<std::string> translated = std::string();
-      try {
-        translated = to_json(s->deserialize_entity(caller, parse_json(r->result)));
-      } catch (const messaging_error& e) {
-        translated = e.failure();
-      }
-      done(std::move(translated));
-    };
-  } else {
-    on_reply = [done = std::move(done), known](result<reply> r) mutable {
-      if (r)
-        done(std::move(r->result));
-      else
-        done(known ? known->translate(r.error()) : r.error());
-    };
-  }
-  impl_->bus.driver().send(std::move(request.to), std::move(request.message),
-                           std::move(request.options), std::move(on_reply));
+  impl_->bus.driver().send(
+      std::move(request.to), std::move(request.message), std::move(request.options),
+      [done = std::move(done), seen = std::move(request.seen), known = impl_->o.exceptions, s,
+       caller = std::move(caller)](result<reply> r) mutable {
+        if (!r) {
+          if (seen) seen->failed(r.error());
+          done(known ? known->translate(r.error()) : r.error());
+          return;
+        }
+        if (seen) seen->succeeded();
+        result<std::string> answer = std::move(r->result);
+        if (s) {
+          try {
+            answer = to_json(s->deserialize_entity(caller, parse_json(*answer)));
+          } catch (const messaging_error& e) {
+            answer = e.failure();
+          }
+        }
+        done(std::move(answer));
+      });
 }
 
 void client::async_cast_json(std::string_view name, context ctxt, std::string_view args_json,
@@ -190,14 +186,17 @@ void client::async_cast_json(std::string_view name, context ctxt, std::string_vi
         [done = std::move(done), why = *std::move(refused)]() mutable { done(std::move(why)); });
     return;
   }
-  impl_->bus.driver().send(std::move(request.to), std::move(request.message),
-                           std::move(request.options),
-                           [done = std::move(done)](result<reply> r) mutable {
-                             if (r)
-                               done({});
-                             else
-                               done(r.error());
-                           });
+  impl_->bus.driver().send(
+      std::move(request.to), std::move(request.message), std::move(request.options),
+      [done = std::move(done), seen = std::move(request.seen)](result<reply> r) mutable {
+        if (r) {
+          if (seen) seen->succeeded();
+          done({});
+        } else {
+          if (seen) seen->failed(r.error());
+          done(r.error());
+        }
+      });
 }
 
 }  // namespace oslo::messaging::rpc

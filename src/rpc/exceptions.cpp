@@ -131,6 +131,10 @@ remote_failure make_failure(std::string_view module, std::string_view type,
   return f;
 }
 
+std::string_view class_name(errc code) noexcept {
+  return class_of(code).name;
+}
+
 remote_failure describe(const std::exception_ptr& error, const exception_table* table) noexcept {
   try {
     std::rethrow_exception(error);

@@ -15,6 +15,9 @@ namespace oslo::messaging::rpc {
 remote_failure make_failure(std::string_view module, std::string_view type,
                             std::string_view message);
 
+/// The name of oslo's class for a failure of this library: "MessagingTimeout".
+std::string_view class_name(errc code) noexcept;
+
 /// What rpc/remote_exception.hpp says. `table` may be null. A traceback is there only when the
 /// exception brought one from a peer.
 remote_failure describe(const std::exception_ptr& error,

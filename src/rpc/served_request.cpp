@@ -20,17 +20,8 @@ served_request::~served_request() {
 void served_request::handle() noexcept {
   const handler_scope scope(server_.get());
   try {
-    header_ = request_header::read(*message_);
-    binding_ = &server_->endpoints.find(header_);
-    if (const auto* s = server_->endpoints.translator()) {
-      auto ctxt = s->deserialize_context(message_->ctxt());
-      auto args = server_->endpoints.translate_arguments(ctxt, header_.args);
-      translated_ =
-          std::make_unique<const translation>(translation{std::move(ctxt), std::move(args)});
-      what_.emplace(request{translated_->ctxt, header_.method, translated_->args});
-    } else {
-      what_.emplace(request{message_->ctxt(), header_.method, header_.args});
-    }
+    find_method();
+    prepare_request();
     start_heartbeats();
     if (binding_->handler().deferred()) {
       binding_->handler().start(shared_from_this());
@@ -42,6 +33,44 @@ void served_request::handle() noexcept {
   } catch (...) {
     fail(std::current_exception());
   }
+}
+
+void served_request::find_method() {
+  const auto observe = [this] {
+    seen_ = request_observer::begin(server_->bus, server_->on, header_.method, *message_);
+    if (!seen_) return;
+    if (binding_ != nullptr) seen_->found(binding_->name(), header_.namespace_);
+    seen_->started();
+  };
+  try {
+    header_ = request_header::read(*message_);
+    binding_ = &server_->endpoints.find(header_);
+  } catch (...) {
+    observe();
+    throw;
+  }
+  observe();
+}
+
+/// What the handler gets: what came, unless a serializer or a span changes it.
+void served_request::prepare_request() {
+  const auto* s = server_->endpoints.translator();
+  const bool traced = seen_ && seen_->has_span();
+  if (s == nullptr && !traced) {
+    what_.emplace(request{message_->ctxt(), header_.method, header_.args});
+    return;
+  }
+  translation t;
+  if (s != nullptr) {
+    t.ctxt = s->deserialize_context(message_->ctxt());
+    t.args = server_->endpoints.translate_arguments(t.ctxt, header_.args);
+  } else {
+    t.ctxt = message_->ctxt();
+  }
+  if (traced) seen_->inject(t.ctxt);
+  translated_ = std::make_unique<const translation>(std::move(t));
+  what_.emplace(request{translated_->ctxt, header_.method,
+                        s != nullptr ? std::string_view(translated_->args) : header_.args});
 }
 
 void served_request::succeed(std::string result_json) noexcept {
@@ -90,6 +119,12 @@ void served_request::send(outgoing_reply r) noexcept {
     server_->bus.loop().cancel(heartbeat_);
   }
   server_->made_room();
+  if (seen_) {
+    if (r.failure)
+      seen_->failed(*r.failure);
+    else
+      seen_->succeeded();
+  }
   if (message_->message_id().empty()) {
     server_->settled();
     return;

@@ -8,6 +8,7 @@
 #include <oslo/messaging/driver.hpp>
 #include <string>
 
+#include "rpc/observers.hpp"
 #include "rpc/server_state.hpp"
 
 namespace oslo::messaging::rpc::detail {
@@ -33,6 +34,8 @@ class served_request final : public invocation,
 
  private:
   bool claim() noexcept { return !answered_.exchange(true); }
+  void find_method();
+  void prepare_request();
   void send(outgoing_reply r) noexcept;
   void log_failure(const std::exception_ptr& error, const remote_failure& described) noexcept;
   void start_heartbeats();
@@ -47,8 +50,9 @@ class served_request final : public invocation,
     context ctxt;
     std::string args;
   };
-  std::unique_ptr<const translation> translated_;  // what a serializer made of them
+  std::unique_ptr<const translation> translated_;  // of a serializer, or with the keys of a span
   const binding* binding_ = nullptr;
+  std::unique_ptr<request_observer> seen_;  // null: nobody measures or traces
   std::atomic<bool> answered_{false};
   bool monitored_ = false;
   std::mutex monitor_mutex_;  // a heartbeat and the answer must not use the message at once

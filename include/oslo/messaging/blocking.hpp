@@ -6,6 +6,7 @@
 #include <oslo/messaging/rpc/client.hpp>
 #include <oslo/messaging/rpc/method.hpp>
 #include <oslo/messaging/value.hpp>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -19,6 +20,9 @@ namespace oslo::messaging::blocking {
 ///
 /// When the loop belongs to the application and does not run, nothing can complete: a call then
 /// ends with `errc::timed_out` soon after its own timeout.
+///
+/// A call or cast whose `cancel` is stopped by another thread ends with `errc::cancelled`; the
+/// handler may still run.
 ///
 /// Copies are cheap and share the transport, which they keep open.
 /// Thread safety: const members may be called from any thread, at once from several.
@@ -36,64 +40,75 @@ class client {
 
   /// Calls a method and returns its result.
   template <class R, class A>
-  R call(const rpc::method<R(A)>& m, context ctxt, std::type_identity_t<A> args) const {
-    return try_call(m, std::move(ctxt), std::move(args)).value();
+  R call(const rpc::method<R(A)>& m, context ctxt, std::type_identity_t<A> args,
+         std::stop_token cancel = {}) const {
+    return try_call(m, std::move(ctxt), std::move(args), std::move(cancel)).value();
   }
   template <class R>
-  R call(const rpc::method<R()>& m, context ctxt) const {
-    return try_call(m, std::move(ctxt)).value();
+  R call(const rpc::method<R()>& m, context ctxt, std::stop_token cancel = {}) const {
+    return try_call(m, std::move(ctxt), std::move(cancel)).value();
   }
-  value call(std::string_view name, context ctxt, value args = object()) const {
-    return try_call(name, std::move(ctxt), std::move(args)).value();
+  value call(std::string_view name, context ctxt, value args = object(),
+             std::stop_token cancel = {}) const {
+    return try_call(name, std::move(ctxt), std::move(args), std::move(cancel)).value();
   }
 
   /// As `call`, with errors as values.
   template <class R, class A>
-  result<R> try_call(const rpc::method<R(A)>& m, context ctxt, std::type_identity_t<A> args) const {
-    return decode<R>(
-        call_text(m.name(), m.since(), std::move(ctxt), rpc::detail::try_to_text(args)));
+  result<R> try_call(const rpc::method<R(A)>& m, context ctxt, std::type_identity_t<A> args,
+                     std::stop_token cancel = {}) const {
+    return decode<R>(call_text(m.name(), m.since(), std::move(ctxt), rpc::detail::try_to_text(args),
+                               std::move(cancel)));
   }
   template <class R>
-  result<R> try_call(const rpc::method<R()>& m, context ctxt) const {
-    return decode<R>(call_text(m.name(), m.since(), std::move(ctxt), std::string("{}")));
+  result<R> try_call(const rpc::method<R()>& m, context ctxt, std::stop_token cancel = {}) const {
+    return decode<R>(
+        call_text(m.name(), m.since(), std::move(ctxt), std::string("{}"), std::move(cancel)));
   }
-  result<value> try_call(std::string_view name, context ctxt, value args = object()) const {
-    return decode<value>(call_text(name, {}, std::move(ctxt), rpc::detail::try_to_text(args)));
+  result<value> try_call(std::string_view name, context ctxt, value args = object(),
+                         std::stop_token cancel = {}) const {
+    return decode<value>(
+        call_text(name, {}, std::move(ctxt), rpc::detail::try_to_text(args), std::move(cancel)));
   }
 
   /// Sends without waiting for an answer; returns once the bus took responsibility.
   template <class R, class A>
-  void cast(const rpc::method<R(A)>& m, context ctxt, std::type_identity_t<A> args) const {
-    try_cast(m, std::move(ctxt), std::move(args)).value();
+  void cast(const rpc::method<R(A)>& m, context ctxt, std::type_identity_t<A> args,
+            std::stop_token cancel = {}) const {
+    try_cast(m, std::move(ctxt), std::move(args), std::move(cancel)).value();
   }
   template <class R>
-  void cast(const rpc::method<R()>& m, context ctxt) const {
-    try_cast(m, std::move(ctxt)).value();
+  void cast(const rpc::method<R()>& m, context ctxt, std::stop_token cancel = {}) const {
+    try_cast(m, std::move(ctxt), std::move(cancel)).value();
   }
-  void cast(std::string_view name, context ctxt, value args = object()) const {
-    try_cast(name, std::move(ctxt), std::move(args)).value();
+  void cast(std::string_view name, context ctxt, value args = object(),
+            std::stop_token cancel = {}) const {
+    try_cast(name, std::move(ctxt), std::move(args), std::move(cancel)).value();
   }
 
   /// As `cast`, with errors as values.
   template <class R, class A>
-  result<void> try_cast(const rpc::method<R(A)>& m, context ctxt,
-                        std::type_identity_t<A> args) const {
-    return cast_text(m.name(), m.since(), std::move(ctxt), rpc::detail::try_to_text(args));
+  result<void> try_cast(const rpc::method<R(A)>& m, context ctxt, std::type_identity_t<A> args,
+                        std::stop_token cancel = {}) const {
+    return cast_text(m.name(), m.since(), std::move(ctxt), rpc::detail::try_to_text(args),
+                     std::move(cancel));
   }
   template <class R>
-  result<void> try_cast(const rpc::method<R()>& m, context ctxt) const {
-    return cast_text(m.name(), m.since(), std::move(ctxt), std::string("{}"));
+  result<void> try_cast(const rpc::method<R()>& m, context ctxt,
+                        std::stop_token cancel = {}) const {
+    return cast_text(m.name(), m.since(), std::move(ctxt), std::string("{}"), std::move(cancel));
   }
-  result<void> try_cast(std::string_view name, context ctxt, value args = object()) const {
-    return cast_text(name, {}, std::move(ctxt), rpc::detail::try_to_text(args));
+  result<void> try_cast(std::string_view name, context ctxt, value args = object(),
+                        std::stop_token cancel = {}) const {
+    return cast_text(name, {}, std::move(ctxt), rpc::detail::try_to_text(args), std::move(cancel));
   }
 
  private:
   using text = result<std::string>;
   text call_text(std::string_view name, std::optional<rpc::method_version> since, context ctxt,
-                 text args) const;
+                 text args, std::stop_token cancel) const;
   result<void> cast_text(std::string_view name, std::optional<rpc::method_version> since,
-                         context ctxt, text args) const;
+                         context ctxt, text args, std::stop_token cancel) const;
   template <class R>
   static result<R> decode(text reply) {
     if (!reply) return reply.error();

@@ -18,6 +18,7 @@
 #include <oslo/messaging/serializer.hpp>
 #include <oslo/messaging/target.hpp>
 #include <oslo/messaging/this_task.hpp>
+#include <oslo/messaging/tracing.hpp>
 #include <oslo/messaging/transport.hpp>
 #include <oslo/messaging/transport_url.hpp>
 #include <oslo/messaging/value.hpp>

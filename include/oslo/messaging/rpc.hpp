@@ -4,6 +4,7 @@
 // IWYU pragma: begin_exports
 #include <oslo/messaging/rpc/access_policy.hpp>
 #include <oslo/messaging/rpc/client.hpp>
+#include <oslo/messaging/rpc/completion.hpp>
 #include <oslo/messaging/rpc/endpoint.hpp>
 #include <oslo/messaging/rpc/exception_table.hpp>
 #include <oslo/messaging/rpc/method.hpp>

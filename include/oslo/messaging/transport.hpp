@@ -7,6 +7,7 @@
 #include <oslo/messaging/config.hpp>
 #include <oslo/messaging/driver.hpp>
 #include <oslo/messaging/health.hpp>
+#include <oslo/messaging/tracing.hpp>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,9 @@ struct transport_options {
   config conf{};
   logger log{};
   std::shared_ptr<metrics> meter{};
+  /// Makes the spans of calls, casts and requests. Null: `log_tracer` when option tracing_enabled
+  /// of [oslo_messaging_tracing] is on, else none.
+  std::shared_ptr<messaging::tracer> tracer{};
   /// The loop that everything of the transport runs on. Null: the transport makes one with a thread
   /// of its own. `asio_scheduler` (asio.hpp) wraps an executor of the application.
   std::shared_ptr<scheduler> loop{};
@@ -60,6 +64,8 @@ class transport {
   std::shared_ptr<scheduler> shared_loop() const noexcept;
   const logger& log() const noexcept;
   messaging::metrics* meter() const noexcept;
+  const std::shared_ptr<metrics>& shared_meter() const noexcept;
+  const std::shared_ptr<messaging::tracer>& tracer() const noexcept;
   const config& conf() const noexcept;
   const transport_url& url() const noexcept;
   /// Values of [DEFAULT] (spec section 2.1).

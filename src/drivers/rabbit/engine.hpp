@@ -48,8 +48,8 @@ class engine : public std::enable_shared_from_this<engine> {
   const driver_environment& env() const noexcept { return env_; }
   net::asio_loop& loop() noexcept { return *loop_; }
   transport_health health() const;
-  void count(std::string_view name, std::string_view label = {}) {
-    if (env_.meter) env_.meter->add(name, label, 1);
+  void count(std::string_view name) {
+    if (env_.meter) env_.meter->add(name, {}, 1);
   }
 
   rabbit::consumer& consumer() noexcept { return *consumer_; }

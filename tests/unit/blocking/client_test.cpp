@@ -8,6 +8,7 @@
 #include <oslo/messaging/rpc.hpp>
 
 #include "support/recording_driver.hpp"
+#include "support/silent_driver.hpp"
 
 namespace oslo::messaging::blocking {
 
@@ -70,6 +71,22 @@ TEST_F(blocking_client, refuses_to_wait_on_the_loop_that_would_wake_it) {
   EXPECT_EQ(call, errc::would_deadlock);
   EXPECT_EQ(cast, errc::would_deadlock);
   EXPECT_TRUE(sent->sent().empty());
+}
+
+TEST(blocking_cancellation, ends_a_call_and_a_cast_that_wait) {
+  const auto bus = testing::open_silent();
+  const client c{bus, {.topic = "t"}};
+  for (const bool is_call : {true, false}) {
+    std::stop_source stop;
+    auto waiting = std::async(std::launch::async, [&] {
+      return is_call ? c.try_call(tick, {}, stop.get_token())
+                     : c.try_cast(greet, {}, {.name = "x"}, stop.get_token());
+    });
+    stop.request_stop();
+    const auto r = waiting.get();
+    ASSERT_TRUE(r.has_error());
+    EXPECT_EQ(r.error().code(), errc::cancelled);
+  }
 }
 
 }  // namespace

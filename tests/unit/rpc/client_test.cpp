@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "support/recording_driver.hpp"
+#include "support/silent_driver.hpp"
 
 namespace oslo::messaging::rpc {
 
@@ -283,47 +284,8 @@ TEST_F(client_messages, the_serializer_sees_each_argument_the_context_and_the_re
   EXPECT_EQ(sent->last().message.ctxt, (context{{"user", "bob"}, {"serialized", true}}));
 }
 
-/// Never answers: only a cancellation ends a call.
-class silent_driver final : public driver {
- public:
-  explicit silent_driver(std::shared_ptr<scheduler> loop) : loop_(std::move(loop)) {}
-  capabilities caps() const noexcept override { return {}; }
-  void send(target, outgoing_message, send_options o, send_completion done) override {
-    struct pending {
-      send_completion done;
-      std::optional<std::stop_callback<std::function<void()>>> callback;
-    };
-    auto p = std::make_shared<pending>();
-    p->done = std::move(done);
-    p->callback.emplace(o.cancel, [p, loop = loop_] {
-      loop->post([p] {
-        p->callback.reset();
-        p->done(failure(errc::cancelled, "cancelled"));
-      });
-    });
-  }
-  void send_notification(target, outgoing_message, double, send_options, send_completion) override {
-  }
-  std::unique_ptr<listener> listen(target, listen_options) override { return nullptr; }
-  std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
-                                                     std::optional<std::string>,
-                                                     listen_options) override {
-    return nullptr;
-  }
-  void close(std::chrono::milliseconds, unique_function<void()> done) override {
-    loop_->post(std::move(done));
-  }
-
- private:
-  std::shared_ptr<scheduler> loop_;
-};
-
 TEST(client_cancellation, ends_a_coroutine_that_waits) {
-  driver_registry registry;
-  registry.add("silent", [](const transport_url&, driver_environment env) {
-    return std::make_unique<silent_driver>(env.loop);
-  });
-  const auto bus = transport::open("silent://", {}, registry);
+  const auto bus = testing::open_silent();
   target to;
   to.topic = "t";
   const client c(bus, to);

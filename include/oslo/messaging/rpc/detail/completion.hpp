@@ -1,0 +1,149 @@
+// From the client's callbacks to whatever an Asio completion token makes of them. Not part of the
+// API.
+#pragma once
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <exception>
+#include <oslo/messaging/rpc/client.hpp>
+#include <oslo/messaging/rpc/detail/typed.hpp>
+#include <stop_token>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace oslo::messaging::rpc::detail {
+
+/// Brings a completion from the transport's loop to the executor of the handler, and there gives it
+/// to `Deliver`.
+template <class Handler, class Result, class Deliver>
+class to_caller {
+ public:
+  explicit to_caller(Handler h)
+      : work_(boost::asio::get_associated_executor(h)), handler_(std::move(h)) {}
+
+  void operator()(Result r) {
+    // The guard is held here until `dispatch` has returned: the caller's context may be destroyed
+    // as soon as it runs out of work, which must not happen while this thread is still waking it.
+    const auto work = std::move(work_);
+    boost::asio::dispatch(work.get_executor(), [handler = std::move(handler_),
+                                                r = std::move(r)]() mutable {
+      // The slot must not lead to this operation any more when the caller goes on.
+      if (auto slot = boost::asio::get_associated_cancellation_slot(handler); slot.is_connected())
+        slot.clear();
+      Deliver{}(std::move(handler), std::move(r));
+    });
+  }
+
+ private:
+  boost::asio::executor_work_guard<boost::asio::associated_executor_t<Handler>> work_;
+  Handler handler_;
+};
+
+/// Connects the cancellation slot of a handler, if it has one, to a stop token for the driver.
+template <class Handler>
+std::stop_token cancellation_of(const Handler& handler) {
+  auto slot = boost::asio::get_associated_cancellation_slot(handler);
+  if (!slot.is_connected()) return {};
+  std::stop_source source;
+  auto token = source.get_token();
+  slot.assign([source = std::move(source)](boost::asio::cancellation_type) mutable {
+    source.request_stop();
+  });
+  return token;
+}
+
+// ---- how an outcome is delivered ----------------------------------------------------------------
+
+/// As it came.
+struct deliver_text {
+  template <class Handler, class Result>
+  void operator()(Handler handler, Result r) const {
+    std::move(handler)(std::move(r));
+  }
+};
+
+/// void(result<R>)
+template <class R>
+struct deliver_result {
+  using signature = void(result<R>);
+  template <class Handler, class Reply>
+  void operator()(Handler handler, result<Reply> r) const {
+    if (!r)
+      std::move(handler)(result<R>(r.error()));
+    else if constexpr (std::is_void_v<R>)
+      std::move(handler)(result<R>());
+    else
+      std::move(handler)(try_from_text<R>(*r));
+  }
+};
+
+inline std::exception_ptr thrown_by(const failure& f) {
+  try {
+    throw_failure(f);
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+/// void(std::exception_ptr, R), which is what makes futures and coroutines throw.
+template <class R>
+struct deliver_value {
+  static_assert(std::is_default_constructible_v<R>,
+                "a failed call has no result to give: use async_try_call for this type");
+  using signature = void(std::exception_ptr, R);
+  template <class Handler>
+  void operator()(Handler handler, result<std::string> r) const {
+    result<R> v = r ? try_from_text<R>(*r) : result<R>(r.error());
+    if (v)
+      std::move(handler)(std::exception_ptr(), *std::move(v));
+    else
+      std::move(handler)(thrown_by(v.error()), R());
+  }
+};
+template <>
+struct deliver_value<void> {
+  using signature = void(std::exception_ptr);
+  template <class Handler, class Reply>
+  void operator()(Handler handler, result<Reply> r) const {
+    std::move(handler)(r ? std::exception_ptr() : thrown_by(r.error()));
+  }
+};
+
+// ---- initiations --------------------------------------------------------------------------------
+
+/// What an initiation keeps until it runs, which a lazy token may do later or never.
+struct prepared_call {
+  client from;
+  std::string method;
+  std::optional<method_version> since;
+  context ctxt;
+  result<std::string> args;
+};
+
+/// `is_call`: with a reply.
+template <bool is_call, class Deliver, class Signature, class Token>
+auto initiate(prepared_call call, Token&& token) {
+  return boost::asio::async_initiate<Token, Signature>(
+      [](auto handler, prepared_call c) {
+        auto cancel = cancellation_of(handler);
+        using reply = std::conditional_t<is_call, result<std::string>, result<void>>;
+        to_caller<decltype(handler), reply, Deliver> done(std::move(handler));
+        if (!c.args)
+          c.from.bus().loop().post(
+              [done = std::move(done), why = c.args.error()]() mutable { done(std::move(why)); });
+        else if constexpr (is_call)
+          c.from.async_call_json(c.method, std::move(c.ctxt), *c.args, {c.since, std::move(cancel)},
+                                 std::move(done));
+        else
+          c.from.async_cast_json(c.method, std::move(c.ctxt), *c.args, {c.since, std::move(cancel)},
+                                 std::move(done));
+      },
+      token, std::move(call));
+}
+
+}  // namespace oslo::messaging::rpc::detail
