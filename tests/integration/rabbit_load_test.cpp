@@ -1,0 +1,124 @@
+// Ten thousand calls on one connection, while channels of it are closed by the broker.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/describe/class.hpp>
+#include <future>
+#include <map>
+#include <mutex>
+#include <oslo/messaging/messaging.hpp>
+#include <string>
+#include <vector>
+
+#include "support/broker.hpp"
+#include "support/log_lines.hpp"
+
+namespace oslo::messaging::testing {
+
+struct id_args {
+  int id = 0;
+};
+BOOST_DESCRIBE_STRUCT(id_args, (), (id))
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto patience = 120s;
+
+target server_on(const std::string& topic) {
+  target t;
+  t.topic = topic;
+  t.server = "s";
+  return t;
+}
+
+/// Requests that wait for their answer.
+struct held_requests {
+  explicit held_requests(std::size_t n) : expected(n) {}
+  const std::size_t expected;
+  std::mutex mutex;
+  std::vector<std::pair<int, rpc::responder<int>>> all;
+  std::promise<void> complete;
+};
+
+TEST(RabbitLoad, ClosedChannelsOfAConnectionLeaveItsCallsAlone) {
+  constexpr std::size_t calls = 10'000;
+  const auto topic = unique_name("load"), taken = unique_name("load_taken");
+
+  // An exchange that exists with other properties than ours: to declare it closes the channel.
+  target on_taken = server_on(taken);
+  on_taken.exchange = taken;
+  transport_options durable;
+  durable.conf.set("oslo_messaging_rabbit", "amqp_durable_queues", "true");
+  const transport other = open_transport(rabbit_url(), durable);
+  rpc::server owner(other, on_taken, {std::make_shared<rpc::endpoint>()});
+  owner.start();
+
+  const auto held = std::make_shared<held_requests>(calls);
+  auto e = std::make_shared<rpc::endpoint>();
+  e->bind("ask", [held](id_args a, rpc::responder<int> r) {
+    const std::lock_guard lock(held->mutex);
+    held->all.emplace_back(a.id, std::move(r));
+    if (held->all.size() == held->expected) held->complete.set_value();
+  });
+  const transport server_bus = open_transport(rabbit_url());
+  rpc::server_options o;
+  o.executor = inline_executor();
+  o.max_running = 2 * calls;
+  rpc::server server(server_bus, server_on(topic), {e}, o);
+  server.start();
+
+  log_lines lines;
+  transport_options watched;
+  watched.log = lines.into(log_level::warning);
+  const transport bus = open_transport(rabbit_url(), watched);
+  target to;
+  to.topic = topic;
+  const rpc::client client(bus, to, {.timeout = patience});
+  std::vector<std::atomic<int>> ends(calls);
+  std::atomic<std::size_t> left{calls}, right{0};
+  std::promise<void> all_ended;
+  std::promise<result<void>> lost;
+  for (std::size_t i = 0; i < calls; ++i) {
+    client.async_call_json("ask", {}, R"({"id": )" + std::to_string(i) + "}", {},
+                           [&, i](const result<std::string>& r) {
+                             ++ends[i];
+                             if (r && *r == std::to_string(i)) ++right;
+                             if (--left == 0) all_ended.set_value();
+                           });
+    if (i != calls / 2) continue;
+    // That exchange belongs to the broker and is of another type: to declare it closes the channel
+    // that all others are published on (406).
+    target nowhere;
+    nowhere.topic = topic;
+    nowhere.exchange = "amq.fanout";
+    rpc::client(bus, nowhere, {.timeout = 10s})
+        .async_cast_json("ask", {}, "{}", {},
+                         [&](result<void> r) { lost.set_value(std::move(r)); });
+  }
+  // While all of them wait for their answers, the connection that will bring these loses a channel
+  // (406).
+  ASSERT_EQ(held->complete.get_future().wait_for(patience), std::future_status::ready);
+  rpc::server refused(bus, on_taken, {std::make_shared<rpc::endpoint>()});
+  try {
+    refused.start();
+    ADD_FAILURE() << "the broker took an exchange with other properties";
+  } catch (const server_listen_error& why) {
+    EXPECT_EQ(why.failure().code(), errc::precondition_failed) << why.what();
+  }
+  for (auto& [id, answer] : held->all) answer.reply(id);
+  ASSERT_EQ(all_ended.get_future().wait_for(patience), std::future_status::ready);
+  EXPECT_EQ(right, calls);
+  EXPECT_EQ(std::count(ends.begin(), ends.end(), 1), std::ptrdiff_t{calls});
+  auto outcome = lost.get_future();
+  ASSERT_EQ(outcome.wait_for(patience), std::future_status::ready);
+  EXPECT_TRUE(outcome.get()) << "it can still be published to";
+  EXPECT_GE(lines.count(log_level::warning, "[publish]"), 1)
+      << "the channel of the calls was not closed";
+  server.stop();
+  server.wait(patience);
+}
+
+}  // namespace
+}  // namespace oslo::messaging::testing
