@@ -12,16 +12,17 @@ namespace oslo::messaging::this_task {
 /// have timers.
 void sleep_until(std::chrono::steady_clock::time_point when);
 
-/// The same for a time from now on. A negative time does not wait.
+/// The same for a time from now on. Without a positive time it does not wait.
 template <class Rep, class Period>
 void sleep_for(std::chrono::duration<Rep, Period> how_long) {
   using clock = std::chrono::steady_clock;
-  const auto now = clock::now();
-  // Beyond the end of time the sum would overflow.
-  if (how_long < clock::time_point::max() - now)
-    sleep_until(now + std::chrono::ceil<clock::duration>(how_long));
-  else
+  // In floating point, because the sum with the present time may be past the end of time.
+  const std::chrono::duration<double> seconds = how_long;
+  constexpr std::chrono::duration<double> years = std::chrono::hours(24 * 36'500);
+  if (seconds > years)
     sleep_until(clock::time_point::max());
+  else if (seconds.count() > 0)
+    sleep_until(clock::now() + std::chrono::ceil<clock::duration>(how_long));
 }
 
 /// Lets the other fibers of this thread run; without fibers, other threads.
