@@ -1,11 +1,10 @@
 #include <array>
-#include <mutex>
 #include <oslo/messaging/transport.hpp>
 #include <utility>
-#include <vector>
 
 #include "core/handover.hpp"
 #include "core/unique_id.hpp"
+#include "core/watchers.hpp"
 #include "net/io_loop.hpp"
 
 namespace oslo::messaging {
@@ -36,34 +35,6 @@ constexpr std::chrono::milliseconds default_close_limit{5'000};
 constexpr std::chrono::milliseconds close_margin{1'000};
 
 }  // namespace
-
-/// Who wants to know of changes.
-class health_watchers {
- public:
-  using watcher = std::function<void(const transport_health&)>;
-
-  std::shared_ptr<void> add(watcher w) {
-    auto added = std::make_shared<watcher>(std::move(w));
-    const std::lock_guard lock(mutex_);
-    std::erase_if(all_, [](const auto& weak) { return weak.expired(); });
-    all_.push_back(added);
-    return added;
-  }
-  /// On the loop. A watcher may add and remove watchers.
-  void tell(const transport_health& now) {
-    std::vector<std::weak_ptr<watcher>> all;
-    {
-      const std::lock_guard lock(mutex_);
-      all = all_;
-    }
-    for (const auto& weak : all)
-      if (const auto w = weak.lock()) (*w)(now);
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::weak_ptr<watcher>> all_;
-};
 
 class transport::impl {
  public:
@@ -119,7 +90,8 @@ class transport::impl {
   transport_url url;
   bool owns_loop;
   std::shared_ptr<scheduler> loop;
-  std::shared_ptr<health_watchers> watchers = std::make_shared<health_watchers>();
+  std::shared_ptr<messaging::watchers<transport_health>> watchers =
+      std::make_shared<messaging::watchers<transport_health>>();
   std::unique_ptr<messaging::driver> driver;
 };
 

@@ -55,8 +55,19 @@ dispatcher::dispatcher(std::vector<std::shared_ptr<endpoint>> endpoints,
     : endpoints_(std::move(endpoints)),
       policy_(policy ? std::move(policy) : default_access_policy()),
       translator_(std::move(translator)) {
-  for (const auto& e : endpoints_)
+  for (const auto& e : endpoints_) {
     if (!e) throw configuration_error({errc::invalid_argument, "An endpoint is null."});
+    any_late_ = any_late_ || e->method_table().acknowledges_late();
+  }
+}
+
+bool dispatcher::acknowledges_late(const incoming_message& m) const noexcept {
+  if (!any_late_) return false;
+  try {
+    return find(request_header::read(m)).acknowledged() == acknowledge_when::after_success;
+  } catch (...) {
+    return false;  // it will be told when it is dispatched
+  }
 }
 
 const binding& dispatcher::find(const request_header& r) const {

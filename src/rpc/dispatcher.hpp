@@ -38,6 +38,10 @@ class dispatcher {
   /// when none fits, and `messaging_error` when the version is not "major.minor".
   const binding& find(const request_header& r) const;
 
+  /// True when the request is for a method that is acknowledged after its handler. Costs nothing
+  /// where no method is.
+  bool acknowledges_late(const incoming_message& m) const noexcept;
+
   /// The arguments, each through the serializer; or the same text when there is none.
   const serializer* translator() const noexcept { return translator_.get(); }
   std::string translate_arguments(const context& ctxt, std::string_view json) const;
@@ -47,6 +51,7 @@ class dispatcher {
   std::vector<std::shared_ptr<endpoint>> endpoints_;
   std::shared_ptr<const access_policy> policy_;
   std::shared_ptr<const serializer> translator_;
+  bool any_late_ = false;
 };
 
 }  // namespace oslo::messaging::rpc

@@ -46,6 +46,15 @@ const binding* method_table::find(std::string_view name) const noexcept {
   return found != bindings_.end() ? found->second.get() : any_.get();
 }
 
+bool method_table::acknowledges_late() const noexcept {
+  const auto late = [](const binding& b) {
+    return b.acknowledged() == acknowledge_when::after_success;
+  };
+  return (any_ && late(*any_)) ||
+         std::any_of(bindings_.begin(), bindings_.end(),
+                     [&](const auto& entry) { return late(*entry.second); });
+}
+
 std::shared_ptr<invocation> take_call(std::shared_ptr<invocation>& call) {
   if (!call) throw messaging_error({errc::invalid_argument, "A request was answered twice."});
   return std::move(call);

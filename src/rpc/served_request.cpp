@@ -9,6 +9,7 @@
 namespace oslo::messaging::rpc::detail {
 
 served_request::~served_request() {
+  stop_timers();
   // Unreachable for handlers (they answer, throw or drop their responder), but an executor may
   // destroy work that it never ran.
   if (claim()) {
@@ -19,6 +20,7 @@ served_request::~served_request() {
 
 void served_request::handle() noexcept {
   const handler_scope scope(server_.get());
+  if (expired()) return drop_expired();
   try {
     find_method();
     prepare_request();
@@ -57,7 +59,7 @@ void served_request::prepare_request() {
   const auto* s = server_->endpoints.translator();
   const bool traced = seen_ && seen_->has_span();
   if (s == nullptr && !traced) {
-    what_.emplace(request{message_->ctxt(), header_.method, header_.args});
+    what_.emplace(request{message_->ctxt(), header_.method, header_.args, *this});
     return;
   }
   translation t;
@@ -70,7 +72,7 @@ void served_request::prepare_request() {
   if (traced) seen_->inject(t.ctxt);
   translated_ = std::make_unique<const translation>(std::move(t));
   what_.emplace(request{translated_->ctxt, header_.method,
-                        s != nullptr ? std::string_view(translated_->args) : header_.args});
+                        s != nullptr ? std::string_view(translated_->args) : header_.args, *this});
 }
 
 void served_request::succeed(std::string result_json) noexcept {
@@ -113,11 +115,7 @@ void served_request::run(boost::asio::awaitable<std::string> handler) {
 }
 
 void served_request::send(outgoing_reply r) noexcept {
-  if (monitored_) {
-    const std::lock_guard lock(monitor_mutex_);
-    beating_ = false;
-    server_->bus.loop().cancel(heartbeat_);
-  }
+  stop_timers();
   server_->made_room();
   if (seen_) {
     if (r.failure)
@@ -125,22 +123,98 @@ void served_request::send(outgoing_reply r) noexcept {
     else
       seen_->succeeded();
   }
-  if (message_->message_id().empty()) {
-    server_->settled();
-    return;
-  }
+  if (!is_call()) return finish_cast(!r.failure);
   try {
-    message_->reply(std::move(r), [s = server_](result<void> verdict) {
-      if (!verdict)
-        s->bus.log()(log_level::error,
-                     "Can not send reply for message: " + verdict.error().message());
-      s->settled();
-    });
+    send_answer(std::move(r));
   } catch (const std::exception& e) {
     server_->bus.log()(log_level::error,
                        std::string("Can not send reply for message: ") + e.what());
     server_->settled();
   }
+}
+
+void served_request::send_answer(outgoing_reply r) {
+  const auto done = [s = server_](const result<void>& verdict) {
+    if (!verdict)
+      s->bus.log()(log_level::error,
+                   "Can not send reply for message: " + verdict.error().message());
+    s->settled();
+  };
+  if (!late_) return message_->reply(std::move(r), [done](result<void> v) { done(v); });
+  // Whatever became of the answer: the work is done, and another server must not do it again.
+  message_->reply(std::move(r), [done, self = shared_from_this()](result<void> v) {
+    self->message_->acknowledge();
+    done(v);
+  });
+}
+
+void served_request::finish_cast(bool succeeded) noexcept {
+  if (late_) {
+    if (succeeded || message_->redelivered()) {
+      if (!succeeded)
+        server_->bus.log()(log_level::error, "The message for " + header_.method +
+                                                 " has failed twice and is dropped.");
+      message_->acknowledge();
+    } else {
+      message_->requeue();
+    }
+  }
+  server_->settled();
+}
+
+bool served_request::expired() const noexcept {
+  const auto limit = message_->deadline();
+  return limit && *limit <= server_->bus.loop().now();
+}
+
+/// Nobody waits for the answer any more, and nobody may rely on the work being done.
+void served_request::drop_expired() noexcept {
+  if (!claim()) return;
+  const auto& bus = server_->bus;
+  bus.log()(log_level::info, "The request " + std::string(message_->message_id()) +
+                                 " is dropped: its caller does not wait any more.");
+  if (auto* meter = bus.meter()) {
+    const metric_label topic{"topic", *server_->on.topic};
+    meter->add("rpc_server_expired_total", {&topic, 1}, 1);
+  }
+  if (late_) message_->acknowledge();
+  server_->made_room();
+  server_->settled();
+}
+
+std::optional<std::chrono::milliseconds> served_request::remaining() const noexcept {
+  using std::chrono::milliseconds;
+  const auto limit = message_->deadline();
+  if (!limit) return std::nullopt;
+  const auto left = *limit - server_->bus.loop().now();
+  return std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(left));
+}
+
+std::stop_token served_request::cancellation() const {
+  const std::lock_guard lock(cancel_mutex_);
+  if (!canceller_) {
+    canceller_ = std::make_unique<canceller>();
+    auto& c = *canceller_;
+    c.loop = server_->bus.shared_loop();
+    const auto stop = [source = c.source]() mutable { source.request_stop(); };
+    if (const auto limit = message_->deadline()) c.timer = c.loop->run_at(*limit, stop);
+    c.server_hurries = std::make_unique<canceller::callback>(server_->hurry_token(), stop);
+  }
+  return canceller_->source.get_token();
+}
+
+void served_request::stop_timers() noexcept {
+  if (monitored_) {
+    const std::lock_guard lock(monitor_mutex_);
+    beating_ = false;
+    server_->bus.loop().cancel(heartbeat_);
+  }
+  // Waits for a callback that is running, which may itself ask for the token.
+  std::unique_ptr<canceller::callback> ending;
+  const std::lock_guard lock(cancel_mutex_);
+  if (!canceller_) return;
+  canceller_->loop->cancel(canceller_->timer);
+  ending = std::move(canceller_->server_hurries);
 }
 
 void served_request::log_failure(const std::exception_ptr& error,

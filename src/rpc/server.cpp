@@ -105,6 +105,43 @@ void server::async_wait(unique_function<void()> done) {
   state_->begin(kind::wait, [done = std::move(done)](result<void>) mutable { done(); });
 }
 
+bool server::drain(std::chrono::milliseconds limit) {
+  if (state_->waiting_would_deadlock()) would_deadlock("server::drain");
+  const auto drained = std::make_shared<handover<bool>>();
+  state_->async_drain([drained] { drained->put(true); });
+  if (drained->take(limit)) return true;
+  state_->hurry();
+  return false;
+}
+void server::async_drain(std::chrono::milliseconds limit, unique_function<void(bool)> done) {
+  struct drain {
+    unique_function<void(bool)> done;
+    scheduler::timer_id timer = scheduler::timer_id::none;
+  };
+  const auto d = std::make_shared<drain>();
+  d->done = std::move(done);
+  auto& loop = state_->bus.loop();
+  loop.dispatch([d, s = state_, limit] {
+    auto& l = s->bus.loop();
+    d->timer = l.run_at(l.now() + std::min(limit, longest), [d, s] {
+      s->hurry();
+      if (d->done) std::exchange(d->done, {})(false);
+    });
+    s->async_drain([d, s] {
+      s->bus.loop().cancel(d->timer);
+      if (d->done) std::exchange(d->done, {})(true);
+    });
+  });
+}
+
+server_health server::health() const {
+  return state_->health();
+}
+std::shared_ptr<void> server::watch_health(
+    std::function<void(const server_health&)> changed) const {
+  return state_->watch_health(std::move(changed));
+}
+
 const target& server::where() const noexcept {
   return state_->on;
 }

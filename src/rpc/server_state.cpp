@@ -143,6 +143,12 @@ void server_state::subscribe() {
     listening(e.failure());
     return;
   }
+  listener_->watch([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self || !self->listener_) return;
+    self->consuming_ = self->listener_->consuming();
+    self->tell_health();
+  });
   auto& loop = bus.loop();
   const auto limit = std::min<std::chrono::milliseconds>(options.start_timeout, longest_wait);
   start_timer_ = loop.run_at(loop.now() + limit, [weak = weak_from_this()] {
@@ -163,6 +169,8 @@ void server_state::listening(result<void> verdict) {
   const auto started = std::exchange(starts_, {});
   if (verdict) {
     set(phase::listening);
+    consuming_ = listener_->consuming();
+    tell_health();
     pull();
     for (const auto& call : started) call->finish({});
     std::erase_if(stops_, [](const auto& call) { return call->given_up.load(); });
@@ -214,6 +222,7 @@ void server_state::shut_down() {
 void server_state::ended() {
   set(phase::stopped);
   drop_listener();
+  tell_health();
   const auto queued = std::exchange(starts_, {});
   for (const auto& call : std::exchange(stops_, {})) call->finish({});
   tell_waiters();
@@ -225,7 +234,66 @@ void server_state::ended() {
 
 /// Not at once: this may run inside one of its own callbacks.
 void server_state::drop_listener() {
-  if (listener_) bus.loop().post([l = std::move(listener_)] {});
+  if (!listener_) return;
+  consuming_ = false;
+  const std::shared_ptr<listener> leaving = std::move(listener_);
+  ++leaving_;
+  leaving->when_gone([self = shared_from_this(), leaving]() mutable {
+    --self->leaving_;
+    self->tell_departed();
+    auto& loop = self->bus.loop();
+    loop.post([l = std::move(leaving)] {});
+  });
+}
+
+void server_state::async_drain(unique_function<void()> done) {
+  begin(task_call::kind::stop, {});
+  begin(task_call::kind::wait,
+        [self = shared_from_this(), done = std::move(done)](result<void>) mutable {
+          self->departed_.push_back(std::move(done));
+          self->tell_departed();
+        });
+}
+
+void server_state::tell_departed() {
+  if (leaving_ != 0) return;
+  for (auto& done : std::exchange(departed_, {})) done();
+}
+
+void server_state::hurry() {
+  std::stop_source now;
+  {
+    const std::lock_guard lock(mutex_);
+    now = std::exchange(hurry_, {});  // a later round begins afresh
+  }
+  now.request_stop();
+}
+
+std::stop_token server_state::hurry_token() const {
+  const std::lock_guard lock(mutex_);
+  return hurry_.get_token();
+}
+
+// ---- health -------------------------------------------------------------------------------------
+
+server_health server_state::health() const {
+  return {now() == phase::listening, consuming_.load(), running.load(), bus.health()};
+}
+
+std::shared_ptr<void> server_state::watch_health(
+    std::function<void(const server_health&)> changed) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!bus_watch_)
+      bus_watch_ = bus.watch_health([weak = weak_from_this()](const transport_health&) {
+        if (const auto self = weak.lock()) self->tell_health();
+      });
+  }
+  return watchers_.add(std::move(changed));
+}
+
+void server_state::tell_health() {
+  watchers_.tell(health());
 }
 
 void server_state::wait_on_loop(std::shared_ptr<task_call> call) {
@@ -275,8 +343,12 @@ void server_state::take(incoming_batch batch) {
   }
   taking_ = true;
   for (auto& message : batch) {
+    const bool late = endpoints.acknowledges_late(*message);
     try {
-      message->acknowledge();
+      if (late)
+        message->acknowledge_later();
+      else
+        message->acknowledge();
     } catch (const std::exception& e) {
       bus.log()(log_level::error,
                 std::string("Can not acknowledge message. Skip processing: ") + e.what());
@@ -284,7 +356,7 @@ void server_state::take(incoming_batch batch) {
     }
     ++running;
     ++open;
-    auto request = std::make_shared<served_request>(shared_from_this(), std::move(message));
+    auto request = std::make_shared<served_request>(shared_from_this(), std::move(message), late);
     try {
       executor->execute([request = std::move(request)]() mutable {
         request->handle();

@@ -5,13 +5,17 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <oslo/messaging/rpc/server.hpp>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/waiting.hpp"
+#include "core/watchers.hpp"
 #include "rpc/dispatcher.hpp"
 
 namespace oslo::messaging::rpc::detail {
@@ -46,6 +50,14 @@ class server_state : public std::enable_shared_from_this<server_state> {
   bool is_fresh() const noexcept { return life_.load().now == phase::fresh; }
   /// What the call waits for, as a sentence of the log: "stop is waiting for start to complete".
   std::string waits_for(const task_call& call) const;
+  /// Calls `done` on the loop once the server has stopped, every request is settled and the bus has
+  /// nothing of it left.
+  void async_drain(unique_function<void()> done);
+  /// Asks the handlers that listen to it to end.
+  void hurry();
+  std::stop_token hurry_token() const;
+  server_health health() const;
+  std::shared_ptr<void> watch_health(std::function<void(const server_health&)> changed);
   /// Ends everything without waiting for a start.
   void shut_down();
   /// True on the loop and inside a plain handler of this server.
@@ -98,6 +110,8 @@ class server_state : public std::enable_shared_from_this<server_state> {
   void take(incoming_batch batch);
   void ended();
   void drop_listener();
+  void tell_departed();
+  void tell_health();
   void tell_waiters();
 
   const std::size_t limit_;
@@ -105,13 +119,20 @@ class server_state : public std::enable_shared_from_this<server_state> {
   std::unique_ptr<listener> listener_;                           // loop
   scheduler::timer_id start_timer_ = scheduler::timer_id::none;  // loop
   using calls = std::vector<std::shared_ptr<task_call>>;
-  calls starts_;          // loop; wait for the subscription, or for the end of the last round
-  calls stops_;           // loop; wait for the start, or for the end of the last pull
-  calls waits_;           // loop
-  bool taking_ = false;   // loop
-  bool pulling_ = false;  // loop
+  calls starts_;  // loop; wait for the subscription, or for the end of the last round
+  calls stops_;   // loop; wait for the start, or for the end of the last pull
+  calls waits_;   // loop
+  std::vector<unique_function<void()>> departed_;  // loop; wait until the bus has forgotten us
+  std::size_t leaving_ = 0;            // loop; listeners of which the bus still has something
+  bool taking_ = false;                // loop
+  bool pulling_ = false;               // loop
   std::atomic<bool> starved_{false};   // `pull` found no room
   std::atomic<bool> draining_{false};  // somebody waits for `open` to become 0
+  std::atomic<bool> consuming_{false};
+  mutable std::mutex mutex_;  // guards what follows
+  std::stop_source hurry_;
+  std::shared_ptr<void> bus_watch_;
+  messaging::watchers<server_health> watchers_;
 };
 
 /// Marks the task (the thread, or the fiber on it) as running a plain handler of one server.

@@ -22,6 +22,7 @@ class back_pressure_over : public bus_test {
 struct slow_endpoint {
   std::shared_ptr<gate> let_go = std::make_shared<gate>();
   std::shared_ptr<expected<int>> entered = std::make_shared<expected<int>>();
+  std::shared_ptr<expected<int>> left = std::make_shared<expected<int>>();
   std::shared_ptr<expected<int>> ended = std::make_shared<expected<int>>();
   std::shared_ptr<rpc::endpoint> endpoint = std::make_shared<rpc::endpoint>();
 

@@ -24,6 +24,7 @@ struct serve_options {
   executor_options run_on{"threads"};
   std::size_t prefetch = 0;
   bool ping = false;
+  unsigned drain_seconds = 60;
 };
 
 constexpr const char* methods = R"(
@@ -37,7 +38,8 @@ Methods:
   hits()                       returns how many hits there were
 
 Prints "ready" once the bus has confirmed the subscription. SIGTERM and SIGINT end it: it takes
-nothing more, finishes what is running and exits with 0; a second one ends it at once.
+nothing more, finishes what is running and exits with 0, or with 3 when that takes longer than
+the drain timeout; a second one ends it at once.
 
 Example: oslo-msg serve calc --server host1 --executor threads --workers 8 --ping)";
 
@@ -70,9 +72,19 @@ int serve(const program& p, const serve_options& o) {
 
   while (operator_says.wait() != signals::event::interrupted) {
   }
-  server.stop();
-  server.async_wait([&] { operator_says.wake(); });
+  const std::chrono::seconds drain_limit(o.drain_seconds);
+  std::promise<bool> drained;
+  server.async_drain(drain_limit, [&](bool all) {
+    drained.set_value(all);
+    operator_says.wake();
+  });
   if (operator_says.wait() == signals::event::interrupted) _exit(128 + SIGTERM);
+  if (!drained.get_future().get()) {
+    std::fprintf(stderr, "%zu requests were still being handled after %u s.\n", server.running(),
+                 o.drain_seconds);
+    std::fflush(stderr);
+    _exit(timed_out);
+  }
   bus.close();
   return done;
 }
@@ -98,6 +110,11 @@ void add_serve(CLI::App& app, program& p) {
                    "Messages held ready beyond those running [the driver's choice]")
       ->type_name("N")
       ->check(CLI::Range(std::size_t{1}, std::size_t{65'535}).description(""));
+  command
+      ->add_option("--drain-timeout", o->drain_seconds,
+                   "Seconds that SIGTERM waits for what is running [60]")
+      ->type_name("S")
+      ->check(CLI::Range(0u, 86'400u).description(""));
   command->add_flag("--ping", o->ping, "Answer oslo-msg ping");
   command->callback([&p, o] { p.run = [&p, o] { return serve(p, *o); }; });
 }

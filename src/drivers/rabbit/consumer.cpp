@@ -65,6 +65,7 @@ void consumer::everything_is_gone() {
 
 void consumer::remove_all() {
   for (const auto& s : std::vector(subscriptions_)) remove(s);
+  everything_is_gone();  // with the connection, which ends now
 }
 
 void consumer::ack(const subscription& s, std::uint64_t lifetime, std::uint64_t tag) {

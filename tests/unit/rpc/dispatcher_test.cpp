@@ -152,6 +152,17 @@ TEST(dispatcher, the_access_policy_has_the_last_word) {
   EXPECT_TRUE(allowed("marked", explicit_access_policy()));
 }
 
+/// Of a cast that nobody limits.
+struct no_info final : request_info {
+  std::optional<clock::time_point> deadline() const noexcept override { return std::nullopt; }
+  std::optional<std::chrono::milliseconds> remaining() const noexcept override {
+    return std::nullopt;
+  }
+  std::stop_token cancellation() const override { return {}; }
+  bool is_call() const noexcept override { return false; }
+  bool redelivered() const noexcept override { return false; }
+};
+
 TEST(dispatcher, a_handler_for_any_method_takes_the_rest) {
   auto e = std::make_shared<endpoint>();
   e->bind("foo", [] {});
@@ -160,7 +171,7 @@ TEST(dispatcher, a_handler_for_any_method_takes_the_rest) {
   EXPECT_EQ(d.find(header("foo")).name(), "foo");
   std::string out;
   const context ctxt;
-  d.find(header("other")).handler().run({ctxt, "other", R"({"a":1})"}, out);
+  d.find(header("other")).handler().run({ctxt, "other", R"({"a":1})", no_info()}, out);
   EXPECT_EQ(out, R"("other{\"a\":1}")");
 }
 

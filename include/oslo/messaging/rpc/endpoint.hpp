@@ -8,6 +8,7 @@
 #include <oslo/messaging/rpc/detail/handler.hpp>
 #include <oslo/messaging/rpc/method.hpp>
 #include <oslo/messaging/rpc/remote_exception.hpp>
+#include <oslo/messaging/rpc/request_info.hpp>
 #include <oslo/messaging/rpc/responder.hpp>
 #include <oslo/messaging/target.hpp>
 #include <string>
@@ -39,7 +40,14 @@ class binding {
     return *this;
   }
 
+  /// When requests of this method are acknowledged; without it before the handler.
+  binding& acknowledge(acknowledge_when w) noexcept {
+    when_ = w;
+    return *this;
+  }
+
   const std::string& name() const noexcept { return name_; }
+  acknowledge_when acknowledged() const noexcept { return when_; }
   bool exposed() const noexcept { return exposed_; }
   bool expects(const std::exception_ptr& error) const;
   const detail::handler& handler() const noexcept { return *handler_; }
@@ -62,6 +70,7 @@ class binding {
 
   std::string name_;
   bool exposed_ = false;
+  acknowledge_when when_ = acknowledge_when::before_handler;
   std::vector<bool (*)(const std::exception_ptr&)> expected_;
   std::unique_ptr<const detail::handler> handler_;
 };
@@ -83,6 +92,8 @@ class method_table {
   const binding* find(std::string_view name) const noexcept;
   /// True when the method has a binding of its own.
   bool has(std::string_view name) const noexcept { return bindings_.find(name) != bindings_.end(); }
+  /// True when a method is acknowledged after its handler.
+  bool acknowledges_late() const noexcept;
 
  private:
   struct hash {

@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/executor.hpp>
+#include <oslo/messaging/health.hpp>
 #include <oslo/messaging/rpc/access_policy.hpp>
 #include <oslo/messaging/rpc/endpoint.hpp>
 #include <oslo/messaging/rpc/exception_table.hpp>
@@ -55,9 +57,20 @@ struct task_options {
   std::optional<std::chrono::milliseconds> timeout{};
 };
 
+/// What `server::health` answers.
+struct server_health {
+  bool listening = false;   ///< started and not stopped
+  bool consuming = false;   ///< the bus delivers to it; false: a consumer is missing
+  std::size_t running = 0;  ///< requests being handled or waiting for their answer
+  transport_health transport{};
+
+  bool ok() const noexcept { return listening && consuming && transport.ok(); }
+};
+
 /// Takes requests from the bus, runs the handlers of its endpoints and sends their answers
 /// (spec section 1.7). It takes only what its executor can run; the rest stays with the bus.
-/// A request is acknowledged right before its handler runs: at most once.
+/// A request is acknowledged right before its handler runs (at most once), or after it where the
+/// binding says so (`acknowledge_when`). One whose caller does not wait any more is dropped.
 ///
 /// Endpoints are asked in order: the first one whose namespace and version fit and that has the
 /// method answers.
@@ -104,6 +117,23 @@ class server {
   void wait(std::chrono::milliseconds limit) { wait(task_options{.timeout = limit}); }
   /// The same without waiting; `done` is called once on the transport's loop.
   void async_wait(unique_function<void()> done);
+
+  /// Stops, and waits at most `limit` for all of it: no new request is taken, running handlers
+  /// finish, the bus has their answers, and the queues that only this server used are deleted. True
+  /// when that is done. False when it is not: then the handlers that listen to
+  /// `request_info::cancellation` are asked to end, and what is still running goes on (the
+  /// destructor waits for it, `drain_timeout`). Throws `messaging_error` (`errc::would_deadlock`)
+  /// as `wait` does.
+  bool drain(std::chrono::milliseconds limit);
+  /// The same without waiting; `done` is called once on the transport's loop.
+  void async_drain(std::chrono::milliseconds limit, unique_function<void(bool)> done);
+
+  /// Whether requests arrive; costs no round trip. `transport::probe` finds a deaf connection.
+  server_health health() const;
+  /// Calls `changed` on the transport's loop whenever the server starts, stops, loses or regains
+  /// its consumers, or the health of the transport changes; until the handle is destroyed.
+  [[nodiscard]] std::shared_ptr<void> watch_health(
+      std::function<void(const server_health&)> changed) const;
 
   const target& where() const noexcept;
   /// Requests being handled or waiting for their answer.

@@ -76,7 +76,10 @@ inline constexpr bool takes_name = std::same_as<std::remove_cvref_t<P>, std::str
 template <class P>
 inline constexpr bool takes_responder = is_responder<std::remove_cvref_t<P>>::value;
 template <class P>
-inline constexpr bool takes_arguments = !takes_context<P> && !takes_name<P> && !takes_responder<P>;
+inline constexpr bool takes_info = std::same_as<std::remove_cvref_t<P>, request_info>;
+template <class P>
+inline constexpr bool takes_arguments =
+    !takes_context<P> && !takes_name<P> && !takes_responder<P> && !takes_info<P>;
 
 /// The one parameter that holds the arguments, or void.
 template <class... P>
@@ -105,7 +108,9 @@ struct analysis<std::tuple<P...>> {
                 "value or raw_json");
   static_assert((int{takes_context<P>} + ... + 0) <= 1, "a handler takes at most one context");
   static_assert((int{takes_responder<P>} + ... + 0) <= 1, "a handler takes at most one responder");
-  static_assert((std::is_constructible_v<P, std::remove_cvref_t<P>> && ...) ||
+  static_assert(((!takes_info<P> || std::same_as<P, const request_info&>)&&...),
+                "a handler takes the request_info by const reference");
+  static_assert(((takes_info<P> || std::is_constructible_v<P, std::remove_cvref_t<P>>)&&...) ||
                     (takes_context<P> || ...),
                 "a handler takes its parameters by value or const reference");
   using arguments = typename arguments_in<P...>::type;
@@ -153,6 +158,8 @@ decltype(auto) pick(const request& r, A& args, Answer& answer) {
     return (r.ctxt);
   else if constexpr (takes_name<P>)
     return (r.method);
+  else if constexpr (takes_info<P>)
+    return (r.info);
   else if constexpr (takes_responder<P>)
     return std::move(answer);
   else

@@ -5,6 +5,7 @@
 #include <exception>
 #include <memory>
 #include <oslo/messaging/context.hpp>
+#include <oslo/messaging/rpc/request_info.hpp>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,7 @@ struct request {
   const context& ctxt;
   std::string_view method;
   std::string_view args;  ///< one JSON object as text
+  const request_info& info;
 };
 
 /// A request whose answer may come after the handler has returned.
