@@ -145,6 +145,57 @@ TEST_P(rpc_over, servers_of_one_topic_share_its_calls) {
   EXPECT_GE(answers["b"], 5);
 }
 
+/// Two servers, each with a client that names it, in every relation that they can have.
+TEST_P(rpc_over, two_servers_get_what_is_meant_for_them_however_they_are_named) {
+  for (int mask = 0; mask < 32; ++mask) {
+    const bool same_exchange = mask & 1, same_topic = mask & 2, same_name = mask & 4,
+               fanout = mask & 8, is_call = mask & 16;
+    // Calls have no fanout. Buses differ in whether fanouts of one topic meet across exchanges, and
+    // whether two servers of one name are one.
+    if (fanout && (is_call || (same_topic && (!same_exchange || same_name)))) continue;
+    SCOPED_TRACE(::testing::Message() << "mask " << mask);
+    expected<std::string> pings[2], all;
+    std::vector<std::unique_ptr<rpc::server>> servers;
+    std::vector<blocking::client> clients;
+    const auto unique = unique_name("pair");
+    for (int i = 0; i < 2; ++i) {
+      const auto number = std::to_string(i);
+      target on{.exchange = unique + "-x" + (same_exchange ? "" : number),
+                .topic = unique + "-t" + (same_topic ? "" : number),
+                .server = "s" + (same_name ? std::string() : number)};
+      const auto e = std::make_shared<rpc::endpoint>();
+      e->bind("ping", [&pings, &all, i](const value& v) {
+        pings[i].set(std::string(v.at("arg").as_string()));
+        all.set(std::string(v.at("arg").as_string()));
+        return i;
+      });
+      servers.push_back(std::make_unique<rpc::server>(server_bus, on, std::vector{e}));
+      servers.back()->start();
+      if (fanout) on.server.reset();
+      on.fanout = fanout;
+      clients.emplace_back(client_bus, on, rpc::client_options{.timeout = patience});
+    }
+    for (int i = 0; i < 2; ++i) {
+      const value args{{"arg", std::to_string(i)}};
+      if (is_call)
+        clients[static_cast<std::size_t>(i)].call("ping", {}, args);
+      else
+        clients[static_cast<std::size_t>(i)].cast("ping", {}, args);
+    }
+    using names = std::multiset<std::string>;
+    if (fanout && same_exchange && same_topic) {
+      for (auto& p : pings) EXPECT_EQ((names{p.get(), p.get()}), (names{"0", "1"}));
+    } else if (!fanout && same_exchange && same_topic && same_name) {
+      // Whoever is free takes the next one.
+      EXPECT_EQ((names{all.get(), all.get()}), (names{"0", "1"}));
+    } else {
+      EXPECT_EQ(pings[0].get(), "0");
+      EXPECT_EQ(pings[1].get(), "1");
+      EXPECT_EQ(pings[0].count() + pings[1].count(), 2u);
+    }
+  }
+}
+
 TEST_P(rpc_over, a_message_goes_through_the_exchange_it_names) {
   target on;
   on.topic = topic;

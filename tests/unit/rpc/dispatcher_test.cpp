@@ -186,6 +186,15 @@ TEST(endpoint, refuses_what_is_bound_twice_and_names_it) {
   EXPECT_THROW(dispatcher({nullptr}, nullptr, nullptr), configuration_error);
 }
 
+TEST(endpoint, a_method_is_exposed_only_when_it_says_so) {
+  endpoint e;
+  const auto& plain = e.bind("plain", [] {});
+  const auto& marked = e.bind("marked", [] {}).expose();
+  EXPECT_FALSE(plain.exposed());
+  EXPECT_TRUE(marked.exposed());
+  EXPECT_EQ(marked.name(), "marked");
+}
+
 TEST(request_header, has_the_defaults_of_oslo) {
   const auto h = read({{"method", "\"m\""}});
   EXPECT_EQ(h.method, "m");

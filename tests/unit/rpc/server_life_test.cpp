@@ -1,6 +1,7 @@
 // start, stop and wait from several threads: each rule of oslo's ordered tasks.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 #include <mutex>
 #include <oslo/messaging/rpc/server.hpp>
@@ -21,6 +22,7 @@ struct stage {
   std::vector<std::string> happened;  // "listen", "stop", in order
   std::vector<unique_function<void(result<void>)>> not_ready;
   bool ready_at_once = true;
+  std::atomic<int> gone{0};  // listeners destroyed
 
   void note(const char* what) {
     const std::lock_guard lock(mutex);
@@ -38,6 +40,7 @@ class staged_listener final : public listener {
       : stage_(std::move(s)), loop_(std::move(loop)) {
     stage_->note("listen");
   }
+  ~staged_listener() override { ++stage_->gone; }
   void next(std::size_t, unique_function<void(incoming_batch)> done) override {
     pull_ = std::move(done);
   }
@@ -173,6 +176,7 @@ TEST_F(server_life, start_stop_and_wait_happen_in_this_order) {
   it.wait(patience);
   settle();
   EXPECT_EQ(events->so_far(), (names{"listen", "stop"}));
+  EXPECT_EQ(events->gone, 1);
 }
 
 TEST_F(server_life, the_order_is_kept_when_the_calls_come_in_the_reverse_order) {

@@ -243,6 +243,43 @@ TEST_F(servers, a_target_without_topic_or_server_is_refused) {
   EXPECT_THROW(server(bus, no_topic, {}), invalid_target);
 }
 
+TEST_F(servers, the_pool_has_the_size_of_the_option_when_no_executor_is_given) {
+  const auto with = [&](const char* size) {
+    return open_transport(
+        "fake://", {.conf = config::parse(
+                        "[DEFAULT]\nexecutor_thread_pool_size = " + std::string(size) + "\n")});
+  };
+  // Two of three handlers run at once; the third one waits for a thread.
+  std::promise<void> two_inside, go_on;
+  const auto let_go = go_on.get_future().share();
+  std::atomic<int> inside{0}, most{0};
+  std::atomic<bool> told{false};
+  const auto e = std::make_shared<endpoint>();
+  e->bind("hold", [&] {
+    most = std::max(most.load(), ++inside);
+    if (inside == 2 && !told.exchange(true)) two_inside.set_value();
+    let_go.wait();
+    --inside;
+  });
+  const auto two = with("2");
+  {
+    server s(two, on("t"), {e});
+    s.start();
+    for (int i = 0; i < 3; ++i) client("t").cast("hold", {});
+    ASSERT_EQ(two_inside.get_future().wait_for(patience), std::future_status::ready);
+    EXPECT_EQ(s.running(), 2u);
+    go_on.set_value();
+  }
+  EXPECT_EQ(most, 2);
+  const auto none = with("0");
+  try {
+    server(none, on("t"), {});
+    FAIL();
+  } catch (const configuration_error& error) {
+    EXPECT_STREQ(error.what(), "Option executor_thread_pool_size must be at least 1, not 0.");
+  }
+}
+
 TEST_F(servers, start_says_why_it_cannot_listen) {
   const auto deaf = testing::open_recording(std::make_shared<testing::recorder>());
   server s(deaf, on("t"), {std::make_shared<calculator>()});
