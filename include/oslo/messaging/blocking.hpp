@@ -18,6 +18,8 @@ namespace oslo::messaging::blocking {
 /// made on the transport's loop (in a completion, or in a handler under the inline executor) fails
 /// at once with `errc::would_deadlock`.
 ///
+/// On a fiber of `fiber_executor` a call suspends the fiber and not its thread.
+///
 /// When the loop belongs to the application and does not run, nothing can complete: a call then
 /// ends with `errc::timed_out` soon after its own timeout.
 ///

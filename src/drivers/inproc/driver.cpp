@@ -40,8 +40,9 @@ class incoming final : public incoming_message {
         result<messaging::reply> answer = messaging::reply{std::move(r.result)};
         if (r.failure) answer = failure(std::move(*r.failure));
         if (auto* const gate = owner_->where()->gate())
-          gate->pass([caller, id = address->id, a = std::move(answer)]() mutable {
-            caller->answer(id, std::move(a));
+          // Weak, because the caller owns the gate by way of the bus.
+          gate->pass([to = address->caller, id = address->id, a = std::move(answer)]() mutable {
+            if (const auto still_there = to.lock()) still_there->answer(id, std::move(a));
           });
         else
           caller->answer(address->id, std::move(answer));
