@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""check_snippets.py DOC SOURCE...: every C++ snippet of a page stands in one of the sources.
+"""check_snippets.py DOC SOURCE...: every snippet of a page stands in one of the sources.
 
-A snippet is a run of lines of a program that is compiled and run as a test; only its indentation
-may differ. A line with nothing but "// ..." stands for lines left out.
+A snippet is a run of lines of a program that is run as a test; only its indentation may differ. A
+line with nothing but "// ..." stands for lines left out. C++ snippets are looked for in the .cpp
+sources, Python ones in the .py sources.
 """
 
 import pathlib
@@ -27,13 +28,18 @@ def stands_in(run, lines):
 
 def main():
     page = pathlib.Path(sys.argv[1])
-    sources = [pathlib.Path(name).read_text("utf-8").splitlines() for name in sys.argv[2:]]
-    snippets = re.findall(r"^```cpp\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    if not snippets:
+    sources = {"cpp": [], "python": []}
+    for name in sys.argv[2:]:
+        language = "python" if name.endswith(".py") else "cpp"
+        sources[language].append(pathlib.Path(name).read_text("utf-8").splitlines())
+    snippets = re.findall(
+        r"^```(cpp|python)\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    if not any(language == "cpp" for language, _ in snippets):
         sys.exit(f"{page.name} has no C++ snippet")
-    for snippet in snippets:
+    for language, snippet in snippets:
         for run in runs(snippet):
-            if not any(stands_in(run, lines) for lines in sources):
+            if not any(stands_in(run, lines) for lines in sources[language]):
                 sys.exit(f"{page.name}: this stands in none of the sources:\n{run}")
 
 
