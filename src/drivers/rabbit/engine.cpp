@@ -465,6 +465,8 @@ void engine::close(milliseconds limit, unique_function<void()> done) {
         milliseconds(1), std::chrono::duration_cast<milliseconds>(deadline - self->loop_->now()));
     self->consumer_->shut(left, [self, left, done = std::move(done)]() mutable {
       self->publisher_->shut(left, [self, done = std::move(done)]() mutable {
+        // Replies that handlers gave while the connections ended.
+        self->publisher_->fail_all({errc::closed, "The transport was closed."});
         self->reply_subscription_ = nullptr;
         done();
       });
