@@ -87,6 +87,9 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
     return std::nullopt;
   } catch (const messaging_error& e) {
     return e.failure();
+  } catch (const std::exception& e) {  // of the application's serializer
+    return failure(errc::serialization_failed,
+                   std::string("The serializer cannot write the message: ") + e.what());
   }
 }
 
@@ -171,6 +174,9 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
             answer = to_json(s->deserialize_entity(caller, parse_json(*answer)));
           } catch (const messaging_error& e) {
             answer = e.failure();
+          } catch (const std::exception& e) {
+            answer = failure(errc::malformed_message,
+                             std::string("The serializer cannot read the result: ") + e.what());
           }
         }
         done(std::move(answer));

@@ -216,6 +216,47 @@ TEST_F(PythonServer, UnknownMethod) {
   EXPECT_EQ(answer.error().remote()->message, "Endpoint does not support RPC method nothing_here");
 }
 
+/// Entities travel as {"tagged": entity}.
+class tagging final : public serializer {
+ public:
+  value serialize_entity(const context&, value v) const override {
+    return value{{"tagged", std::move(v)}};
+  }
+  value deserialize_entity(const context&, value v) const override {
+    return v.as_object().at("tagged");
+  }
+  context serialize_context(const context& c) const override {
+    context out = c;
+    out.entries()["tagged"] = true;
+    return out;
+  }
+};
+
+TEST_F(PythonServer, SerializerOfTheClient) {
+  const auto tagged = client_of(*topic_, {.serializer = std::make_shared<tagging>()});
+  // The server sees the tag of the argument and gives it back.
+  EXPECT_EQ(tagged.call("identity", {}, value{{"value", {1, "x"}}}), (value{1, "x"}));
+  EXPECT_EQ(client_.call("identity", {}, value{{"value", {{"tagged", 1}}}}),
+            (value{{"tagged", 1}}));
+  const auto untagged = tagged.try_call("hits", {});
+  ASSERT_TRUE(untagged.has_error());
+  EXPECT_EQ(untagged.error().code(), errc::malformed_message);
+}
+
+TEST_F(PythonServer, ExceptionTable) {
+  struct value_error : std::runtime_error {
+    using std::runtime_error::runtime_error;
+  };
+  auto table = std::make_shared<rpc::exception_table>();
+  table->add<value_error>("builtins", "ValueError");
+  table->add_library_errors();
+  const auto knowing = client_of(*topic_, {.exceptions = table});
+  EXPECT_THROW(knowing.call(fail, {}, {"builtins", "ValueError", "bad"}), value_error);
+  EXPECT_THROW(knowing.call(fail, {}, {"builtins", "KeyError", "bad"}), remote_error);
+  EXPECT_THROW(knowing.call("nothing_here", {}), no_such_method);
+  EXPECT_THROW(knowing.prepare({.version = "7.0"}).call("hits", {}), unsupported_version);
+}
+
 TEST_F(PythonServer, WrongArguments) {
   const auto answer = client_.try_call("add", {}, value{{"a", 1}, {"wrong", 2}});
   ASSERT_TRUE(answer.has_error());

@@ -284,6 +284,32 @@ TEST_F(client_messages, the_serializer_sees_each_argument_the_context_and_the_re
   EXPECT_EQ(sent->last().message.ctxt, (context{{"user", "bob"}, {"serialized", true}}));
 }
 
+class picky final : public serializer {
+ public:
+  value serialize_entity(const context&, value v) const override {
+    if (v.is_null()) throw std::invalid_argument("null");
+    return v;
+  }
+  value deserialize_entity(const context&, value v) const override {
+    return v.as_object().at("tag");  // an exception of Boost for anything else
+  }
+};
+
+TEST_F(client_messages, a_serializer_that_throws_is_an_error_of_that_call) {
+  const auto c = make(topic_only(), {.serializer = std::make_shared<picky>()});
+  const value null_inside{{"x", nullptr}};
+  const auto unsent = run(c.try_call("m", {}, null_inside));
+  ASSERT_TRUE(unsent.has_error());
+  EXPECT_EQ(unsent.error().code(), errc::serialization_failed);
+  EXPECT_EQ(unsent.error().message(), "The serializer cannot write the message: null");
+  EXPECT_TRUE(sent->sent().empty());
+  sent->answer(reply{"7"});
+  const auto unread = run(c.try_call("m", {}));
+  ASSERT_TRUE(unread.has_error());
+  EXPECT_EQ(unread.error().code(), errc::malformed_message);
+  EXPECT_EQ(unread.error().message().rfind("The serializer cannot read the result: ", 0), 0u);
+}
+
 TEST(client_cancellation, ends_a_coroutine_that_waits) {
   const auto bus = testing::open_silent();
   target to;
