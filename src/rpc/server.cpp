@@ -69,8 +69,9 @@ server::~server() {
   state_->shut_down();
   if (state_->waiting_would_deadlock()) return;
   const auto drained = std::make_shared<handover<bool>>();
-  state_->begin(kind::wait, [drained](result<void>) { drained->put(true); });
-  if (drained->take(state_->options.drain_timeout)) {
+  const bool at_rest = state_->at_rest();
+  if (!at_rest) state_->begin(kind::wait, [drained](result<void>) { drained->put(true); });
+  if (at_rest || drained->take(state_->options.drain_timeout)) {
     state_->retire();
     return;
   }
@@ -107,6 +108,7 @@ void server::async_wait(unique_function<void()> done) {
 
 bool server::drain(std::chrono::milliseconds limit) {
   if (state_->waiting_would_deadlock()) would_deadlock("server::drain");
+  if (state_->has_left()) return true;
   const auto drained = std::make_shared<handover<bool>>();
   state_->async_drain([drained] { drained->put(true); });
   if (drained->take(limit)) return true;
@@ -123,6 +125,10 @@ void server::async_drain(std::chrono::milliseconds limit, unique_function<void(b
   auto& loop = state_->bus.loop();
   loop.dispatch([d, s = state_, limit] {
     auto& l = s->bus.loop();
+    if (s->has_left()) {
+      l.post([d] { d->done(true); });
+      return;
+    }
     d->timer = l.run_at(l.now() + std::min(limit, longest), [d, s] {
       s->hurry();
       if (d->done) std::exchange(d->done, {})(false);

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t inline_limit = 1'000;
 /// Times beyond it would overflow when they are added to the present.
 constexpr std::chrono::hours longest_wait{24 * 36'500};
+constexpr const char* destroyed_first = "The server was destroyed while it started.";
 constexpr const char* ping_method = "oslo_rpc_server_ping";
 
 failure listen_failure(const target& on, const std::string& why) {
@@ -122,6 +123,10 @@ std::string server_state::waits_for(const task_call& call) const {
 }
 
 void server_state::start_on_loop(std::shared_ptr<task_call> call) {
+  if (shut_down_) {
+    call->finish(failure(errc::closed, destroyed_first));
+    return;
+  }
   switch (now()) {
     case phase::called:
       starts_.push_back(std::move(call));
@@ -205,29 +210,38 @@ void server_state::stop_listening() {
 }
 
 void server_state::shut_down() {
+  if (now() == phase::stopped) return;
   bus.loop().dispatch([self = shared_from_this()] {
+    self->shut_down_ = true;
     switch (self->now()) {
       case phase::fresh:
       case phase::called: self->ended(); break;
-      case phase::starting:
-        self->listening(failure(errc::closed, "The server was destroyed while it started."));
-        break;
+      case phase::starting: self->listening(failure(errc::closed, destroyed_first)); break;
       case phase::listening: self->stop_listening(); break;
       case phase::stopping:
+        for (const auto& call : std::exchange(self->starts_, {}))
+          call->finish(failure(errc::closed, destroyed_first));
+        break;
       case phase::stopped: break;
     }
   });
 }
 
+/// The order matters to threads that ask whether we are at rest: the listener counts as leaving
+/// before they see us stopped, which they never do when a start is queued.
 void server_state::ended() {
-  set(phase::stopped);
   drop_listener();
-  tell_health();
   const auto queued = std::exchange(starts_, {});
+  if (queued.empty())
+    set(phase::stopped);
+  else
+    life_.store({life_.load().round + 1, phase::called});
+  tell_health();
   for (const auto& call : std::exchange(stops_, {})) call->finish({});
   tell_waiters();
   for (const auto& call : queued) {
     enter(*call);
+    call->leads = call->leads || call == queued.front();
     start_on_loop(call);
   }
 }

@@ -58,8 +58,16 @@ class server_state : public std::enable_shared_from_this<server_state> {
   std::stop_token hurry_token() const;
   server_health health() const;
   std::shared_ptr<void> watch_health(std::function<void(const server_health&)> changed);
-  /// Ends everything without waiting for a start.
+  /// Ends everything without waiting for a start, and refuses those that come later.
   void shut_down();
+  /// True before the first start and after a stop, once every request is settled: then nothing is
+  /// left to wait for, whether the loop still runs or not.
+  bool at_rest() const noexcept {
+    const auto p = now();
+    return (p == phase::fresh || p == phase::stopped) && open == 0;
+  }
+  /// The same, and the bus has nothing of it left.
+  bool has_left() const noexcept { return at_rest() && leaving_ == 0; }
   /// True on the loop and inside a plain handler of this server.
   bool waiting_would_deadlock() const noexcept;
 
@@ -123,11 +131,12 @@ class server_state : public std::enable_shared_from_this<server_state> {
   calls stops_;   // loop; wait for the start, or for the end of the last pull
   calls waits_;   // loop
   std::vector<unique_function<void()>> departed_;  // loop; wait until the bus has forgotten us
-  std::size_t leaving_ = 0;            // loop; listeners of which the bus still has something
-  bool taking_ = false;                // loop
-  bool pulling_ = false;               // loop
-  std::atomic<bool> starved_{false};   // `pull` found no room
-  std::atomic<bool> draining_{false};  // somebody waits for `open` to become 0
+  std::atomic<std::size_t> leaving_{0};            // listeners of which the bus still has something
+  bool shut_down_ = false;                         // loop; nothing starts any more
+  bool taking_ = false;                            // loop
+  bool pulling_ = false;                           // loop
+  std::atomic<bool> starved_{false};               // `pull` found no room
+  std::atomic<bool> draining_{false};              // somebody waits for `open` to become 0
   std::atomic<bool> consuming_{false};
   mutable std::mutex mutex_;  // guards what follows
   std::stop_source hurry_;

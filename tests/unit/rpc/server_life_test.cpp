@@ -273,6 +273,61 @@ TEST_F(server_life, a_start_while_stopping_begins_the_next_round) {
   it.wait(patience);
 }
 
+TEST_F(server_life, drain_of_a_server_that_never_started_is_true_at_once) {
+  EXPECT_TRUE(it.drain(1h));
+  std::promise<bool> drained;
+  it.async_drain(1h, [&](bool all) { drained.set_value(all); });
+  EXPECT_TRUE(drained.get_future().get());
+  // It has not stopped a start that comes later.
+  it.start();
+  settle();
+  EXPECT_EQ(events->so_far(), names{"listen"});
+}
+
+TEST_F(server_life, drain_stops_and_the_second_one_is_true_at_once) {
+  it.start();
+  EXPECT_TRUE(it.drain(patience));
+  EXPECT_EQ(events->so_far(), (names{"listen", "stop"}));
+  EXPECT_TRUE(it.drain(1h));
+  it.start();
+  EXPECT_TRUE(it.drain(patience));
+  EXPECT_EQ(events->so_far(), (names{"listen", "stop", "listen", "stop"}));
+}
+
+TEST_F(server_life, a_start_that_waits_for_the_loop_is_not_at_rest) {
+  std::promise<result<void>> started;
+  loop->hold_next_of(std::this_thread::get_id());
+  it.async_start([&](result<void> r) { started.set_value(std::move(r)); });
+  EXPECT_FALSE(it.drain(20ms));
+  loop->release();
+  EXPECT_TRUE(started.get_future().get().has_value());
+  it.wait(patience);
+}
+
+TEST_F(server_life, a_start_after_the_server_was_destroyed_fails) {
+  std::optional<server> other(std::in_place, bus, on, std::vector{std::make_shared<endpoint>()},
+                              server_options{.executor = inline_executor()});
+  other->start();
+  std::promise<result<void>> first, second;
+  clockwork.loop().post([&] {
+    // Both starts come to a loop where the pull of the first round has not ended.
+    other->stop();
+    other->async_start([&](result<void> r) { first.set_value(std::move(r)); });
+    clockwork.loop().post([&] {
+      other->async_start([&](result<void> r) { second.set_value(std::move(r)); });
+      other.reset();
+    });
+  });
+  for (auto* p : {&first, &second}) {
+    const auto r = p->get_future().get();
+    ASSERT_TRUE(r.has_error());
+    EXPECT_EQ(r.error().code(), errc::closed);
+  }
+  settle();
+  EXPECT_EQ(events->so_far(), (names{"listen", "stop"}));
+  EXPECT_EQ(events->gone, 1);
+}
+
 TEST_F(server_life, a_long_wait_is_logged_once) {
   EXPECT_THROW(it.wait({.log_after = 1ms, .timeout = 30ms}), task_timeout);
   EXPECT_EQ(hangs("wait is waiting for stop to complete"), 1);

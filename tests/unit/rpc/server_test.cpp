@@ -1,6 +1,8 @@
 // A server over fake://; what every driver shares is in tests/conformance.
 #include <gtest/gtest.h>
 
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -226,6 +228,38 @@ TEST_F(servers, the_destructor_serves_what_was_taken) {
     ASSERT_EQ(started.get_future().wait_for(patience), std::future_status::ready);
   }
   EXPECT_TRUE(finished);
+}
+
+TEST_F(servers, the_destructor_does_not_wait_for_a_loop_that_has_ended_when_nothing_is_left) {
+  asio::io_context io;
+  transport_options o;
+  o.loop = asio_scheduler(io.get_executor());
+  std::optional<transport> own(open_transport("fake://", std::move(o)));
+  std::optional<server> drained(std::in_place, *own, on("t"),
+                                std::vector{std::make_shared<endpoint>()},
+                                server_options{.drain_timeout = 1h});
+  std::optional<server> unused(std::in_place, *own, on("t"),
+                               std::vector{std::make_shared<endpoint>()},
+                               server_options{.drain_timeout = 1h});
+  bool all = false;
+  drained->async_start([&](result<void>) {
+    drained->async_drain(patience, [&](bool done) {
+      all = done;
+      io.stop();
+    });
+  });
+  auto work = asio::make_work_guard(io);
+  io.run_for(patience);
+  ASSERT_TRUE(all);
+  // Nobody runs the loop any more; these return nevertheless.
+  EXPECT_TRUE(drained->drain(1h));
+  EXPECT_TRUE(unused->drain(1h));
+  drained.reset();
+  unused.reset();
+  own.reset();
+  work.reset();
+  io.restart();
+  io.run_for(patience);
 }
 
 TEST_F(servers, a_target_without_topic_or_server_is_refused) {

@@ -80,7 +80,8 @@ struct server_health {
 /// next `start` after a `stop`, which begins anew. A call belongs to the round in which it was
 /// made: a `stop` that comes late does not end the next round. The destructor stops and waits
 /// (`drain_timeout`), except on the transport's loop or in one of the server's own handlers, where
-/// it only stops.
+/// it only stops, and where it has stopped before and every request is settled: then it returns at
+/// once, also when the transport's loop runs no more.
 ///
 /// Thread safety: all members may be called from any thread.
 class server {
@@ -122,8 +123,9 @@ class server {
   /// finish, the bus has their answers, and the queues that only this server used are deleted. True
   /// when that is done. False when it is not: then the handlers that listen to
   /// `request_info::cancellation` are asked to end, and what is still running goes on (the
-  /// destructor waits for it, `drain_timeout`). Throws `messaging_error` (`errc::would_deadlock`)
-  /// as `wait` does.
+  /// destructor waits for it, `drain_timeout`). True at once where nothing is left to wait for: on
+  /// a server that was not started, or has drained. Throws `messaging_error`
+  /// (`errc::would_deadlock`) as `wait` does.
   bool drain(std::chrono::milliseconds limit);
   /// The same without waiting; `done` is called once on the transport's loop.
   void async_drain(std::chrono::milliseconds limit, unique_function<void(bool)> done);
