@@ -81,8 +81,8 @@ result<void> bus::deliver(const destination& to, std::shared_ptr<const content> 
     topic& t = find_topic(to.exchange, to.topic);
     boost::container::small_vector<queue*, 4> receivers;
     if (to.fanout) {
-      for (auto& [name, q] : t.servers)
-        if (!q->consumers.empty()) receivers.push_back(q.get());
+      for (const auto& f : t.fanouts)
+        if (const auto q = f.lock(); q && !q->consumers.empty()) receivers.push_back(q.get());
     } else if (to.server) {
       auto found = t.servers.find(*to.server);
       if (found == t.servers.end()) {
@@ -126,7 +126,10 @@ std::vector<std::shared_ptr<queue>> bus::declare_server(std::string_view exchang
   if (found == t.servers.end()) found = t.servers.emplace(server, std::make_shared<queue>()).first;
   found->second->declared = true;
   t.common->declared = true;
-  return {found->second, t.common};
+  std::erase_if(t.fanouts, [](const auto& f) { return f.expired(); });
+  const auto fanout = std::make_shared<queue>();
+  t.fanouts.push_back(fanout);
+  return {found->second, fanout, t.common};
 }
 
 std::shared_ptr<queue> bus::declare_listener(std::string_view exchange, std::string_view topic_name,

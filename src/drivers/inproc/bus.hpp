@@ -82,9 +82,9 @@ class reply_gate {
   virtual bool lets_heartbeats_pass() const = 0;
 };
 
-/// Queues by exchange and topic; delivery rules of spec section 8, with three differences: a fanout
-/// reaches queues that have a listener, a requeued message goes back to the front of the queue it
-/// came from, and every queue is bounded.
+/// Queues by exchange and topic; delivery rules of spec section 8, with three differences: every
+/// server that listens has a fanout queue of its own, which ends with it, a requeued message goes
+/// back to the front of the queue it came from, and every queue is bounded.
 ///
 /// Lives as long as the transports that use it: the last one empties it.
 /// Thread safety: all members from any thread. Calls no code of the application.
@@ -106,7 +106,8 @@ class bus {
   result<void> deliver(const destination& to, std::shared_ptr<const content> what,
                        bool at_least_once);
 
-  /// The queues of an RPC server: its own one first, then the one all servers of the topic share.
+  /// The queues of an RPC server: the one of its name first, which servers of one name share, then
+  /// one for fanouts that nobody else has, then the one that all servers of the topic share.
   std::vector<std::shared_ptr<queue>> declare_server(std::string_view exchange,
                                                      std::string_view topic,
                                                      std::string_view server);
@@ -125,6 +126,7 @@ class bus {
   struct topic {
     std::shared_ptr<queue> common = std::make_shared<queue>();
     std::map<std::string, std::shared_ptr<queue>, std::less<>> servers{};
+    std::vector<std::weak_ptr<queue>> fanouts{};  ///< their subscriptions own them
     std::map<std::string, std::shared_ptr<queue>, std::less<>> pools{};
   };
   using wake_list = boost::container::small_vector<std::shared_ptr<subscription>, 4>;

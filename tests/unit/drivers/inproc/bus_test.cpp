@@ -118,6 +118,25 @@ TEST_F(bus_rules, fanout_reaches_servers_that_listen_and_nobody_else) {
   EXPECT_EQ(take(server("gone")), texts{"(waiting)"});
 }
 
+TEST_F(bus_rules, fanout_reaches_each_of_two_servers_with_one_name) {
+  const auto one = server("a");
+  const auto other = server("a");
+  ASSERT_TRUE(send("f", {}, true));
+  ASSERT_TRUE(send("own", "a"));
+  EXPECT_EQ(take(one), (texts{"\"own\"", "\"f\""}));
+  EXPECT_EQ(take(other), texts{"\"f\""});
+}
+
+TEST_F(bus_rules, a_fanout_ends_with_the_server_that_did_not_take_it) {
+  server("a");
+  ASSERT_TRUE(send("f", {}, true));
+  listeners.back()->stop();
+  loop->run();
+  listeners.clear();
+  const auto again = server("a");
+  EXPECT_EQ(take(again), texts{"(waiting)"});
+}
+
 TEST_F(bus_rules, each_pool_gets_a_copy_and_a_new_one_what_waits) {
   ASSERT_TRUE(send("early"));
   const auto p = pool("p");
