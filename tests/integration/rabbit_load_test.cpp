@@ -118,6 +118,9 @@ TEST(RabbitLoad, ClosedChannelsOfAConnectionLeaveItsCallsAlone) {
       << "the channel of the calls was not closed";
   server.stop();
   server.wait(patience);
+  // Nothing but this ends the durable ones.
+  EXPECT_TRUE(owner.drain(patience));
+  for (const auto& queue : {taken, taken + ".s"}) rabbitmqctl({"delete_queue", queue});
 }
 
 }  // namespace
