@@ -50,6 +50,11 @@ class scripted_broker {
     return s;
   }
 
+  std::string url() const {
+    return "rabbit://guest:guest@127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) +
+           "/";
+  }
+
   /// The next request of that kind; those before it are forgotten.
   request next(method what) {
     for (;;) {

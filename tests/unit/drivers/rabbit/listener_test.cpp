@@ -1,0 +1,156 @@
+// A listener of the rabbit driver against a broker that does exactly what the test says.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <oslo/messaging/asio.hpp>
+#include <oslo/messaging/transport.hpp>
+
+#include "support/recording_metrics.hpp"
+#include "support/scripted_broker.hpp"
+
+namespace oslo::messaging::rabbit {
+namespace {
+
+using amqp091::method;
+using amqp_script::scripted_broker;
+using ::testing::ElementsAre;
+
+class rabbit_listener_test : public ::testing::Test {
+ protected:
+  rabbit_listener_test() : broker(io), meter(std::make_shared<testing::recording_metrics>()) {
+    transport_options o;
+    o.loop = asio_scheduler(io.get_executor());
+    o.meter = meter;
+    bus = std::make_unique<transport>(open_transport(broker.url(), o));
+    target on;
+    on.topic = "t";
+    on.server = "s";
+    from = bus->driver().listen(on, {});
+    bool ready = false;
+    from->ready([&](result<void> r) { ready = r.has_value(); });
+    broker.run_until([&] { return ready; }, "the listener");
+    channel = broker.next(method::basic_consume).channel;
+  }
+  ~rabbit_listener_test() override {
+    from.reset();
+    bool closed = false;
+    bus->driver().close(std::chrono::seconds(5), [&] { closed = true; });
+    broker.run_until([&] { return closed; }, "the end of the transport");
+  }
+
+  static std::string request(const std::string& unique_id) {
+    return R"({"oslo.version": "2.0", "oslo.message": "{\"method\": \"m\", \"args\": {}, )"
+           R"(\"_unique_id\": \")" +
+           unique_id + R"(\"}"})";
+  }
+  void deliver(std::uint64_t tag, const std::string& body) {
+    amqp091::properties p;
+    p.content_type = "application/json";
+    broker.send(amqp_script::deliver_method(channel, tag, "1") +
+                amqp_script::content(channel, body, p));
+  }
+  /// The tags that were acknowledged since the last call; "2*" means all up to it.
+  std::vector<std::string> acknowledged() {
+    std::vector<std::string> tags;
+    for (const auto& r : broker.rest()) {
+      if (r.what != method::basic_ack) continue;
+      amqp091::reader in{r.arguments};
+      const auto tag = in.u64();
+      tags.push_back(std::to_string(tag) + (in.u8() != 0 ? "*" : ""));
+    }
+    return tags;
+  }
+  bool counted(const std::string& name) {
+    const auto lines = meter->lines();
+    return std::find(lines.begin(), lines.end(), name + " +1") != lines.end();
+  }
+
+  boost::asio::io_context io;
+  scripted_broker broker;
+  std::shared_ptr<testing::recording_metrics> meter;
+  std::unique_ptr<transport> bus;
+  std::unique_ptr<listener> from;
+  amqp091::channel_id channel = 0;
+  incoming_batch batch;
+};
+
+TEST_F(rabbit_listener_test, a_message_that_was_taken_is_not_handed_out_again) {
+  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  deliver(1, request("u1"));
+  ASSERT_EQ(batch.size(), 1u);
+  batch[0]->acknowledge();
+  EXPECT_THAT(acknowledged(), ElementsAre("1"));
+  batch.clear();
+  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  deliver(2, request("u1"));
+  EXPECT_TRUE(batch.empty());
+  EXPECT_THAT(acknowledged(), ElementsAre("2"));
+  EXPECT_TRUE(counted("server_duplicates_total"));
+  deliver(3, request("u2"));
+  ASSERT_EQ(batch.size(), 1u);
+  batch[0]->acknowledge();
+}
+
+TEST_F(rabbit_listener_test, a_copy_of_what_is_in_work_is_settled_with_it) {
+  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  deliver(1, request("u1"));
+  ASSERT_EQ(batch.size(), 1u);
+  auto first = std::move(batch[0]);
+  batch.clear();
+  first->acknowledge_later();
+  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  deliver(2, request("u1"));
+  EXPECT_TRUE(batch.empty());
+  EXPECT_THAT(acknowledged(), ElementsAre());
+  first->acknowledge();
+  EXPECT_THAT(acknowledged(), ElementsAre("2*"));
+  EXPECT_TRUE(counted("server_duplicates_total"));
+}
+
+TEST_F(rabbit_listener_test, work_goes_on_over_a_lost_connection_and_its_second_delivery) {
+  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  deliver(7, request("u1"));
+  ASSERT_EQ(batch.size(), 1u);
+  auto first = std::move(batch[0]);
+  batch.clear();
+  first->acknowledge_later();
+  broker.drop();
+  channel = broker.next(method::basic_consume).channel;
+  broker.run_until([&] { return from->consuming(); }, "the consumers");
+  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  deliver(1, request("u1"));
+  EXPECT_TRUE(batch.empty()) << "it is being worked on";
+  first->acknowledge();
+  EXPECT_THAT(acknowledged(), ElementsAre("1")) << "of the new connection, and only there";
+}
+
+TEST_F(rabbit_listener_test, what_is_given_back_takes_its_copy_along) {
+  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  deliver(1, request("u1"));
+  ASSERT_EQ(batch.size(), 1u);
+  auto first = std::move(batch[0]);
+  batch.clear();
+  first->acknowledge_later();
+  deliver(2, request("u1"));
+  broker.rest();
+  first->requeue();
+  int rejected = 0;
+  for (const auto& r : broker.rest())
+    if (r.what == method::basic_reject) ++rejected;
+  EXPECT_EQ(rejected, 2);
+}
+
+TEST_F(rabbit_listener_test, a_malformed_message_is_refused_alone) {
+  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  deliver(1, "this is not JSON");
+  bool refused = false;
+  for (const auto& r : broker.rest()) refused = refused || r.what == method::basic_reject;
+  EXPECT_TRUE(refused);
+  EXPECT_TRUE(counted("server_malformed_messages_total"));
+  deliver(2, request("u1"));
+  ASSERT_EQ(batch.size(), 1u);
+  batch[0]->acknowledge();
+}
+
+}  // namespace
+}  // namespace oslo::messaging::rabbit
