@@ -15,6 +15,11 @@ failure deadlock() {
           "A blocking call was made on the transport's loop, which would have to complete it."};
 }
 
+failure wrong_process() {
+  return {errc::wrong_process,
+          "The transport was opened in the parent of this process. Open one here."};
+}
+
 failure stuck() {
   return {errc::timed_out,
           "The call did not complete in time, because the transport's loop does not run."};
@@ -25,6 +30,7 @@ failure stuck() {
 client::text client::call_text(std::string_view name, std::optional<rpc::method_version> since,
                                context ctxt, text args, std::stop_token cancel) const {
   if (!args) return args;
+  if (async_.bus().inherited()) return wrong_process();
   if (async_.bus().loop().running_here()) return deadlock();
   const auto answer = std::make_shared<handover<text>>();
   std::stop_source given_up;
@@ -42,6 +48,7 @@ client::text client::call_text(std::string_view name, std::optional<rpc::method_
 result<void> client::cast_text(std::string_view name, std::optional<rpc::method_version> since,
                                context ctxt, text args, std::stop_token cancel) const {
   if (!args) return args.error();
+  if (async_.bus().inherited()) return wrong_process();
   if (async_.bus().loop().running_here()) return deadlock();
   const auto answer = std::make_shared<handover<result<void>>>();
   std::stop_source given_up;

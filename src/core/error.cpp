@@ -16,6 +16,8 @@ class category final : public std::error_category {
       case errc::unknown_driver: return "there is no driver for the scheme of the transport URL";
       case errc::not_supported: return "the driver or the peer does not support this";
       case errc::version_cap: return "the message version is above the version cap";
+      case errc::wrong_process:
+        return "a transport was used in a child of the process that opened it";
       case errc::would_deadlock: return "a blocking call was made on the thread that completes it";
       case errc::not_sent: return "the message was not sent";
       case errc::outcome_unknown: return "the message was sent, but its outcome is unknown";

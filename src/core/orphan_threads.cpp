@@ -1,8 +1,11 @@
 #include "core/orphan_threads.hpp"
 
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
+
+#include "core/fork_guard.hpp"
 
 namespace oslo::messaging {
 namespace {
@@ -20,6 +23,7 @@ class orphanage {
 
   void adopt(std::thread thread, std::function<bool()> has_ended) {
     const std::lock_guard lock{mutex_};
+    forget_parent();
     if (exiting_) {
       thread.detach();  // nobody is left to join it
       return;
@@ -42,6 +46,7 @@ class orphanage {
     std::vector<orphan> all;
     {
       const std::lock_guard lock{mutex_};
+      forget_parent();
       exiting_ = true;
       all.swap(orphans_);
     }
@@ -55,7 +60,16 @@ class orphanage {
 
   std::mutex mutex_;
   bool exiting_ = false;
+  /// In a child the threads are gone and cannot be joined.
+  void forget_parent() {
+    if (!born_.in_child()) return;
+    leave_to_parent(std::make_shared<std::vector<orphan>>(std::move(orphans_)));
+    orphans_.clear();
+    born_ = {};
+  }
+
   std::vector<orphan> orphans_;
+  fork_guard born_;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/fork_guard.hpp"
 #include "core/orphan_threads.hpp"
 
 namespace oslo::messaging {
@@ -140,6 +141,10 @@ class thread_pool_impl final : public executor {
   }
 
   void close() {
+    if (born_.in_child()) {
+      leave_to_parent(state_);
+      return;
+    }
     state_->stop();
     std::thread own;
     for (auto& w : state_->workers) {
@@ -155,6 +160,7 @@ class thread_pool_impl final : public executor {
     });
   }
 
+  const fork_guard born_;
   std::shared_ptr<pool_state> state_;
 };
 

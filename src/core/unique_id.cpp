@@ -1,21 +1,14 @@
 #include "core/unique_id.hpp"
 
-#include <pthread.h>
-
 #include <array>
-#include <atomic>
 #include <random>
 #include <string_view>
 
+#include "core/fork_guard.hpp"
 #include "core/random.hpp"
 
 namespace oslo::messaging {
 namespace {
-
-// Raised in the child after a fork, so that it does not go on with its parent's sequence.
-std::atomic<std::uint64_t> fork_count{0};
-const int fork_hook =
-    pthread_atfork(nullptr, nullptr, [] { fork_count.fetch_add(1, std::memory_order_relaxed); });
 
 random_engine seeded_engine() {
   std::random_device device;
@@ -26,12 +19,13 @@ random_engine seeded_engine() {
 
 random_engine& thread_engine() {
   struct holder {
-    std::uint64_t born = fork_count.load(std::memory_order_relaxed);
+    fork_guard born;
     random_engine engine = seeded_engine();
   };
   thread_local holder here;
-  if (const auto now = fork_count.load(std::memory_order_relaxed); here.born != now) [[unlikely]]
-    here = {now, seeded_engine()};
+  // A child must not go on with its parent's sequence.
+  if (here.born.in_child()) [[unlikely]]
+    here = {};
   return here.engine;
 }
 

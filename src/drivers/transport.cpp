@@ -2,6 +2,7 @@
 #include <oslo/messaging/transport.hpp>
 #include <utility>
 
+#include "core/fork_guard.hpp"
 #include "core/handover.hpp"
 #include "core/unique_id.hpp"
 #include "core/watchers.hpp"
@@ -57,6 +58,11 @@ class transport::impl {
   }
 
   ~impl() {
+    if (born.in_child()) {
+      leave_to_parent(std::shared_ptr<messaging::driver>(std::move(driver)));
+      leave_to_parent(std::move(loop));
+      return;
+    }
     // The driver completes its operations while it closes, so it must outlive the closing.
     if (owns_loop && !loop->running_here()) {
       close(default_close_limit);
@@ -73,6 +79,7 @@ class transport::impl {
   }
 
   void close(std::chrono::milliseconds limit) {
+    if (born.in_child()) return;
     if (loop->running_here()) {
       driver->close(limit, [] {});
       return;
@@ -82,6 +89,7 @@ class transport::impl {
     closed->take(limit + close_margin);
   }
 
+  fork_guard born;
   config conf;
   logger log;
   std::shared_ptr<metrics> meter;
@@ -104,6 +112,8 @@ void transport::close(std::chrono::milliseconds limit) {
   impl_->close(limit);
 }
 transport_health transport::health() const {
+  if (inherited())
+    return {link_state::closed, link_state::closed, {}, "opened in the parent process"};
   return impl_->driver->health();
 }
 std::shared_ptr<void> transport::watch_health(
@@ -112,7 +122,7 @@ std::shared_ptr<void> transport::watch_health(
 }
 void transport::async_probe(std::chrono::milliseconds limit,
                             unique_function<void(result<std::chrono::microseconds>)> done) const {
-  impl_->driver->probe(limit, std::move(done));
+  driver().probe(limit, std::move(done));
 }
 std::chrono::microseconds transport::probe(std::chrono::milliseconds limit) const {
   if (impl_->loop->running_here())
@@ -120,8 +130,7 @@ std::chrono::microseconds transport::probe(std::chrono::milliseconds limit) cons
                            "transport::probe was called on the transport's loop, where it would "
                            "wait for itself."});
   const auto done = std::make_shared<handover<result<std::chrono::microseconds>>>();
-  impl_->driver->probe(limit,
-                       [done](result<std::chrono::microseconds> r) { done->put(std::move(r)); });
+  driver().probe(limit, [done](result<std::chrono::microseconds> r) { done->put(std::move(r)); });
   const auto outcome = done->take(limit + close_margin);
   if (!outcome)
     throw_failure({errc::timed_out, "The transport's own loop did not come to the probe within " +
@@ -129,7 +138,14 @@ std::chrono::microseconds transport::probe(std::chrono::milliseconds limit) cons
   if (!*outcome) throw_failure(outcome->error());
   return **outcome;
 }
-messaging::driver& transport::driver() const noexcept {
+bool transport::inherited() const noexcept {
+  return impl_->born.in_child();
+}
+messaging::driver& transport::driver() const {
+  if (inherited())
+    throw messaging_error(
+        {errc::wrong_process, "The transport for " + redacted(impl_->url) +
+                                  " was opened in the parent of this process. Open one here."});
   return *impl_->driver;
 }
 scheduler& transport::loop() const noexcept {

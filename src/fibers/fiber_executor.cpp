@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/fork_guard.hpp"
 #include "core/orphan_threads.hpp"
 #include "fibers/fiber_thread.hpp"
 
@@ -72,6 +73,10 @@ class fiber_executor_impl final : public executor {
   };
 
   void close() {
+    if (born_.in_child()) {
+      leave_to_parent(std::make_shared<std::vector<member>>(std::move(members_)));
+      return;
+    }
     for (auto& m : members_) m.fibers->stop();
     const bool on_own_thread = std::any_of(members_.begin(), members_.end(), [](const member& m) {
       return m.thread.get_id() == std::this_thread::get_id();
@@ -87,6 +92,7 @@ class fiber_executor_impl final : public executor {
 
   const std::size_t max_fibers_;
   std::vector<member> members_;
+  const fork_guard born_;
 };
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/fork_guard.hpp"
 #include "net/timer_queue.hpp"
 
 namespace oslo::messaging::net {
@@ -82,12 +83,14 @@ class io_loop::keeper {
 
   void take(std::shared_ptr<state> s) {
     const std::lock_guard lock(mutex_);
+    forget_parent();
     if (exiting_) s->thread.detach();  // nobody is left to join it
     states_.push_back(std::move(s));
   }
   /// Joins the threads that have ended, so that a program that runs for years keeps few.
   void join_ended() {
     const std::lock_guard lock(mutex_);
+    forget_parent();
     std::erase_if(states_, [](const std::shared_ptr<state>& s) {
       if (!s->thread.joinable()) return false;
       {
@@ -104,6 +107,7 @@ class io_loop::keeper {
     std::vector<std::shared_ptr<state>> states;
     {
       const std::lock_guard lock(mutex_);
+      forget_parent();
       exiting_ = true;
       states.swap(states_);
     }
@@ -118,7 +122,15 @@ class io_loop::keeper {
 
   std::mutex mutex_;
   bool exiting_ = false;
+  /// In a child the threads are gone and cannot be joined.
+  void forget_parent() {
+    if (!born_.in_child()) return;
+    for (auto& s : std::exchange(states_, {})) leave_to_parent(std::move(s));
+    born_ = {};
+  }
+
   std::vector<std::shared_ptr<state>> states_;
+  fork_guard born_;
 };
 
 io_loop::io_loop(logger log, const std::string& name)

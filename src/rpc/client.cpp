@@ -149,6 +149,7 @@ const transport& client::bus() const noexcept {
 void client::async_call_json(std::string_view name, context ctxt, std::string_view args_json,
                              call_options call,
                              unique_function<void(result<std::string>)> done) const {
+  auto& driver = impl_->bus.driver();  // throws in a child process, where no loop would answer
   const auto& s = impl_->o.serializer;
   context caller = s ? ctxt : context();
   impl::request request;
@@ -158,33 +159,34 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
         [done = std::move(done), why = *std::move(refused)]() mutable { done(std::move(why)); });
     return;
   }
-  impl_->bus.driver().send(
-      std::move(request.to), std::move(request.message), std::move(request.options),
-      [done = std::move(done), seen = std::move(request.seen), known = impl_->o.exceptions, s,
-       caller = std::move(caller)](result<reply> r) mutable {
-        if (!r) {
-          if (seen) seen->failed(r.error());
-          done(known ? known->translate(r.error()) : r.error());
-          return;
-        }
-        if (seen) seen->succeeded();
-        result<std::string> answer = std::move(r->result);
-        if (s) {
-          try {
-            answer = to_json(s->deserialize_entity(caller, parse_json(*answer)));
-          } catch (const messaging_error& e) {
-            answer = e.failure();
-          } catch (const std::exception& e) {
-            answer = failure(errc::malformed_message,
-                             std::string("The serializer cannot read the result: ") + e.what());
-          }
-        }
-        done(std::move(answer));
-      });
+  driver.send(std::move(request.to), std::move(request.message), std::move(request.options),
+              [done = std::move(done), seen = std::move(request.seen), known = impl_->o.exceptions,
+               s, caller = std::move(caller)](result<reply> r) mutable {
+                if (!r) {
+                  if (seen) seen->failed(r.error());
+                  done(known ? known->translate(r.error()) : r.error());
+                  return;
+                }
+                if (seen) seen->succeeded();
+                result<std::string> answer = std::move(r->result);
+                if (s) {
+                  try {
+                    answer = to_json(s->deserialize_entity(caller, parse_json(*answer)));
+                  } catch (const messaging_error& e) {
+                    answer = e.failure();
+                  } catch (const std::exception& e) {
+                    answer =
+                        failure(errc::malformed_message,
+                                std::string("The serializer cannot read the result: ") + e.what());
+                  }
+                }
+                done(std::move(answer));
+              });
 }
 
 void client::async_cast_json(std::string_view name, context ctxt, std::string_view args_json,
                              call_options call, unique_function<void(result<void>)> done) const {
+  auto& driver = impl_->bus.driver();  // throws in a child process, where no loop would answer
   impl::request request;
   auto refused = impl_->fill(request, false, name, std::move(ctxt), args_json, call);
   if (refused) {
@@ -192,17 +194,16 @@ void client::async_cast_json(std::string_view name, context ctxt, std::string_vi
         [done = std::move(done), why = *std::move(refused)]() mutable { done(std::move(why)); });
     return;
   }
-  impl_->bus.driver().send(
-      std::move(request.to), std::move(request.message), std::move(request.options),
-      [done = std::move(done), seen = std::move(request.seen)](result<reply> r) mutable {
-        if (r) {
-          if (seen) seen->succeeded();
-          done({});
-        } else {
-          if (seen) seen->failed(r.error());
-          done(r.error());
-        }
-      });
+  driver.send(std::move(request.to), std::move(request.message), std::move(request.options),
+              [done = std::move(done), seen = std::move(request.seen)](result<reply> r) mutable {
+                if (r) {
+                  if (seen) seen->succeeded();
+                  done({});
+                } else {
+                  if (seen) seen->failed(r.error());
+                  done(r.error());
+                }
+              });
 }
 
 }  // namespace oslo::messaging::rpc

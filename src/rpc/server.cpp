@@ -2,6 +2,7 @@
 #include <oslo/messaging/rpc/server.hpp>
 #include <utility>
 
+#include "core/fork_guard.hpp"
 #include "core/handover.hpp"
 #include "rpc/server_state.hpp"
 
@@ -66,6 +67,10 @@ server& server::operator=(server&& other) noexcept {
 
 server::~server() {
   if (!state_) return;
+  if (state_->bus.inherited()) {
+    leave_to_parent(std::move(state_));
+    return;
+  }
   state_->shut_down();
   if (state_->waiting_would_deadlock()) return;
   const auto drained = std::make_shared<handover<bool>>();

@@ -1,5 +1,7 @@
 // What happens when the broker dies, refuses, blocks, or takes queues away.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -10,6 +12,7 @@
 #include <thread>
 
 #include "support/broker.hpp"
+#include "support/recording_metrics.hpp"
 
 namespace oslo::messaging {
 namespace {
@@ -119,7 +122,7 @@ TEST(rabbit_recovery, wrong_credentials_and_vhost_end_at_once_with_the_brokers_w
   EXPECT_EQ(r.error().code(), errc::authentication_failed) << r.error().message();
   EXPECT_NE(r.error().message().find("ACCESS_REFUSED"), std::string::npos) << r.error().message();
   EXPECT_EQ(r.error().message().find("not-the-password"), std::string::npos);
-  EXPECT_EQ(bus.health().publishing, link_state::refused);
+  EXPECT_EQ(bus.health().consuming, link_state::refused);
   EXPECT_NE(bus.health().reason.find("ACCESS_REFUSED"), std::string::npos);
   // The next one does not wait for the next attempt either.
   EXPECT_EQ(client.try_call("echo", {}, number(0)).error().code(), errc::authentication_failed);
@@ -261,6 +264,92 @@ TEST(rabbit_recovery, health_follows_the_broker) {
   broker.restart();
   EXPECT_TRUE(wait_for(link_state::connected, link_state::connected));
   watching.reset();
+}
+
+/// A broker that stops without a word: nothing but time tells.
+TEST(rabbit_recovery, calls_end_on_time_while_the_broker_stands_still) {
+  auto& broker = own_broker();
+  const auto topic = unique_name("frozen");
+  const auto meter = std::make_shared<testing::recording_metrics>();
+  const auto server_bus = open_transport(broker.url());
+  const auto client_bus = open_transport(broker.url(), {.meter = meter});
+  std::promise<rpc::responder<int>> asked;
+  auto endpoint = std::make_shared<rpc::endpoint>();
+  endpoint->bind("ask", [&](rpc::responder<int> r) { asked.set_value(std::move(r)); });
+  endpoint->bind("echo", [](value args) { return args; });
+  rpc::server server(server_bus, {.topic = topic, .server = "s1"}, {endpoint});
+  server.start();
+  const blocking::client client(client_bus, {.topic = topic}, {.timeout = 2s});
+  const blocking::client patient(client_bus, {.topic = topic}, {.timeout = 30s});
+  ASSERT_EQ(patient.call("echo", {}, number(1)), number(1));
+
+  auto answer = std::async(std::launch::async, [&] { return client.try_call("ask", {}); });
+  auto request = asked.get_future().get();
+  broker.pause();
+  request.reply(7);  // stays in the broker's socket
+  EXPECT_EQ(answer.get().error().code(), errc::timed_out);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(client.try_call("echo", {}, number(2)).error().code(), errc::timed_out);
+  const auto took = std::chrono::steady_clock::now() - begin;
+  EXPECT_GE(took, 2s);
+  EXPECT_LT(took, 10s) << "a call waits for its deadline and not for the broker";
+  broker.resume();
+  EXPECT_EQ(patient.call("echo", {}, number(3)), number(3));
+  // The answer came after its caller had gone: dropped and counted.
+  const auto lines = meter->lines();
+  EXPECT_GE(std::count(lines.begin(), lines.end(), "rpc_client_late_replies_total +1"), 1);
+}
+
+/// What a child of this process does; its exit status.
+template <class Work>
+int in_a_child(Work work) {
+  const pid_t child = fork();
+  if (child == 0) {
+    ::alarm(60);  // a child that hangs is a failure, and nobody's burden
+    int status = 99;
+    try {
+      status = work();
+    } catch (...) {
+    }
+    ::_exit(status);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}
+
+TEST(rabbit_recovery, a_forked_child_leaves_the_transport_to_its_parent) {
+  auto& broker = own_broker();
+  const auto topic = unique_name("forked");
+  const auto bus = open_transport(broker.url());
+  auto serving = std::make_unique<running_server>(bus, topic);
+  const blocking::client client(bus, {.topic = topic}, {.timeout = 20s});
+  ASSERT_EQ(client.call("echo", {}, number(1)), number(1));
+  EXPECT_EQ(in_a_child([&] {
+              if (!bus.inherited()) return 1;
+              if (client.try_call("echo", {}, number(2)).error().code() != errc::wrong_process)
+                return 2;
+              if (client.try_cast("hit", {}).error().code() != errc::wrong_process) return 3;
+              try {
+                serving->server.stop();
+                return 4;
+              } catch (const messaging_error& e) {
+                if (e.failure().code() != errc::wrong_process) return 5;
+              }
+              serving.reset();
+              return 0;
+            }),
+            0);
+#ifndef __SANITIZE_THREAD__  // which knows of no threads after a fork of a threaded program
+  EXPECT_EQ(in_a_child([&] {
+              const auto own = open_transport(broker.url());
+              const blocking::client fresh(own, {.topic = topic}, {.timeout = 20s});
+              return fresh.call("echo", {}, number(3)) == number(3) ? 0 : 1;
+            }),
+            0);
+#endif
+  EXPECT_EQ(client.call("echo", {}, number(4)), number(4));
+  EXPECT_TRUE(bus.health().ok());
 }
 
 TEST(rabbit_recovery, a_thousand_calls_at_once_share_two_connections) {

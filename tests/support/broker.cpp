@@ -70,6 +70,14 @@ void private_broker::kill() {
   control("kill");
 }
 
+void private_broker::pause() {
+  control("pause");
+}
+
+void private_broker::resume() {
+  control("resume");
+}
+
 void private_broker::restart() {
   control("restart");
 }

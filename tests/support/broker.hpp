@@ -34,6 +34,9 @@ class private_broker {
   const std::string& url() const noexcept { return url_; }
   /// kill -9; returns when it is gone.
   void kill();
+  /// SIGSTOP and SIGCONT: in between it keeps its sockets and does nothing.
+  void pause();
+  void resume();
   /// Starts it again on the same port with the same data; returns when it answers.
   void restart();
   std::string rabbitmqctl(const std::vector<std::string>& arguments);

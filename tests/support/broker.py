@@ -3,6 +3,8 @@
 
     broker.py start   --dir DIR     start it (or use the one that runs), wait until it answers AMQP
     broker.py kill    --dir DIR     kill -9; keeps ports and data
+    broker.py pause   --dir DIR     SIGSTOP: it keeps its sockets and does nothing
+    broker.py resume  --dir DIR     SIGCONT
     broker.py restart --dir DIR     start again on the same ports with the same data
     broker.py stop    --dir DIR     end it and everything that was started with it
     broker.py url     --dir DIR     print its transport URL
@@ -223,6 +225,19 @@ class Broker:
         with self.locked():
             end_process(self.state().get("node"), signal.SIGKILL)
 
+    def pause(self):
+        self.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.signal(signal.SIGCONT)
+
+    def signal(self, number):
+        with self.locked():
+            node = self.state().get("node")
+            if not self.alive(node):
+                raise BrokerError(f"No broker runs in {self.folder}.")
+            os.kill(node[0], number)
+
     def stop(self):
         with self.locked():
             self.end_all(self.state())
@@ -303,7 +318,7 @@ class Broker:
 def main():
     parser = argparse.ArgumentParser(description="Controls the private RabbitMQ of the tests.")
     parser.add_argument(
-        "action", choices=["start", "kill", "restart", "stop", "url", "ctl", "exec"]
+        "action", choices="start kill pause resume restart stop url ctl exec".split()
     )
     parser.add_argument("--dir", required=True)
     options, rest = parser.parse_known_args()

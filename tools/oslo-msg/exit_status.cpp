@@ -30,6 +30,7 @@ exit_status status_of(errc code) noexcept {
     case errc::unknown_driver:
     case errc::not_supported:
     case errc::would_deadlock:
+    case errc::wrong_process:
     case errc::authentication_failed:
     case errc::access_refused:
     case errc::vhost_not_found:

@@ -25,6 +25,7 @@ enum class errc {
   not_supported,         ///< the driver or the peer cannot do this
   version_cap,           ///< the call's version is above the client's version cap
   would_deadlock,        ///< a blocking call from the thread that would have to complete it
+  wrong_process,         ///< a transport was used in a child of the process that opened it
 
   // What is known about a message that was to be sent.
   not_sent,         ///< definitely not sent

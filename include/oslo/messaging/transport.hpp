@@ -59,7 +59,13 @@ class transport {
   void async_probe(std::chrono::milliseconds limit,
                    unique_function<void(result<std::chrono::microseconds>)> done) const;
 
-  messaging::driver& driver() const noexcept;
+  /// Throws `messaging_error` (`errc::wrong_process`) in a child of the process that opened the
+  /// transport, and so does everything that sends or serves: threads do not survive a fork, and the
+  /// sockets are the parent's. Such a transport can be destroyed, which touches nothing; open
+  /// another one.
+  messaging::driver& driver() const;
+  /// True in such a child.
+  bool inherited() const noexcept;
   scheduler& loop() const noexcept;
   std::shared_ptr<scheduler> shared_loop() const noexcept;
   const logger& log() const noexcept;
