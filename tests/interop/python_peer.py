@@ -5,7 +5,15 @@ import sys
 
 import oslo_messaging
 from oslo_config import cfg
-from programs import RemoteFailure, TimedOut, VersionRefused, rabbit_url
+from kombu.exceptions import OperationalError
+from programs import (
+    RemoteFailure,
+    TimedOut,
+    Undeliverable,
+    Unreachable,
+    VersionRefused,
+    rabbit_url,
+)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -17,11 +25,11 @@ def peer_server():
 class PythonClient:
     """oslo.messaging in this process."""
 
-    def __init__(self, allowed_remote_exmods=()):
+    def __init__(self, url=None, allowed_remote_exmods=()):
         # Parts of oslo.messaging read the global configuration whatever they are given.
         cfg.CONF([], project="peer", default_config_files=[])
         self.transport = oslo_messaging.get_rpc_transport(
-            cfg.CONF, rabbit_url(), allowed_remote_exmods=list(allowed_remote_exmods)
+            cfg.CONF, url or rabbit_url(), allowed_remote_exmods=list(allowed_remote_exmods)
         )
 
     def close(self):
@@ -35,6 +43,8 @@ class PythonClient:
             if name in options
         }
         context = options.pop("context", {})
+        if options.pop("at_least_once", False):
+            options["transport_options"] = oslo_messaging.TransportOptions(at_least_once=True)
         if "call_monitor_timeout" in options:
             options["call_monitor_timeout"] = int(options["call_monitor_timeout"])
         client = oslo_messaging.get_rpc_client(
@@ -57,6 +67,8 @@ class PythonClient:
             raise TimedOut(str(error)) from error
         except oslo_messaging.RPCVersionCapError as error:
             raise VersionRefused(str(error)) from error
+        except oslo_messaging.MessageUndeliverable as error:
+            raise Undeliverable(str(error)) from error
         except (ValueError, KeyError, ZeroDivisionError) as error:
             # Exceptions of builtins come back as themselves; their text is message and traceback.
             message, _, traceback = error.args[0].partition("\n")
@@ -64,7 +76,12 @@ class PythonClient:
 
     def cast(self, topic, method, arguments=None, **options):
         client, context = self.prepared(topic, options)
-        client.cast(context, method, **(arguments or {}))
+        try:
+            client.cast(context, method, **(arguments or {}))
+        except oslo_messaging.MessageUndeliverable as error:
+            raise Undeliverable(str(error)) from error
+        except OperationalError as error:
+            raise Unreachable(str(error)) from error
 
     def ping(self, topic, **options):
         return self.call(topic, "oslo_rpc_server_ping", **options)

@@ -335,7 +335,8 @@ TEST_F(PythonServer, Timeout) {
 
 TEST_F(PythonServer, CallMonitor) {
   const auto monitored = client_.prepare({.timeout = 30s, .call_monitor_timeout = 2s});
-  EXPECT_EQ(monitored.call(sleep_for, {}, {.seconds = 4.5}), 4.5);
+  // More than three intervals, so that heartbeats have to keep coming.
+  EXPECT_EQ(monitored.call(sleep_for, {}, {.seconds = 6.5}), 6.5);
 }
 
 TEST_F(PythonServer, CallMonitorNoticesSilence) {

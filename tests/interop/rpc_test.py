@@ -282,8 +282,9 @@ class RpcCases:
             self.client.call(unique("nobody"), "echo", timeout=1)
 
     def test_monitored_call_outlives_the_monitor_interval(self):
-        answer = self.call("sleep", {"seconds": 4.5}, timeout=30, call_monitor_timeout=2)
-        self.assertEqual(answer, 4.5)
+        # More than three of them, so that heartbeats have to keep coming.
+        answer = self.call("sleep", {"seconds": 6.5}, timeout=30, call_monitor_timeout=2)
+        self.assertEqual(answer, 6.5)
 
     def test_monitored_call_fails_when_the_server_falls_silent(self):
         topic = unique("silent")

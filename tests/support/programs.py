@@ -18,8 +18,8 @@ def rabbit_url():
     return os.environ["OSLO_TEST_RABBIT_URL"]
 
 
-def oslo_msg():
-    return [os.environ["OSLO_TEST_OSLO_MSG"], "--url", rabbit_url()]
+def oslo_msg(url=None):
+    return [os.environ["OSLO_TEST_OSLO_MSG"], "--url", url or rabbit_url()]
 
 
 def unique(name):
@@ -42,6 +42,14 @@ class VersionRefused(Exception):
     """The client's version cap forbids the call."""
 
 
+class Undeliverable(Exception):
+    """`at_least_once` was asked for, and no queue took the message."""
+
+
+class Unreachable(Exception):
+    """No broker was reached in as many attempts as `retry` allows."""
+
+
 class Server:
     """A serving program, from its line "ready" until SIGTERM, after which it has to exit 0."""
 
@@ -53,6 +61,7 @@ class Server:
             elif value is not None:
                 command += [f"--{name}", str(value)]
         self.server = server
+        self.killed = False
         self.errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8")
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors, text=True
@@ -85,11 +94,20 @@ class Server:
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
 
+    def kill(self):
+        """Ends it without a word; `stop` then has nothing left to do."""
+        self.process.kill()
+        self.process.wait()
+        self.killed = True
+
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
         """Ends the server, which has to exit 0."""
+        if self.killed:
+            self.close()
+            return
         self.resume()
         self.process.terminate()
         try:
@@ -116,22 +134,25 @@ class Server:
 class CommandClient:
     """A run of `oslo-msg` for each call."""
 
+    def __init__(self, url=None):
+        self.url = url
+
     def close(self):
         pass
 
     def run(self, command, words, arguments=None, **options):
-        line = [*oslo_msg(), command, *words]
+        line = [*oslo_msg(self.url), command, *words]
         text = ""
         if arguments is not None:
             # Through a pipe: one argument of a program may not be longer than 128 KiB.
             line.append("-")
             text = json.dumps(arguments)
         for name, value in options.items():
+            option = f"--{name.replace('_', '-')}"
             if value is True:
-                line.append(f"--{name}")
-            elif value is not None:
-                value = json.dumps(value) if name == "context" else str(value)
-                line += [f"--{name.replace('_', '-')}", value]
+                line.append(option)
+            elif value is not None and value is not False:
+                line += [option, json.dumps(value) if name == "context" else str(value)]
         return subprocess.run(
             line, input=text, capture_output=True, text=True, timeout=60, check=False
         )
@@ -152,6 +173,10 @@ class CommandClient:
             raise TimedOut(done.stderr)
         if "version cap" in done.stderr:
             raise VersionRefused(done.stderr)
+        if done.returncode == 4:
+            raise Undeliverable(done.stderr)
+        if done.returncode == 5:
+            raise Unreachable(done.stderr)
         raise AssertionError(
             f"oslo-msg ended with {done.returncode}: {done.stdout!r} {done.stderr!r}"
         )
