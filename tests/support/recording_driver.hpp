@@ -11,11 +11,12 @@
 
 namespace oslo::messaging::testing {
 
-/// One `driver::send`.
+/// One `driver::send` or `send_notification`.
 struct sent_message {
   target to;
   outgoing_message message;
   send_options options;
+  double version = 0;  ///< of a notification
 };
 
 /// What a test and the driver of its transport share.
@@ -54,14 +55,11 @@ class recording_driver final : public driver {
 
   capabilities caps() const noexcept override { return {}; }
   void send(target to, outgoing_message m, send_options o, send_completion done) override {
-    loop_->post([done = std::move(done),
-                 r = recorder_->record({std::move(to), std::move(m), std::move(o)})]() mutable {
-      done(std::move(r));
-    });
+    keep({std::move(to), std::move(m), std::move(o)}, std::move(done));
   }
-  void send_notification(target to, outgoing_message m, double, send_options o,
+  void send_notification(target to, outgoing_message m, double version, send_options o,
                          send_completion done) override {
-    send(std::move(to), std::move(m), std::move(o), std::move(done));
+    keep({std::move(to), std::move(m), std::move(o), version}, std::move(done));
   }
   std::unique_ptr<listener> listen(target, listen_options) override {
     throw messaging_error({errc::not_supported, "The recording driver only sends."});
@@ -76,6 +74,12 @@ class recording_driver final : public driver {
   }
 
  private:
+  void keep(sent_message m, send_completion done) {
+    loop_->post([done = std::move(done), r = recorder_->record(std::move(m))]() mutable {
+      done(std::move(r));
+    });
+  }
+
   std::shared_ptr<recorder> recorder_;
   std::shared_ptr<scheduler> loop_;
 };

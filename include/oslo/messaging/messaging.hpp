@@ -4,6 +4,7 @@
 // IWYU pragma: begin_exports
 #include <oslo/messaging/asio.hpp>
 #include <oslo/messaging/blocking.hpp>
+#include <oslo/messaging/blocking/notifier.hpp>
 #include <oslo/messaging/config.hpp>
 #include <oslo/messaging/context.hpp>
 #include <oslo/messaging/driver.hpp>
@@ -13,6 +14,7 @@
 #include <oslo/messaging/json.hpp>
 #include <oslo/messaging/logger.hpp>
 #include <oslo/messaging/metrics.hpp>
+#include <oslo/messaging/notify.hpp>
 #include <oslo/messaging/rpc.hpp>
 #include <oslo/messaging/scheduler.hpp>
 #include <oslo/messaging/serializer.hpp>

@@ -1,0 +1,10 @@
+// Notifications: what happened, told to whoever listens.
+#pragma once
+
+// IWYU pragma: begin_exports
+#include <oslo/messaging/notify/context_rules.hpp>
+#include <oslo/messaging/notify/notifier.hpp>
+#include <oslo/messaging/notify/options.hpp>
+#include <oslo/messaging/notify/priority.hpp>
+#include <oslo/messaging/notify/test_driver.hpp>
+// IWYU pragma: end_exports

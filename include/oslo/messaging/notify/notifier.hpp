@@ -1,0 +1,160 @@
+// Tells whoever listens that something has happened.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <oslo/messaging/context.hpp>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/function.hpp>
+#include <oslo/messaging/notify/context_rules.hpp>
+#include <oslo/messaging/notify/detail/payload.hpp>
+#include <oslo/messaging/notify/priority.hpp>
+#include <oslo/messaging/serializer.hpp>
+#include <oslo/messaging/transport.hpp>
+#include <oslo/messaging/value.hpp>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace oslo::messaging::notify {
+
+/// How a notifier sends (spec section 1.11). What is not given comes from the options of
+/// [oslo_messaging_notifications].
+struct notifier_options {
+  /// Who tells, "compute.host1"; null in the message when not given.
+  std::optional<std::string> publisher_id{};
+  /// What is done with each message, all of them in turn:
+  /// "messaging" (bare format 1.0), "messagingv2" (envelope 2.0), "log", "test", "noop". A name
+  /// that is unknown is left out, with a warning. Not given: option driver.
+  std::optional<std::vector<std::string>> drivers{};
+  /// Not given: option topics.
+  std::optional<std::vector<std::string>> topics{};
+  /// Attempts after the first while the bus cannot be reached; -1: for ever. Not given: option
+  /// retry.
+  std::optional<int> retry{};
+  /// How long a message may wait for the bus. None: as long as `retry` lets it.
+  std::optional<std::chrono::milliseconds> timeout{};
+  /// Translates payloads and contexts. Null: none.
+  std::shared_ptr<const messaging::serializer> serializer{};
+  /// What of a context is sent. Null: `no_context`.
+  context_rule redact{};
+};
+
+/// What `notifier::prepare` changes; what is not given stays.
+struct notifier_changes {
+  std::optional<std::string> publisher_id{};
+  std::optional<int> retry{};
+};
+
+/// Sends notifications: for each topic T a message with routing key "T.info" (by its priority), in
+/// the exchange of option control_exchange. A message goes to every listener queue of its topic and
+/// priority; whether anyone handles it is not known here.
+///
+/// As with oslo nothing throws. What could not be sent is written to the transport's log, and is
+/// the delivery report (a `result<void>`: the first failure of any driver and topic) that each
+/// function gives back, and that may be ignored. "Delivered" means that the bus took
+/// responsibility.
+///
+/// The payload is turned into text before a function returns, so that nothing it refers to has to
+/// live longer. Payloads are described structs, `value`, `raw_json`, or anything else `write_value`
+/// takes. GCC 12: give a struct that holds strings a name before it goes into a co_await
+/// expression.
+///
+/// Copies are cheap and share the transport, which they keep open.
+/// Thread safety: const members may be called from any thread.
+class notifier {
+ public:
+  using report = result<void>;
+
+  /// Throws `configuration_error` for options out of range.
+  explicit notifier(transport bus, notifier_options o = {});
+
+  /// A notifier with some values changed, which shares everything else.
+  notifier prepare(const notifier_changes& changes) const;
+  /// False when its only driver is "noop", so that an expensive payload need not be made.
+  bool is_enabled() const noexcept;
+
+  const std::optional<std::string>& publisher_id() const noexcept;
+  const std::vector<std::string>& topics() const noexcept;
+  /// The drivers that it has.
+  const std::vector<std::string>& drivers() const noexcept;
+  int retry() const noexcept;
+  const transport& bus() const noexcept;
+
+  /// Sends, and completes with the delivery report once every driver is done with it. The message
+  /// goes out when the awaitable is awaited; the coroutine resumes on its own executor. Cancelling
+  /// it ends the wait with `errc::cancelled`.
+  template <class P>
+  [[nodiscard]] boost::asio::awaitable<report> notify(notify::priority p, context ctxt,
+                                                      std::string_view event_type,
+                                                      P&& payload) const {
+    detail::refuse_broken_temporary<P>();
+    return notify_text(p, std::move(ctxt), event_type, detail::payload_text(payload));
+  }
+  template <class P>
+  [[nodiscard]] auto audit(context ctxt, std::string_view event_type, P&& payload) const {
+    return notify(priority::audit, std::move(ctxt), event_type, std::forward<P>(payload));
+  }
+  template <class P>
+  [[nodiscard]] auto debug(context ctxt, std::string_view event_type, P&& payload) const {
+    return notify(priority::debug, std::move(ctxt), event_type, std::forward<P>(payload));
+  }
+  template <class P>
+  [[nodiscard]] auto info(context ctxt, std::string_view event_type, P&& payload) const {
+    return notify(priority::info, std::move(ctxt), event_type, std::forward<P>(payload));
+  }
+  template <class P>
+  [[nodiscard]] auto warn(context ctxt, std::string_view event_type, P&& payload) const {
+    return notify(priority::warn, std::move(ctxt), event_type, std::forward<P>(payload));
+  }
+  template <class P>
+  [[nodiscard]] auto error(context ctxt, std::string_view event_type, P&& payload) const {
+    return notify(priority::error, std::move(ctxt), event_type, std::forward<P>(payload));
+  }
+  template <class P>
+  [[nodiscard]] auto critical(context ctxt, std::string_view event_type, P&& payload) const {
+    return notify(priority::critical, std::move(ctxt), event_type, std::forward<P>(payload));
+  }
+  template <class P>
+  [[nodiscard]] auto sample(context ctxt, std::string_view event_type, P&& payload) const {
+    return notify(priority::sample, std::move(ctxt), event_type, std::forward<P>(payload));
+  }
+
+  /// Sends without anybody waiting: returns at once, whatever state the bus is in. `done` (may be
+  /// empty) gets the delivery report, once, on the transport's loop. The transport bounds what
+  /// waits for its bus; beyond that a message fails with `errc::limit_exceeded`.
+  template <class P>
+  void post(notify::priority p, context ctxt, std::string_view event_type, const P& payload,
+            unique_function<void(report)> done = {}) const {
+    send_text(p, std::move(ctxt), event_type, detail::payload_text(payload), {}, std::move(done));
+  }
+
+  /// The erased cores under all of these: `payload_json` is one JSON value as text. `done` is
+  /// called exactly once on the transport's loop, never before this returned; it may be empty.
+  void async_notify_json(notify::priority p, context ctxt, std::string_view event_type,
+                         std::string_view payload_json, std::stop_token cancel,
+                         unique_function<void(report)> done) const;
+  /// The same with a payload that may have failed to become text.
+  void send_text(notify::priority p, context ctxt, std::string_view event_type,
+                 result<std::string> payload, std::stop_token cancel,
+                 unique_function<void(report)> done) const;
+
+ private:
+  class impl;
+  explicit notifier(std::shared_ptr<const impl> i) noexcept : impl_(std::move(i)) {}
+
+  boost::asio::awaitable<report> notify_text(notify::priority p, context ctxt,
+                                             std::string_view event_type,
+                                             result<std::string> payload) const;
+
+  void refuse(std::string_view event_type, const failure& why,
+              unique_function<void(report)> done) const;
+
+  std::shared_ptr<const impl> impl_;
+};
+
+}  // namespace oslo::messaging::notify

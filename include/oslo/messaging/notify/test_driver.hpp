@@ -1,0 +1,25 @@
+// The notifications that went to driver "test", for tests of applications.
+#pragma once
+
+#include <oslo/messaging/context.hpp>
+#include <oslo/messaging/notify/priority.hpp>
+#include <oslo/messaging/value.hpp>
+#include <string>
+#include <vector>
+
+namespace oslo::messaging::notify {
+
+/// One message as driver "test" got it.
+struct kept_notification {
+  context ctxt;  ///< as it would have been sent
+  object message;
+  notify::priority priority = notify::priority::info;
+  int retry = -1;
+};
+
+/// All that were kept since the start of the process or the last reset, oldest first. The driver
+/// keeps the newest 10,000. Any thread.
+std::vector<kept_notification> kept_notifications();
+void reset_kept_notifications();
+
+}  // namespace oslo::messaging::notify

@@ -1,0 +1,52 @@
+// What a notifier does with a message.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <oslo/messaging/context.hpp>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/function.hpp>
+#include <oslo/messaging/notify/priority.hpp>
+#include <oslo/messaging/transport.hpp>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace oslo::messaging::notify {
+
+/// A message on its way into the drivers.
+struct outgoing_notification {
+  context ctxt;      ///< redacted and serialized
+  std::string body;  ///< the inner message
+  std::string event_type;
+  notify::priority priority = notify::priority::info;
+  int retry = -1;
+  std::optional<std::chrono::milliseconds> timeout{};
+  std::stop_token cancel{};
+};
+
+/// Any thread.
+class notification_driver {
+ public:
+  virtual ~notification_driver() = default;
+  /// `done` is called once, at once or later, from any thread.
+  virtual void notify(const outgoing_notification& n,
+                      unique_function<void(result<void>)> done) const = 0;
+};
+
+/// Null when there is no driver of that name.
+std::shared_ptr<const notification_driver> make_notification_driver(
+    std::string_view name, const transport& bus, const std::vector<std::string>& topics);
+
+/// Over the bus, in format 1.0 or 2.0.
+std::shared_ptr<const notification_driver> messaging_driver(transport bus,
+                                                            std::vector<std::string> topics,
+                                                            double version);
+/// Into the log of the transport.
+std::shared_ptr<const notification_driver> log_driver(logger log);
+/// Into `kept_notifications`.
+std::shared_ptr<const notification_driver> test_driver();
+
+}  // namespace oslo::messaging::notify

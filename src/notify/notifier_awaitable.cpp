@@ -1,0 +1,68 @@
+// The coroutine face of the notifier's erased core.
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <oslo/messaging/notify/notifier.hpp>
+
+namespace oslo::messaging::notify {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// What is to be sent once the awaitable is awaited.
+struct prepared {
+  notifier from;
+  notify::priority priority;
+  context ctxt;
+  std::string event_type;
+  result<std::string> payload;
+};
+
+template <class Handler>
+std::stop_token cancellation_of(const Handler& handler) {
+  auto slot = asio::get_associated_cancellation_slot(handler);
+  if (!slot.is_connected()) return {};
+  std::stop_source source;
+  auto token = source.get_token();
+  slot.assign(
+      [source = std::move(source)](asio::cancellation_type) mutable { source.request_stop(); });
+  return token;
+}
+
+asio::awaitable<notifier::report> send(prepared p) {
+  asio::use_awaitable_t<> token;
+  return asio::async_initiate<asio::use_awaitable_t<>, void(notifier::report)>(
+      [](auto handler, prepared n) {
+        auto cancel = cancellation_of(handler);
+        auto work = asio::make_work_guard(asio::get_associated_executor(handler));
+        auto done = [handler = std::move(handler),
+                     work = std::move(work)](notifier::report r) mutable {
+          // The guard lives until `dispatch` has returned: the caller's context may go away as soon
+          // as it runs out of work.
+          const auto held = std::move(work);
+          asio::dispatch(held.get_executor(), [handler = std::move(handler),
+                                               r = std::move(r)]() mutable {
+            if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected())
+              slot.clear();
+            std::move(handler)(std::move(r));
+          });
+        };
+        n.from.send_text(n.priority, std::move(n.ctxt), n.event_type, std::move(n.payload),
+                         std::move(cancel), std::move(done));
+      },
+      token, std::move(p));
+}
+
+}  // namespace
+
+asio::awaitable<notifier::report> notifier::notify_text(notify::priority p, context ctxt,
+                                                        std::string_view event_type,
+                                                        result<std::string> payload) const {
+  return send({*this, p, std::move(ctxt), std::string(event_type), std::move(payload)});
+}
+
+}  // namespace oslo::messaging::notify

@@ -1,0 +1,53 @@
+#include <array>
+#include <oslo/messaging/notify/options.hpp>
+#include <string>
+#include <utility>
+
+namespace oslo::messaging::notify {
+
+std::span<const option> notification_options() {
+  static const std::array<option, 4> options{{
+      {.name = "driver",
+       .type = option_type::multi_string,
+       .default_value = "",
+       .help = "What notifiers do with their messages: messaging, messagingv2, log, noop, test. "
+               "May be given several times.",
+       .deprecated = {"DEFAULT/notification_driver"}},
+      {.name = "transport_url",
+       .help = "The message bus of notifications; not set: that of [DEFAULT].",
+       .has_default = false,
+       .secret = true,
+       .deprecated = {"DEFAULT/notification_transport_url"}},
+      {.name = "topics",
+       .type = option_type::list,
+       .default_value = "notifications",
+       .help = "Topics that messages are sent to.",
+       .deprecated = {"DEFAULT/notification_topics"}},
+      {.name = "retry",
+       .type = option_type::integer,
+       .default_value = "-1",
+       .help = "Attempts after the first while the bus cannot be reached. -1: for ever; 0: none.",
+       .min = -1.0},
+  }};
+  return options;
+}
+
+option_values read_options(const config& conf) {
+  return {"oslo_messaging_notifications", notification_options(), conf};
+}
+
+transport open_transport(std::string_view url, transport_options o,
+                         const driver_registry& drivers) {
+  std::string chosen(url);
+  if (chosen.empty()) {
+    const auto group = read_options(o.conf);
+    if (group.is_set("transport_url")) chosen = group.string("transport_url");
+  }
+  return transport::open(chosen, std::move(o), drivers);
+}
+
+transport open_transport(std::string_view url, transport_options o) {
+  return open_transport(url, std::move(o), default_drivers());
+}
+
+}  // namespace oslo::messaging::notify

@@ -1,0 +1,36 @@
+// Many outcomes that are waited for as one.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/function.hpp>
+#include <utility>
+
+namespace oslo::messaging::notify {
+
+/// Calls `done` (may be empty) with the first failure, or success, after `count` outcomes have
+/// come. Precondition: `count` is not 0. Thread safety: any thread.
+class reports {
+ public:
+  reports(std::size_t count, unique_function<void(result<void>)> done)
+      : missing_(count), done_(std::move(done)) {}
+
+  void add(result<void> r) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!r && first_) first_ = r.error();
+      if (--missing_ != 0) return;
+    }
+    if (done_) done_(std::move(first_));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::size_t missing_;
+  result<void> first_{};
+  unique_function<void(result<void>)> done_;
+};
+
+}  // namespace oslo::messaging::notify

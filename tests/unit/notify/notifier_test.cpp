@@ -1,0 +1,268 @@
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/describe/class.hpp>
+#include <future>
+#include <oslo/messaging/blocking/notifier.hpp>
+#include <oslo/messaging/json.hpp>
+#include <oslo/messaging/notify.hpp>
+#include <regex>
+
+#include "support/log_lines.hpp"
+#include "support/recording_driver.hpp"
+
+namespace oslo::messaging::notify {
+
+struct instance_payload {
+  std::string instance_id;
+  int ram = 0;
+};
+BOOST_DESCRIBE_STRUCT(instance_payload, (), (instance_id, ram))
+
+namespace {
+
+using testing::open_recording;
+using testing::recorder;
+
+class notifiers : public ::testing::Test {
+ protected:
+  transport open(std::string_view conf = {}) {
+    return open_recording(sent, {.conf = config::parse(conf), .log = lines.into()});
+  }
+  testing::log_lines lines;
+  std::shared_ptr<recorder> sent = std::make_shared<recorder>();
+};
+
+object message_of(const testing::sent_message& m) {
+  return parse_json(m.message.body).get_object();
+}
+
+TEST_F(notifiers, send_to_each_topic_and_priority_in_the_format_of_the_driver) {
+  const auto bus = open();
+  for (const bool v2 : {false, true})
+    for (const std::vector<std::string>& topics :
+         {std::vector<std::string>{}, {"notifications"}, {"one", "two"}})
+      for (const priority p : all_priorities)
+        for (const int retry : {-1, 0, 5}) {
+          const auto before = sent->sent().size();
+          const notifier n{bus,
+                           {.publisher_id = "compute.h1",
+                            .drivers = std::vector<std::string>{v2 ? "messagingv2" : "messaging"},
+                            .topics = topics,
+                            .retry = retry}};
+          EXPECT_TRUE(blocking::notifier(n).notify(p, {}, "ev", value{{"x", 1}}).has_value());
+          const auto all = sent->sent();
+          ASSERT_EQ(all.size() - before, topics.size());
+          for (std::size_t i = 0; i < topics.size(); ++i) {
+            const auto& m = all[before + i];
+            target to;
+            to.topic = topics[i] + "." + std::string(to_string(p));
+            EXPECT_EQ(m.to, to);
+            EXPECT_EQ(m.version, v2 ? 2.0 : 1.0);
+            EXPECT_EQ(m.options.retry, retry);
+            EXPECT_EQ(message_of(m).at("priority").as_string(), wire_name(p));
+            EXPECT_EQ(m.message.body, all[before].message.body) << "one message id for all topics";
+          }
+        }
+}
+
+TEST_F(notifiers, write_the_message_of_oslo) {
+  const blocking::notifier n{open(), {.publisher_id = "p", .drivers = {{"messaging"}}}};
+  n.info({}, "compute.instance.create.end", instance_payload{"i-1", 512});
+  const std::regex shape(
+      R"(\{"message_id": "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", )"
+      R"("publisher_id": "p", "event_type": "compute\.instance\.create\.end", "priority": "INFO", )"
+      R"("payload": \{"instance_id": "i-1", "ram": 512\}, )"
+      R"("timestamp": "\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?"\})");
+  EXPECT_TRUE(std::regex_match(sent->last().message.body, shape)) << sent->last().message.body;
+  EXPECT_EQ(*sent->last().to.topic, "notifications.info");
+  n.audit({}, "e", raw_json{R"([1,  2.50])"});
+  EXPECT_NE(sent->last().message.body.find(R"("payload": [1,  2.50])"), std::string::npos);
+  n.debug({}, "e", nullptr);
+  EXPECT_EQ(message_of(sent->last()).at("payload"), nullptr);
+}
+
+TEST_F(notifiers, take_what_is_not_given_from_the_options) {
+  const auto bus = open(
+      "[oslo_messaging_notifications]\ndriver = messaging\ndriver = messagingv2\n"
+      "topics = a, b\nretry = 3\n");
+  const notifier n{bus};
+  EXPECT_EQ(n.drivers(), (std::vector<std::string>{"messaging", "messagingv2"}));
+  EXPECT_EQ(n.topics(), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(n.retry(), 3);
+  EXPECT_EQ(n.publisher_id(), std::nullopt);
+  blocking::notifier(n).error({}, "ev", 1);
+  EXPECT_EQ(sent->sent().size(), 4u);
+  EXPECT_EQ(message_of(sent->last()).at("publisher_id"), nullptr);
+  EXPECT_EQ((notifier{bus, {.retry = 5}}.retry()), 5);
+}
+
+TEST_F(notifiers, without_a_driver_send_nothing_and_are_enabled_unless_noop_is_all) {
+  const auto bus = open();
+  const notifier none{bus};
+  EXPECT_TRUE(none.drivers().empty());
+  EXPECT_TRUE(none.is_enabled());
+  EXPECT_TRUE(blocking::notifier(none).info({}, "ev", 1).has_value());
+  EXPECT_FALSE((notifier{bus, {.drivers = {{"noop"}}}}.is_enabled()));
+  EXPECT_TRUE((notifier{bus, {.drivers = {{"noop", "log"}}}}.is_enabled()));
+  EXPECT_TRUE(sent->sent().empty());
+}
+
+TEST_F(notifiers, leave_out_drivers_that_do_not_exist) {
+  const notifier n{open(), {.drivers = {{"pigeon", "messaging", "messaging"}}}};
+  EXPECT_EQ(n.drivers(), (std::vector<std::string>{"messaging"}));
+  EXPECT_EQ(lines.count(log_level::warning, "There is no notification driver \"pigeon\""), 1);
+}
+
+TEST_F(notifiers, prepare_changes_what_is_given) {
+  const notifier n{open(), {.publisher_id = "a", .drivers = {{"messaging"}}, .retry = 1}};
+  EXPECT_EQ(n.prepare({.publisher_id = "b"}).publisher_id(), "b");
+  EXPECT_EQ(n.prepare({.publisher_id = "b"}).retry(), 1);
+  EXPECT_EQ(n.prepare({.retry = 0}).retry(), 0);
+  EXPECT_EQ(n.prepare({.retry = 0}).publisher_id(), "a");
+  EXPECT_EQ(n.publisher_id(), "a");
+  EXPECT_THROW(n.prepare({.retry = -2}), configuration_error);
+  EXPECT_THROW((notifier{n.bus(), {.retry = -2}}), configuration_error);
+}
+
+TEST_F(notifiers, report_the_first_failure_and_go_on) {
+  sent->answer(failure(errc::unreachable, "no broker"));
+  sent->answer(reply{});
+  const blocking::notifier n{open(), {.drivers = {{"messaging"}}, .topics = {{"lost", "arrived"}}}};
+  const auto r = n.info({}, "ev", value{{"password", "s3cret"}});
+  ASSERT_TRUE(r.has_error());
+  EXPECT_EQ(r.error().code(), errc::unreachable);
+  EXPECT_EQ(sent->sent().size(), 2u);
+  EXPECT_EQ(lines.with("Could not send"),
+            (std::vector<std::string>{"Could not send notification ev to lost: no broker"}));
+}
+
+TEST_F(notifiers, report_a_payload_that_cannot_be_written) {
+  const notifier n{open(), {.drivers = {{"messaging"}}}};
+  const auto r = blocking::notifier(n).info({}, "ev", instance_payload{"\xff", 0});
+  ASSERT_TRUE(r.has_error());
+  EXPECT_EQ(r.error().code(), errc::serialization_failed);
+  EXPECT_EQ(lines.count(log_level::error, "Could not write notification ev: "), 1);
+  EXPECT_TRUE(sent->sent().empty());
+}
+
+TEST_F(notifiers, send_of_the_context_what_the_rule_lets_through) {
+  const auto bus = open();
+  const context given{{"user_id", "u"}, {"auth_token", "t"}, {"roles", {"admin"}}, {"odd", 1}};
+  const std::pair<context_rule, context> table[] = {
+      {nullptr, {}},
+      {no_context, {}},
+      {known_keys, context{{"user_id", "u"}, {"roles", {"admin"}}}},
+      {whole_context, given}};
+  for (const auto& [rule, expected] : table) {
+    blocking::notifier{bus, {.drivers = {{"messaging"}}, .redact = rule}}.info(given, "e", 1);
+    EXPECT_EQ(sent->last().message.ctxt, expected);
+  }
+}
+
+class marking final : public serializer {
+ public:
+  value serialize_entity(const context& c, value v) const override {
+    return value{{"marked", std::move(v)}, {"by", c.find("user") ? *c.find("user") : value()}};
+  }
+  context serialize_context(const context& c) const override {
+    context out = c;
+    out.entries()["serialized"] = true;
+    return out;
+  }
+};
+
+TEST_F(notifiers, serializers_see_payload_and_context) {
+  reset_kept_notifications();
+  const blocking::notifier n{
+      open(),
+      {.drivers = {{"test"}}, .serializer = std::make_shared<marking>(), .redact = whole_context}};
+  n.info(context{{"user", "bob"}}, "ev", value{{"x", 1}});
+  const auto kept = kept_notifications();
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].ctxt, (context{{"user", "bob"}, {"serialized", true}}));
+  EXPECT_EQ(kept[0].message.at("payload"), (value{{"marked", {{"x", 1}}}, {"by", "bob"}}));
+  EXPECT_EQ(kept[0].priority, priority::info);
+  EXPECT_EQ(kept[0].retry, -1);
+  reset_kept_notifications();
+  EXPECT_TRUE(kept_notifications().empty());
+}
+
+class failing final : public serializer {
+ public:
+  value serialize_entity(const context&, value /*unused*/) const override {
+    throw std::runtime_error("cannot");
+  }
+};
+
+TEST_F(notifiers, a_serializer_that_throws_is_an_error_of_that_notification) {
+  const blocking::notifier n{
+      open(), {.drivers = {{"messaging"}}, .serializer = std::make_shared<failing>()}};
+  const auto r = n.info({}, "ev", 1);
+  ASSERT_TRUE(r.has_error());
+  EXPECT_EQ(r.error().message(), "The serializer cannot write the notification: cannot");
+}
+
+TEST_F(notifiers, the_log_driver_masks_secrets_and_knows_the_levels_of_python) {
+  const blocking::notifier n{open(), {.publisher_id = "p", .drivers = {{"log"}}}};
+  n.warn({}, "test.notify", value{{"password", "s3cret"}, {"x", 1}});
+  ASSERT_TRUE(lines.wait_for(log_level::warning, "oslo.messaging.notification.test.notify {\""));
+  EXPECT_EQ(lines.count(log_level::warning, R"("payload": {"password": "***", "x": 1})"), 1);
+  n.critical({}, "worse", 1);
+  EXPECT_EQ(lines.count(log_level::error, "oslo.messaging.notification.worse"), 1);
+  for (const priority p : {priority::sample, priority::audit}) {
+    n.notify(p, {}, "unseen", 1);
+    EXPECT_EQ(lines.count(log_level::warning,
+                          "Unable to log message as notify cannot find a logger with the priority "
+                          "specified " +
+                              std::string(to_string(p))),
+              1);
+  }
+  EXPECT_TRUE(lines.with("unseen").empty());
+}
+
+TEST_F(notifiers, coroutines_get_the_report_on_their_own_executor) {
+  const notifier n{open(), {.drivers = {{"messagingv2", "log"}}}};
+  boost::asio::io_context io;
+  sent->answer(reply{});
+  sent->answer(failure(errc::rejected, "no"));
+  auto done = boost::asio::co_spawn(
+      io,
+      [](notifier from, const notifier& raw, bool on_loop) -> boost::asio::awaitable<std::string> {
+        const instance_payload payload{"i-1", 1};
+        const auto first = co_await from.info({}, "ev", payload);
+        const auto second = co_await from.sample({}, "ev", 5);
+        on_loop = raw.bus().loop().running_here();
+        const auto third = co_await from.info({}, "ev", std::string("\xff"));
+        co_return std::string(first ? "sent" : "failed") + ", " + second.error().message() + ", " +
+            (on_loop ? "on the loop" : "here") + (third ? "" : ", unwritable");
+      }(n, n, true),
+      boost::asio::use_future);
+  io.run();
+  EXPECT_EQ(done.get(), "sent, no, here, unwritable");
+}
+
+TEST_F(notifiers, posting_does_not_wait_and_reports_on_the_loop) {
+  const notifier n{open(), {.drivers = {{"messaging", "test"}}}};
+  std::promise<bool> on_loop;
+  n.post(priority::info, {}, "ev", value{{"x", 1}}, [&](result<void> r) {
+    on_loop.set_value(r.has_value() && n.bus().loop().running_here());
+  });
+  EXPECT_TRUE(on_loop.get_future().get());
+  n.post(priority::info, {}, "ev", 1);  // nobody cares
+  n.post(priority::info, {}, "ev", std::string("\xff"));
+  EXPECT_TRUE(lines.wait_for(log_level::error, "Could not write notification ev: "));
+}
+
+TEST_F(notifiers, blocking_ones_refuse_to_wait_on_the_loop) {
+  const blocking::notifier n{open(), {.drivers = {{"messaging"}}}};
+  std::promise<errc> code;
+  n.async().bus().loop().post([&] { code.set_value(n.info({}, "ev", 1).error().code()); });
+  EXPECT_EQ(code.get_future().get(), errc::would_deadlock);
+  EXPECT_TRUE(sent->sent().empty());
+}
+
+}  // namespace
+}  // namespace oslo::messaging::notify
