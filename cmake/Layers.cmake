@@ -42,7 +42,7 @@ function(oslo_library)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${OSLO_INCLUDE_DIR}/*.hpp)
   target_sources(oslo_messaging PUBLIC FILE_SET HEADERS BASE_DIRS ${OSLO_INCLUDE_DIR} FILES ${headers})
   target_link_libraries(oslo_messaging PUBLIC Boost::json Boost::fiber OpenSSL::SSL
-                                              Threads::Threads)
+                                              Threads::Threads re2)
   target_compile_features(oslo_messaging PUBLIC cxx_std_20)
   set_target_properties(
     oslo_messaging PROPERTIES LINKER_LANGUAGE CXX EXPORT_NAME messaging

@@ -3,6 +3,10 @@
 
 // IWYU pragma: begin_exports
 #include <oslo/messaging/notify/context_rules.hpp>
+#include <oslo/messaging/notify/endpoint.hpp>
+#include <oslo/messaging/notify/filter.hpp>
+#include <oslo/messaging/notify/listener.hpp>
+#include <oslo/messaging/notify/notification.hpp>
 #include <oslo/messaging/notify/notifier.hpp>
 #include <oslo/messaging/notify/options.hpp>
 #include <oslo/messaging/notify/priority.hpp>

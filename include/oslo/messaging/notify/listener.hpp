@@ -1,0 +1,103 @@
+// Takes notifications from the bus.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/executor.hpp>
+#include <oslo/messaging/function.hpp>
+#include <oslo/messaging/notify/endpoint.hpp>
+#include <oslo/messaging/serializer.hpp>
+#include <oslo/messaging/target.hpp>
+#include <oslo/messaging/transport.hpp>
+#include <string>
+#include <vector>
+
+namespace oslo::messaging::notify {
+
+namespace detail {
+class listener_state;
+}
+
+/// When a batch is handed out: when it is full, or when its first message has waited that long.
+struct batch_options {
+  std::size_t size = 100;                    ///< 1 to 10,000
+  std::chrono::milliseconds timeout{1'000};  ///< at least 1
+};
+
+struct listener_options {
+  /// Where handlers run. Null: `thread_pool` with option executor_thread_pool_size (64) threads.
+  /// With more than one thread handlers overlap, and messages may overtake each other.
+  std::shared_ptr<messaging::executor> executor{};
+  /// Translates payloads and contexts. Null: none.
+  std::shared_ptr<const messaging::serializer> serializer{};
+  /// Whether `outcome::requeue` gives a message back to the bus; else it is acknowledged.
+  bool allow_requeue = false;
+  /// Listeners with the same pool name share one queue, which gets a copy of every message.
+  std::optional<std::string> pool{};
+  /// Handlers of batches are called (`bind_batch`); not given: handlers of single messages.
+  std::optional<batch_options> batch{};
+  /// Messages the transport may hold ready; 0: the driver's default, or two batches if that is
+  /// more. A broker-wide limit below the size of a batch makes batches that small.
+  std::size_t prefetch = 0;
+  /// How long `start` waits for the bus to confirm the subscription.
+  std::chrono::milliseconds start_timeout{30'000};
+  /// How long the destructor waits for running handlers.
+  std::chrono::milliseconds drain_timeout{30'000};
+};
+
+/// Subscribes to every target × every priority that an endpoint has a handler for, and calls the
+/// handlers (spec section 1.12). Each endpoint whose filter lets a message through gets it, in
+/// order; the first that answers `outcome::requeue` (or throws) ends that. Then the message is
+/// given back, with `allow_requeue`, or else acknowledged, so that without it a failing handler
+/// loses the message, as with oslo. A message of unknown priority is acknowledged with a warning.
+///
+/// Of a batch each endpoint gets what its filter lets through, one span a priority; one that
+/// answers `outcome::requeue` gives all messages of that priority in the batch back.
+///
+/// A message is settled after its handlers: a process that ends in between gets it again.
+///
+/// `start`, `stop` and `wait` happen in this order whatever threads call them; `start` after `stop`
+/// begins anew. The destructor stops and waits (`drain_timeout`), except on the transport's loop
+/// and in one of the listener's own handlers, where it only stops.
+///
+/// Thread safety: all members may be called from any thread.
+class listener {
+ public:
+  /// Throws `invalid_target` for a target without a topic or no target at all,
+  /// `configuration_error` when no endpoint has a handler of the kind that is wanted, or for
+  /// options out of range.
+  listener(transport bus, std::vector<target> targets,
+           std::vector<std::shared_ptr<endpoint>> endpoints, listener_options o = {});
+  listener(listener&&) noexcept;
+  listener& operator=(listener&&) noexcept;
+  ~listener();
+
+  /// Subscribes and returns once the bus has confirmed it; does nothing while it listens. Throws
+  /// `server_listen_error`, after which it may be started again, and `messaging_error`
+  /// (`errc::would_deadlock`) on the transport's loop and in a handler of the listener.
+  void start();
+  /// The same without waiting; `done` is called once on the transport's loop.
+  void async_start(unique_function<void(result<void>)> done);
+
+  /// Takes nothing more from the bus; what was taken is still handled. Does not wait. Before the
+  /// first `start` it does nothing.
+  void stop();
+
+  /// Waits until the listener has stopped and every message that it took is settled; false when
+  /// `limit` ends first. Throws `messaging_error` (`errc::would_deadlock`) on the transport's loop
+  /// and in a handler of the listener.
+  bool wait(std::optional<std::chrono::milliseconds> limit = std::nullopt);
+  /// The same without waiting; `done` is called once on the transport's loop.
+  void async_wait(unique_function<void()> done);
+
+  /// Messages being handled, or waiting for their batch.
+  std::size_t running() const noexcept;
+
+ private:
+  std::shared_ptr<detail::listener_state> state_;
+};
+
+}  // namespace oslo::messaging::notify

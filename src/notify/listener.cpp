@@ -1,0 +1,88 @@
+#include <algorithm>
+#include <oslo/messaging/notify/listener.hpp>
+#include <utility>
+
+#include "core/handover.hpp"
+#include "notify/listener_state.hpp"
+
+namespace oslo::messaging::notify {
+namespace {
+
+/// The loop keeps a start's deadline, if it runs at all.
+constexpr std::chrono::milliseconds loop_margin{5'000};
+constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 36'500);
+
+void refuse_deadlock(const detail::listener_state& s, const char* what) {
+  if (!s.waiting_would_deadlock()) return;
+  throw messaging_error(
+      {errc::would_deadlock, std::string(what) +
+                                 " was called on the transport's loop or in a handler of the "
+                                 "listener, where it would wait for itself."});
+}
+
+}  // namespace
+
+listener::listener(transport bus, std::vector<target> targets,
+                   std::vector<std::shared_ptr<endpoint>> endpoints, listener_options o)
+    : state_(std::make_shared<detail::listener_state>(std::move(bus), std::move(targets),
+                                                      std::move(endpoints), std::move(o))) {}
+
+listener::listener(listener&&) noexcept = default;
+
+listener& listener::operator=(listener&& other) noexcept {
+  if (this != &other) {
+    listener old(std::move(*this));
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+
+listener::~listener() {
+  if (!state_) return;
+  state_->shut_down();
+  if (state_->waiting_would_deadlock()) return;
+  if (wait(state_->options.drain_timeout)) {
+    state_->retire();
+    return;
+  }
+  state_->bus.log()(log_level::error, "A notification listener was destroyed while " +
+                                          std::to_string(running()) +
+                                          " messages were still being handled.");
+}
+
+void listener::start() {
+  refuse_deadlock(*state_, "listener::start");
+  const auto outcome = std::make_shared<handover<result<void>>>();
+  state_->async_start([outcome](result<void> r) { outcome->put(std::move(r)); });
+  const auto r = outcome->take(std::min(state_->options.start_timeout, longest) + loop_margin);
+  if (!r)
+    throw server_listen_error({errc::timed_out,
+                               "The listener did not start, because the transport's loop does not "
+                               "run."});
+  if (!*r) throw server_listen_error(r->error());
+}
+
+void listener::async_start(unique_function<void(result<void>)> done) {
+  state_->async_start(std::move(done));
+}
+
+void listener::stop() {
+  state_->async_stop();
+}
+
+bool listener::wait(std::optional<std::chrono::milliseconds> limit) {
+  refuse_deadlock(*state_, "listener::wait");
+  const auto stopped = std::make_shared<handover<bool>>();
+  state_->async_wait([stopped] { stopped->put(true); });
+  return stopped->take(limit).has_value();
+}
+
+void listener::async_wait(unique_function<void()> done) {
+  state_->async_wait(std::move(done));
+}
+
+std::size_t listener::running() const noexcept {
+  return state_->open.load();
+}
+
+}  // namespace oslo::messaging::notify

@@ -1,0 +1,320 @@
+#include "notify/listener_state.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+
+#include "core/waiting.hpp"
+
+namespace oslo::messaging::notify::detail {
+namespace {
+
+constexpr std::size_t inline_limit = 1'000;
+constexpr std::size_t largest_batch = 10'000;
+/// What drivers hold ready by themselves.
+constexpr std::size_t usual_prefetch = 256;
+/// Times beyond it would overflow when they are added to the present.
+constexpr std::chrono::hours longest_wait{24 * 36'500};
+
+/// Marks the task as running a handler of one listener.
+class handler_scope {
+ public:
+  explicit handler_scope(const void* owner) noexcept : outer_(std::exchange(task_owner(), owner)) {}
+  ~handler_scope() { task_owner() = outer_; }
+  handler_scope(const handler_scope&) = delete;
+  handler_scope& operator=(const handler_scope&) = delete;
+
+ private:
+  const void* outer_;
+};
+
+std::vector<target> checked(std::vector<target> targets) {
+  if (targets.empty())
+    throw invalid_target({errc::invalid_target, "A notification listener needs a target."});
+  for (const auto& t : targets)
+    if (!t.topic || t.topic->empty())
+      throw invalid_target({errc::invalid_target,
+                            "A listener's target must have a topic specified:" + to_string(t)});
+  return targets;
+}
+
+listener_options checked(listener_options o, const transport& bus) {
+  if (o.batch && (o.batch->size < 1 || o.batch->size > largest_batch))
+    throw configuration_error({errc::invalid_argument,
+                               "The size of a batch must be 1 to " + std::to_string(largest_batch) +
+                                   ", not " + std::to_string(o.batch->size) + "."});
+  if (o.batch && (o.batch->timeout.count() < 1 || o.batch->timeout > longest_wait))
+    throw configuration_error(
+        {errc::invalid_argument, "The timeout of a batch must be at least 1 ms, not " +
+                                     std::to_string(o.batch->timeout.count()) + " ms."});
+  if (!bus.driver().caps().notifications)
+    throw messaging_error({errc::not_supported, "This driver has no notifications."});
+  if (o.allow_requeue && !bus.driver().caps().requeue)
+    throw messaging_error({errc::not_supported, "This driver cannot requeue notifications."});
+  // A full batch in work and the next one on its way.
+  if (o.batch && o.prefetch == 0 && 2 * o.batch->size > usual_prefetch)
+    o.prefetch = 2 * o.batch->size;
+  return o;
+}
+
+std::shared_ptr<executor> choose_executor(const transport& bus, const listener_options& o) {
+  if (o.executor) return o.executor;
+  const auto threads = bus.defaults().integer("executor_thread_pool_size");
+  if (threads < 1)
+    throw configuration_error(
+        {errc::invalid_config, "Option executor_thread_pool_size must be at least 1, not " +
+                                   std::to_string(threads) + "."});
+  return thread_pool(static_cast<std::size_t>(threads));
+}
+
+}  // namespace
+
+listener_state::listener_state(transport b, std::vector<target> targets,
+                               std::vector<std::shared_ptr<endpoint>> endpoints, listener_options o)
+    : bus(std::move(b)),
+      options(checked(std::move(o), bus)),
+      targets_(checked(std::move(targets))),
+      dispatcher_(std::move(endpoints), options.serializer, bus.log(), options.batch.has_value()),
+      executor_(choose_executor(bus, options)),
+      limit_(executor_->is_inline() ? inline_limit : executor_->concurrency()) {
+  if (dispatcher_.priorities().empty())
+    throw configuration_error(
+        {errc::invalid_argument, std::string("No endpoint has a handler of ") +
+                                     (options.batch ? "batches." : "single notifications.")});
+}
+
+bool listener_state::waiting_would_deadlock() const noexcept {
+  return bus.loop().running_here() || task_owner() == this;
+}
+
+// ---- start, stop, wait --------------------------------------------------------------------------
+
+void listener_state::async_start(unique_function<void(result<void>)> done) {
+  bus.loop().post([self = shared_from_this(), done = std::move(done)]() mutable {
+    if (self->phase_ == phase::listening) return done({});
+    self->starts_.push_back(std::move(done));
+    if (self->phase_ == phase::fresh || self->phase_ == phase::stopped) self->subscribe();
+  });
+}
+
+void listener_state::async_stop() {
+  bus.loop().post([self = shared_from_this()] {
+    if (self->phase_ == phase::starting)
+      self->subscribed(failure(errc::closed, "The listener was stopped while it started."));
+    else if (self->phase_ == phase::listening)
+      self->stop_listening();
+  });
+}
+
+void listener_state::async_wait(unique_function<void()> done) {
+  bus.loop().post([self = shared_from_this(), done = std::move(done)]() mutable {
+    self->waits_.push_back(std::move(done));
+    self->draining_ = true;
+    self->tell_waiters();
+  });
+}
+
+void listener_state::shut_down() {
+  async_stop();
+  bus.loop().post([self = shared_from_this()] {
+    if (self->phase_ == phase::fresh) self->ended();
+  });
+}
+
+void listener_state::subscribe() {
+  phase_ = phase::starting;
+  ++round_;
+  std::vector<notification_topic> topics;
+  for (const auto& t : targets_)
+    for (const priority p : dispatcher_.priorities())
+      topics.push_back({t, std::string(to_string(p))});
+  try {
+    subscription_ =
+        bus.driver().listen_for_notifications(std::move(topics), options.pool, {options.prefetch});
+  } catch (const messaging_error& e) {
+    return subscribed(e.failure());
+  }
+  auto& loop = bus.loop();
+  const auto limit = std::min<std::chrono::milliseconds>(options.start_timeout, longest_wait);
+  start_timer_ = loop.run_at(loop.now() + limit, [weak = weak_from_this()] {
+    if (const auto self = weak.lock())
+      self->subscribed(failure(errc::timed_out,
+                               "the bus did not confirm the subscription within " +
+                                   std::to_string(self->options.start_timeout.count()) + " ms"));
+  });
+  subscription_->ready([weak = weak_from_this(), round = round_](result<void> verdict) {
+    const auto self = weak.lock();
+    if (self && self->round_ == round) self->subscribed(std::move(verdict));
+  });
+}
+
+void listener_state::subscribed(result<void> verdict) {
+  if (phase_ != phase::starting) return;
+  bus.loop().cancel(std::exchange(start_timer_, scheduler::timer_id::none));
+  auto done = std::exchange(starts_, {});
+  if (verdict) {
+    phase_ = phase::listening;
+    pull();
+  } else {
+    verdict = failure(verdict.error().code(), "Failed to listen on target \"" +
+                                                  to_string(targets_.front()) +
+                                                  "\": " + verdict.error().message());
+    ended();
+  }
+  for (auto& d : done) d(verdict);
+}
+
+void listener_state::stop_listening() {
+  phase_ = phase::stopping;
+  subscription_->stop();
+  if (!pulling_ && !taking_) ended();
+}
+
+void listener_state::ended() {
+  phase_ = phase::stopped;
+  // Not at once: this may run inside one of its own callbacks.
+  if (subscription_)
+    bus.loop().post([s = std::shared_ptr<messaging::listener>(std::move(subscription_))] {});
+  hand_out_batch();
+  tell_waiters();
+  if (!starts_.empty()) subscribe();
+}
+
+void listener_state::tell_waiters() {
+  if (phase_ != phase::stopped || open != 0) return;
+  draining_ = false;
+  for (auto& done : std::exchange(waits_, {})) done();
+}
+
+// ---- messages -----------------------------------------------------------------------------------
+
+void listener_state::pull() {
+  if (phase_ != phase::listening || pulling_) return;
+  std::size_t want = 0;
+  if (options.batch) {
+    want = options.batch->size - collected_.size();  // 0: full, and waits for the executor
+  } else {
+    std::size_t now_busy = busy_.load();
+    if (now_busy >= limit_) {
+      starved_ = true;
+      // Work may have ended between the two lines above: then nobody else will call again.
+      now_busy = busy_.load();
+      if (now_busy >= limit_ || !starved_.exchange(false)) return;
+    }
+    want = limit_ - now_busy;
+  }
+  if (want == 0) return;
+  pulling_ = true;
+  subscription_->next(want, [self = shared_from_this()](incoming_batch arrived) {
+    self->pulling_ = false;
+    self->take(std::move(arrived));
+  });
+}
+
+void listener_state::take(incoming_batch arrived) {
+  if (arrived.empty()) return ended();
+  taking_ = true;
+  open += arrived.size();
+  for (auto& m : arrived) m->acknowledge_later();
+  if (options.batch) {
+    collect(std::move(arrived));
+  } else {
+    for (auto& m : arrived) {
+      incoming_batch one;
+      one.push_back(std::move(m));
+      submit(std::move(one));
+    }
+  }
+  taking_ = false;
+  if (phase_ == phase::stopping)
+    ended();
+  else
+    pull();
+}
+
+void listener_state::collect(incoming_batch arrived) {
+  std::move(arrived.begin(), arrived.end(), std::back_inserter(collected_));
+  if (collected_.size() >= options.batch->size) return hand_out_batch();
+  if (batch_timer_ != scheduler::timer_id::none || due_) return;
+  auto& loop = bus.loop();
+  batch_timer_ = loop.run_at(loop.now() + options.batch->timeout, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->batch_timer_ = scheduler::timer_id::none;
+    self->hand_out_batch();
+  });
+}
+
+void listener_state::hand_out_batch() {
+  if (collected_.empty()) return;
+  bus.loop().cancel(std::exchange(batch_timer_, scheduler::timer_id::none));
+  due_ = busy_.load() >= limit_;
+  if (due_) {
+    starved_ = true;
+    if (busy_.load() >= limit_ || !starved_.exchange(false)) return;
+    due_ = false;
+  }
+  submit(std::exchange(collected_, {}));
+}
+
+void listener_state::submit(incoming_batch work) {
+  ++busy_;
+  const auto messages = work.size();
+  try {
+    executor_->execute([self = shared_from_this(), work = std::move(work)]() mutable {
+      self->work_on(std::move(work));
+    });
+  } catch (const std::exception& e) {
+    bus.log()(log_level::error, std::string("The executor refused a notification: ") + e.what());
+    finished(messages);
+  }
+}
+
+void listener_state::work_on(incoming_batch work) {
+  const auto settle = [&](incoming_message& m, outcome what) {
+    try {
+      if (what == outcome::requeue && options.allow_requeue)
+        m.requeue();
+      else
+        m.acknowledge();
+    } catch (const std::exception& e) {
+      bus.log()(log_level::error,
+                std::string("A notification could not be acknowledged or requeued: ") + e.what());
+    }
+  };
+  if (options.batch) {
+    std::vector<outcome> answers;
+    {
+      const handler_scope here(this);
+      answers = dispatcher_.dispatch(work);
+    }
+    for (std::size_t i = 0; i < work.size(); ++i) settle(*work[i], answers[i]);
+  } else {
+    outcome answer{};
+    {
+      const handler_scope here(this);
+      answer = dispatcher_.dispatch(*work.front());
+    }
+    settle(*work.front(), answer);
+  }
+  const auto messages = work.size();
+  work.clear();
+  finished(messages);
+}
+
+void listener_state::finished(std::size_t messages) {
+  --busy_;
+  const bool room = starved_.load() && starved_.exchange(false);
+  const bool drained = (open -= messages) == 0 && draining_.load();
+  if (!room && !drained) return;
+  bus.loop().post([self = shared_from_this()] {
+    if (self->due_) {
+      self->due_ = false;
+      self->hand_out_batch();
+    }
+    self->tell_waiters();
+    self->pull();
+  });
+}
+
+}  // namespace oslo::messaging::notify::detail
