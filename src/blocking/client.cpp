@@ -2,6 +2,7 @@
 #include <oslo/messaging/blocking.hpp>
 
 #include "core/handover.hpp"
+#include "core/saturating.hpp"
 
 namespace oslo::messaging::blocking {
 namespace {
@@ -38,7 +39,7 @@ client::text client::call_text(std::string_view name, std::optional<rpc::method_
   async_.async_call_json(name, std::move(ctxt), *args, {since, given_up.get_token()},
                          [answer](text r) { answer->put(std::move(r)); });
   auto limit = async_.options().timeout;
-  if (limit) *limit += margin;
+  if (limit) limit = saturating_add(*limit, margin);
   auto r = answer->take(limit);
   if (r) return *std::move(r);
   given_up.request_stop();

@@ -32,12 +32,12 @@ class logged_span final : public trace_span {
       own_ = *above;
       own_.flags &= trace_parent::sampled | trace_parent::random_id;
       parent_id_ = above->span_id();
-      for (const char* key : {"tracestate", "baggage"})
-        if (const auto* v = parent.find(key)) passed_on_.entries()[key] = *v;
+      pass_on(parent, "tracestate", 512);
+      pass_on(parent, "baggage", max_baggage);
     } else {
       own_.trace = {new_id(), new_id()};
       own_.flags = trace_parent::sampled | trace_parent::random_id;
-      if (const auto* v = parent.find("baggage")) passed_on_.entries()["baggage"] = *v;
+      pass_on(parent, "baggage", max_baggage);
     }
     own_.span = new_id();
     if (!written()) return;
@@ -80,6 +80,14 @@ class logged_span final : public trace_span {
   }
 
  private:
+  /// Only what W3C allows: text of a bounded length. What is longer is not passed on at all.
+  static constexpr std::size_t max_baggage = 8192;
+  void pass_on(const context& from, const char* key, std::size_t most) {
+    const auto* v = from.find(key);
+    if (v != nullptr && v->is_string() && v->as_string().size() <= most)
+      passed_on_.entries()[key] = *v;
+  }
+
   bool written() const noexcept {
     return (own_.flags & trace_parent::sampled) != 0 && log_.enabled(log_level::info);
   }

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/guarded.hpp"
+
 namespace oslo::messaging {
 
 /// Thread safety: all members from any thread.
@@ -23,15 +25,15 @@ class watchers {
     return added;
   }
 
-  /// A watcher may add and remove watchers.
-  void tell(const Value& now) {
+  /// On the loop. A watcher may add and remove watchers.
+  void tell(scheduler& loop, const Value& now) {
     std::vector<std::weak_ptr<watcher>> all;
     {
       const std::lock_guard lock(mutex_);
       all = all_;
     }
     for (const auto& weak : all)
-      if (const auto w = weak.lock()) (*w)(now);
+      if (const auto w = weak.lock()) call_guarded(loop, *w, now);
   }
 
  private:

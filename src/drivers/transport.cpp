@@ -4,6 +4,7 @@
 
 #include "core/fork_guard.hpp"
 #include "core/handover.hpp"
+#include "core/saturating.hpp"
 #include "core/unique_id.hpp"
 #include "core/watchers.hpp"
 #include "net/io_loop.hpp"
@@ -52,7 +53,10 @@ class transport::impl {
         driver(drivers.make(
             url, {loop, conf, defaults.string("control_exchange"),
                   o.client_name.empty() ? default_client_name() : o.client_name, log, meter})) {
-    driver->watch_health([w = watchers](const transport_health& now) { w->tell(now); });
+    driver->watch_health(
+        [w = watchers, l = std::weak_ptr<scheduler>(loop)](const transport_health& now) {
+          if (const auto locked = l.lock()) w->tell(*locked, now);
+        });
     if (const auto warning = credentials_warning(url); !warning.empty())
       log(log_level::warning, warning);
   }
@@ -86,7 +90,7 @@ class transport::impl {
     }
     const auto closed = std::make_shared<handover<bool>>();
     driver->close(limit, [closed] { closed->put(true); });
-    closed->take(limit + close_margin);
+    closed->take(saturating_add(limit, close_margin));
   }
 
   fork_guard born;
@@ -122,7 +126,12 @@ std::shared_ptr<void> transport::watch_health(
 }
 void transport::async_probe(std::chrono::milliseconds limit,
                             unique_function<void(result<std::chrono::microseconds>)> done) const {
-  driver().probe(limit, std::move(done));
+  // A driver that cannot do it says so at once.
+  driver().probe(limit, [loop = shared_loop(),
+                         done = std::move(done)](result<std::chrono::microseconds> r) mutable {
+    if (loop->running_here()) return done(std::move(r));
+    loop->post([done = std::move(done), r = std::move(r)]() mutable { done(std::move(r)); });
+  });
 }
 std::chrono::microseconds transport::probe(std::chrono::milliseconds limit) const {
   if (impl_->loop->running_here())
@@ -131,7 +140,7 @@ std::chrono::microseconds transport::probe(std::chrono::milliseconds limit) cons
                            "wait for itself."});
   const auto done = std::make_shared<handover<result<std::chrono::microseconds>>>();
   driver().probe(limit, [done](result<std::chrono::microseconds> r) { done->put(std::move(r)); });
-  const auto outcome = done->take(limit + close_margin);
+  const auto outcome = done->take(saturating_add(limit, close_margin));
   if (!outcome)
     throw_failure({errc::timed_out, "The transport's own loop did not come to the probe within " +
                                         std::to_string(limit.count()) + " ms."});

@@ -36,6 +36,7 @@ void amqp_link::open() {
 void amqp_link::attempt() {
   const auto& target = settings_.brokers[next_broker_];
   broker_name_ = target.where.text();
+  changed();
   state_ = state::connecting;
   const auto generation = ++generation_;
   settings_.amqp.username = target.username;

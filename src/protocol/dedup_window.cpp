@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "core/random.hpp"
 
@@ -24,6 +25,15 @@ bool dedup_window::contains(std::string_view id, instant now) {
   if (id.empty()) return false;
   forget_before(now);
   return known_.contains(key_of(id));
+}
+
+void dedup_window::forget(std::string_view id) {
+  if (id.empty()) return;
+  const key k = key_of(id);
+  if (known_.erase(k) == 0) return;
+  const auto at =
+      std::find_if(order_.rbegin(), order_.rend(), [&](const sighting& s) { return s.id == k; });
+  if (at != order_.rend()) order_.erase(std::next(at).base());
 }
 
 void dedup_window::forget_before(instant now) {

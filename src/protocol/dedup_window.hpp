@@ -36,6 +36,10 @@ class dedup_window {
   /// Whether the id is remembered; changes nothing about that.
   bool contains(std::string_view id, instant now);
 
+  /// The message comes again and is to be taken: its id is new then. Looks through the youngest
+  /// ids first.
+  void forget(std::string_view id);
+
   std::size_t size() const noexcept { return order_.size(); }
 
  private:

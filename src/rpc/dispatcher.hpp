@@ -41,6 +41,7 @@ class dispatcher {
   /// True when the request is for a method that is acknowledged after its handler. Costs nothing
   /// where no method is.
   bool acknowledges_late(const incoming_message& m) const noexcept;
+  bool acknowledges_late() const noexcept { return any_late_; }  ///< any method
 
   /// The arguments, each through the serializer; or the same text when there is none.
   const serializer* translator() const noexcept { return translator_.get(); }

@@ -153,7 +153,8 @@ void served_request::finish_cast(bool succeeded) noexcept {
     if (succeeded || message_->redelivered()) {
       if (!succeeded)
         server_->bus.log()(log_level::error, "The message for " + header_.method +
-                                                 " has failed twice and is dropped.");
+                                                 " has failed and was delivered before: it is "
+                                                 "dropped.");
       message_->acknowledge();
     } else {
       message_->requeue();

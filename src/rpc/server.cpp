@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/fork_guard.hpp"
+#include "core/guarded.hpp"
 #include "core/handover.hpp"
 #include "rpc/server_state.hpp"
 
@@ -100,7 +101,9 @@ void server::stop(const task_options& o) {
     state_->begin(kind::stop, {});
 }
 void server::async_stop(unique_function<void()> done) {
-  state_->begin(kind::stop, [done = std::move(done)](result<void>) mutable { done(); });
+  state_->begin(kind::stop, [done = std::move(done)](result<void>) mutable {
+    if (done) done();
+  });
 }
 
 void server::wait(const task_options& o) {
@@ -108,7 +111,9 @@ void server::wait(const task_options& o) {
   run(*state_, kind::wait, o);
 }
 void server::async_wait(unique_function<void()> done) {
-  state_->begin(kind::wait, [done = std::move(done)](result<void>) mutable { done(); });
+  state_->begin(kind::wait, [done = std::move(done)](result<void>) mutable {
+    if (done) done();
+  });
 }
 
 bool server::drain(std::chrono::milliseconds limit) {
@@ -126,12 +131,14 @@ void server::async_drain(std::chrono::milliseconds limit, unique_function<void(b
     scheduler::timer_id timer = scheduler::timer_id::none;
   };
   const auto d = std::make_shared<drain>();
-  d->done = std::move(done);
+  d->done = guarded(state_->bus.shared_loop(), std::move(done));
   auto& loop = state_->bus.loop();
   loop.dispatch([d, s = state_, limit] {
     auto& l = s->bus.loop();
     if (s->has_left()) {
-      l.post([d] { d->done(true); });
+      l.post([d] {
+        if (d->done) d->done(true);
+      });
       return;
     }
     d->timer = l.run_at(l.now() + std::min(limit, longest), [d, s] {

@@ -5,6 +5,7 @@
 #include <oslo/messaging/asio.hpp>
 #include <utility>
 
+#include "core/guarded.hpp"
 #include "rpc/served_request.hpp"
 
 namespace oslo::messaging::rpc::detail {
@@ -94,7 +95,7 @@ std::shared_ptr<task_call> server_state::begin(task_call::kind what,
   (void)bus.driver();  // throws in a child process, where no loop would answer
   auto call = std::make_shared<task_call>();
   call->what = what;
-  call->done = std::move(done);
+  call->done = guarded(bus.shared_loop(), std::move(done));
   enter(*call);
   bus.loop().post([self = shared_from_this(), call] {
     switch (call->what) {
@@ -136,17 +137,34 @@ void server_state::start_on_loop(std::shared_ptr<task_call> call) {
     case phase::starting:
     case phase::stopping: starts_.push_back(std::move(call)); return;
     case phase::fresh:
-    case phase::listening:
-    case phase::stopped: call->finish({});  // it has happened in its round
+    case phase::listening: call->finish({}); return;  // it has happened
+    case phase::stopped:
+      // Made while the server was listening, and a stop came before it.
+      enter(*call);
+      starts_.push_back(std::move(call));
+      if (now() == phase::called) subscribe();
   }
+}
+
+/// Messages that are acknowledged after their work count as held by us all that time.
+std::size_t server_state::prefetch() const noexcept {
+  if (!endpoints.acknowledges_late()) return options.prefetch;
+  return limit_ + (options.prefetch != 0 ? options.prefetch : limit_);
 }
 
 void server_state::subscribe() {
   set(phase::starting);
+  {
+    const std::lock_guard lock(mutex_);
+    if (hurry_.stop_requested()) hurry_ = {};  // a new round is in no hurry
+  }
   try {
-    listener_ = bus.driver().listen(on, {options.prefetch});
+    listener_ = bus.driver().listen(on, {prefetch()});
   } catch (const messaging_error& e) {
     listening(e.failure());
+    return;
+  } catch (const std::exception& e) {
+    listening(failure(errc::broker_error, e.what()));
     return;
   }
   listener_->watch([weak = weak_from_this()] {
@@ -206,8 +224,9 @@ void server_state::stop_on_loop(std::shared_ptr<task_call> call) {
 
 void server_state::stop_listening() {
   set(phase::stopping);
+  const bool busy = pulling_ || taking_;  // then the end of that is the end; it may come at once
   listener_->stop();
-  if (!pulling_ && !taking_) ended();
+  if (!busy) ended();
 }
 
 void server_state::shut_down() {
@@ -253,11 +272,15 @@ void server_state::drop_listener() {
   consuming_ = false;
   const std::shared_ptr<listener> leaving = std::move(listener_);
   ++leaving_;
-  leaving->when_gone([self = shared_from_this(), leaving]() mutable {
-    --self->leaving_;
-    self->tell_departed();
-    auto& loop = self->bus.loop();
-    loop.post([l = std::move(leaving)] {});
+  const bool told = now() == phase::stopping;  // not after a start that failed
+  bus.loop().post([self = shared_from_this(), leaving, told]() mutable {
+    if (!told) leaving->stop();
+    auto& from = *leaving;
+    from.when_gone([self, leaving = std::move(leaving)]() mutable {
+      --self->leaving_;
+      self->tell_departed();
+      self->bus.loop().post([l = std::move(leaving)] {});
+    });
   });
 }
 
@@ -276,12 +299,14 @@ void server_state::tell_departed() {
 }
 
 void server_state::hurry() {
-  std::stop_source now;
-  {
-    const std::lock_guard lock(mutex_);
-    now = std::exchange(hurry_, {});  // a later round begins afresh
-  }
-  now.request_stop();
+  bus.loop().dispatch([self = shared_from_this()] {
+    std::stop_source source{std::nostopstate};
+    {
+      const std::lock_guard lock(self->mutex_);
+      source = self->hurry_;
+    }
+    source.request_stop();
+  });
 }
 
 std::stop_token server_state::hurry_token() const {
@@ -308,7 +333,7 @@ std::shared_ptr<void> server_state::watch_health(
 }
 
 void server_state::tell_health() {
-  watchers_.tell(health());
+  watchers_.tell(bus.loop(), health());
 }
 
 void server_state::wait_on_loop(std::shared_ptr<task_call> call) {

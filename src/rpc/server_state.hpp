@@ -111,6 +111,7 @@ class server_state : public std::enable_shared_from_this<server_state> {
   void start_on_loop(std::shared_ptr<task_call> call);
   void stop_on_loop(std::shared_ptr<task_call> call);
   void wait_on_loop(std::shared_ptr<task_call> call);
+  std::size_t prefetch() const noexcept;
   void subscribe();
   void listening(result<void> verdict);
   void stop_listening();

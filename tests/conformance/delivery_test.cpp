@@ -253,6 +253,44 @@ TEST_P(delivery_over, a_server_tells_its_health) {
   EXPECT_FALSE(server.health().listening);
 }
 
+TEST_P(delivery_over, a_start_right_after_a_stop_serves) {
+  const auto server = serve(server_bus, topic, "s1", {standard_endpoint()});
+  const value args{{"x", 1}};
+  for (int i = 0; i < 5; ++i) {
+    server->stop();
+    server->start();
+    EXPECT_EQ(client().call("echo", {}, args), args);
+  }
+  expected<bool> started;
+  server->async_stop(
+      [&] { server->async_start([&](result<void> r) { started.set(r.has_value()); }); });
+  EXPECT_TRUE(started.get());
+  EXPECT_EQ(client().call("echo", {}, args), args);
+}
+
+TEST_P(delivery_over, a_completion_that_throws_harms_nobody_else) {
+  const auto server = serve(server_bus, topic, "s1", {standard_endpoint()});
+  const auto c = client();
+  constexpr int calls = 50;
+  expected<bool> answered;
+  for (int i = 0; i < calls; ++i)
+    c.async().async_call_json("echo", {}, "{}", {}, [&, i](result<std::string> r) {
+      answered.set(r.has_value());
+      if (i % 5 == 0) throw std::runtime_error("a careless completion");
+    });
+  for (int i = 0; i < calls; ++i) EXPECT_TRUE(answered.get());
+  const value args{{"x", 1}};
+  EXPECT_EQ(c.call("echo", {}, args), args);
+}
+
+TEST_P(delivery_over, the_longest_timeout_is_none) {
+  const auto server = serve(server_bus, topic, "s1", {standard_endpoint()});
+  const value args{{"x", 1}};
+  for (const auto limit :
+       {std::chrono::milliseconds::max(), std::chrono::milliseconds(1h * 24 * 60)})
+    EXPECT_EQ(client(limit).call("echo", {}, args), args);
+}
+
 OSLO_CONFORMANCE_SUITE(delivery_over);
 
 }  // namespace

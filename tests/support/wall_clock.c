@@ -6,19 +6,19 @@
 #include <stdlib.h>
 #include <time.h>
 
-typedef int (*clock_function)(clockid_t, struct timespec *);
+typedef int (*clock_function)(clockid_t, struct timespec*);
 
 static long long offset_ms(void) {
-  const char *name = getenv("OSLO_TEST_WALL_CLOCK");
+  const char* name = getenv("OSLO_TEST_WALL_CLOCK");
   long long ms = 0;
-  FILE *file = name ? fopen(name, "r") : NULL;
+  FILE* file = name ? fopen(name, "r") : NULL;
   if (!file) return 0;
   if (fscanf(file, "%lld", &ms) != 1) ms = 0;
   fclose(file);
   return ms;
 }
 
-int clock_gettime(clockid_t which, struct timespec *now) {
+int clock_gettime(clockid_t which, struct timespec* now) {
   clock_function real = (clock_function)dlsym(RTLD_NEXT, "clock_gettime");
   int status = real(which, now);
   if (status == 0 && which == CLOCK_REALTIME) now->tv_sec += offset_ms() / 1000;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/guarded.hpp"
+#include "core/saturating.hpp"
 #include "core/unique_id.hpp"
 
 namespace oslo::messaging::inproc {
@@ -56,8 +58,7 @@ void node::start(target&& to, outgoing_message&& m, send_options&& o, send_compl
 
   const auto now = env_.loop->now();
   std::optional<scheduler::time_point> deadline;
-  // A sum past the end of time would come out in the past.
-  if (o.timeout && *o.timeout < scheduler::time_point::max() - now) deadline = now + *o.timeout;
+  if (o.timeout) deadline = deadline_after(now, *o.timeout);
   std::optional<scheduler::clock::duration> monitor;
   if (o.call_monitor_timeout) {
     monitor = *o.call_monitor_timeout;
@@ -142,11 +143,11 @@ void node::drain() {
     if (!a.answer) {
       calls_.heartbeat(a.id.view(), env_.loop->now());
     } else if (auto call = calls_.take(a.id)) {
-      call->done(std::move(*a.answer));
+      call_guarded(*env_.loop, call->done, std::move(*a.answer));
     }
   }
-  for (auto& o : outcomes) o.done(std::move(o.outcome));
-  for (auto& v : verdicts) v(result<void>{});
+  for (auto& o : outcomes) call_guarded(*env_.loop, o.done, std::move(o.outcome));
+  for (auto& v : verdicts) call_guarded(*env_.loop, v, result<void>{});
 }
 
 void node::arm() {

@@ -78,7 +78,8 @@ void answers::give_up(const attempt_ptr& a, const failure& why) {
                                  " seconds due to a missing queue (" + a->queue +
                                  "). Abandoning...");
   count_dropped();
-  remember_dead(a->queue);
+  // A server that ends early says nothing about the caller.
+  if (loop_->now() - a->since >= options_.missing_reply_queue_timeout) remember_dead(a->queue);
   if (a->done) std::exchange(a->done, nullptr)(why);
 }
 

@@ -23,6 +23,7 @@ consumer::consumer(boost::asio::any_io_executor ex, net::link_settings settings,
       after_input_(std::move(after_input)) {}
 
 void consumer::add(subscription_ptr s) {
+  if (is_shut()) return s->on_refused({errc::closed, "The transport was closed."});
   subscriptions_.push_back(s);
   if (is_open()) {
     establish(*s);

@@ -10,6 +10,8 @@ namespace {
 constexpr const char* limit_header = "oslo-timeout-ms";
 constexpr const char* sent_header = "oslo-sent-ms";
 
+constexpr std::int64_t longest_expiration = 4'294'967'295;  // 49 days
+
 /// Beyond this a limit is none, and sums stay far from overflow.
 constexpr std::int64_t longest = std::int64_t{366} * 24 * 3600 * 1000;
 
@@ -28,7 +30,11 @@ std::optional<milliseconds> in_range(std::int64_t ms) {
 }  // namespace
 
 void set_time_left(amqp091::properties& p, milliseconds left, wall_time now) {
-  p.expiration = std::to_string(left.count());
+  // RabbitMQ closes the channel over a longer one.
+  if (left.count() <= longest_expiration)
+    p.expiration = std::to_string(left.count());
+  else
+    p.expiration.reset();
   if (!p.headers) p.headers.emplace();
   p.headers->set(limit_header, std::int64_t{left.count()});
   p.headers->set(sent_header, std::int64_t{now.time_since_epoch().count()});

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/guarded.hpp"
+#include "core/saturating.hpp"
 #include "core/unique_id.hpp"
 #include "net/amqp_failure.hpp"
 #include "wire/reply.hpp"
@@ -122,7 +124,7 @@ void engine::later(milliseconds pause, unique_function<void()> work) {
 }
 
 void engine::complete(send_completion done, result<messaging::reply> r) {
-  if (!sending_) return done(std::move(r));
+  if (!sending_) return call_guarded(*loop_, done, std::move(r));
   loop_->post([done = std::move(done), r = std::move(r)]() mutable { done(std::move(r)); });
 }
 
@@ -162,25 +164,25 @@ void engine::send(destination to, std::string body, send_options o, send_complet
                        ? failure(errc::outcome_unknown, why.message() + " It was sent already.")
                        : std::move(why));
   };
-  if (o.timeout)
-    w->timer = loop_->run_at(
-        loop_->now() + *o.timeout, [give_up, p, weak = weak_from_this(), limit = *o.timeout] {
-          const auto self = weak.lock();
-          if (!self) return;
-          const bool blocked = self->publisher_->is_blocked();
-          const auto& last = self->publisher_->last_failure();
-          const char* stage = blocked           ? "blocked"
-                              : p->ever_written ? "sent"
-                              : last            ? "connecting"
-                                                : "queued";
-          give_up(failure(errc::timed_out,
-                          "The broker did not confirm the message for " + p->to.text() +
-                              " within " + std::to_string(limit.count()) + " ms" +
-                              (blocked ? ": it has blocked the connection."
-                               : last  ? ": " + last->message() + "."
-                                       : "."),
-                          {stage, p->to.text(), {}, self->publisher_->broker_name(), limit}));
-        });
+  const auto deadline = o.timeout ? deadline_after(loop_->now(), *o.timeout) : std::nullopt;
+  if (deadline)
+    w->timer = loop_->run_at(*deadline, [give_up, p, weak = weak_from_this(), limit = *o.timeout] {
+      const auto self = weak.lock();
+      if (!self) return;
+      const bool blocked = self->publisher_->is_blocked();
+      const auto& last = self->publisher_->last_failure();
+      const char* stage = blocked           ? "blocked"
+                          : p->ever_written ? "sent"
+                          : last            ? "connecting"
+                                            : "queued";
+      give_up(failure(errc::timed_out,
+                      "The broker did not confirm the message for " + p->to.text() + " within " +
+                          std::to_string(limit.count()) + " ms" +
+                          (blocked ? ": it has blocked the connection."
+                           : last  ? ": " + last->message() + "."
+                                   : "."),
+                      {stage, p->to.text(), {}, self->publisher_->broker_name(), limit}));
+    });
   if (o.cancel.stop_possible())
     w->on_cancel = std::make_unique<stop_callback>(
         o.cancel, unique_function<void()>([loop = loop_, give_up] {
@@ -237,7 +239,7 @@ void engine::begin_call(publication_ptr p, send_options o, send_completion done,
   p->retry = o.retry;
   std::optional<clock::time_point> deadline;
   if (o.timeout) {
-    deadline = now + *o.timeout;
+    deadline = deadline_after(now, *o.timeout);
     p->expires = deadline;
     p->lifetime = *o.timeout;
   }
@@ -463,8 +465,10 @@ void engine::close(milliseconds limit, unique_function<void()> done) {
     self->consumer_->remove_all();
     const auto left = std::max(
         milliseconds(1), std::chrono::duration_cast<milliseconds>(deadline - self->loop_->now()));
-    self->consumer_->shut(left, [self, left, done = std::move(done)]() mutable {
-      self->publisher_->shut(left, [self, done = std::move(done)]() mutable {
+    self->consumer_->shut(left, [self, deadline, done = std::move(done)]() mutable {
+      const auto rest = std::max(
+          milliseconds(1), std::chrono::duration_cast<milliseconds>(deadline - self->loop_->now()));
+      self->publisher_->shut(rest, [self, done = std::move(done)]() mutable {
         // Replies that handlers gave while the connections ended.
         self->publisher_->fail_all({errc::closed, "The transport was closed."});
         self->reply_subscription_ = nullptr;

@@ -18,6 +18,24 @@ void listener_state::next(std::size_t max, unique_function<void(incoming_batch)>
   serve();
 }
 
+/// Settles a second copy: with the first one when that is still being worked on, else at once.
+/// Asked when a message is handed out, because two copies may arrive together.
+bool listener_state::is_copy(const rabbit_message& m) {
+  if (!in_work_.empty()) {
+    if (const auto it = in_work_.find(m.unique_id()); it != in_work_.end()) {
+      engine_->count("server_duplicates_total");
+      it->second.push_back({lifetime(), m.tag()});
+      return true;
+    }
+  }
+  if (!seen_.seen(m.unique_id(), engine_->loop().now())) return false;
+  engine_->env().log(log_level::warning,
+                     "Ignoring duplicate message " + std::string(m.unique_id()) + ".");
+  engine_->count("server_duplicates_total");
+  engine_->consumer().ack(*this, lifetime(), m.tag());
+  return true;
+}
+
 /// Hands out what has arrived. A pull that is answered may pull again from inside.
 void listener_state::serve() {
   if (serving_) return;
@@ -25,9 +43,15 @@ void listener_state::serve() {
   while (waiting_ && (stopped_ || !arrived_.empty())) {
     incoming_batch batch;
     while (!arrived_.empty() && batch.size() < want_) {
-      batch.push_back(std::move(arrived_.front()));
+      auto next = std::move(arrived_.front());
       arrived_.pop_front();
+      auto& m = static_cast<rabbit_message&>(*next);
+      if (is_copy(m))
+        m.forget();
+      else
+        batch.push_back(std::move(next));
     }
+    if (batch.empty() && !stopped_) continue;  // an empty one would mean the end
     handed_out_ += batch.size();
     std::exchange(waiting_, nullptr)(std::move(batch));
   }
@@ -57,9 +81,9 @@ void listener_state::settle(std::uint64_t lifetime, std::uint64_t tag, std::stri
                             bool ack) {
   auto& consumer = engine_->consumer();
   if (ack) {
-    if (!unique_id.empty()) seen_.seen(unique_id, engine_->loop().now());
     consumer.ack(*this, lifetime, tag);
   } else {
+    seen_.forget(unique_id);  // it comes again
     consumer.reject(*this, lifetime, tag, true);
   }
   if (!in_work_.empty()) {
@@ -143,21 +167,8 @@ void listener_state::on_delivery(const amqp091::delivery& d) {
     return drop("it is compressed.");
   auto request = wire::read_request(d.body);
   if (request.has_error()) return drop(request.error().message());
-  if (!request->unique_id.empty() && seen_.contains(request->unique_id, engine_->loop().now())) {
-    engine_->env().log(log_level::warning,
-                       "Ignoring duplicate message " + std::string(request->unique_id) + ".");
-    engine_->count("server_duplicates_total");
-    return consumer.ack(*this, lifetime(), d.delivery_tag);
-  }
-  if (!in_work_.empty() && !request->unique_id.empty()) {
-    if (const auto it = in_work_.find(request->unique_id); it != in_work_.end()) {
-      engine_->count("server_duplicates_total");
-      it->second.push_back({lifetime(), d.delivery_tag});
-      return;
-    }
-  }
   std::optional<scheduler::time_point> deadline;
-  if (d.props->expiration) {
+  if (d.props->expiration || d.props->headers) {
     const auto wall = std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
     if (const auto left = time_left(*d.props, wall)) deadline = engine_->loop().now() + *left;
   }

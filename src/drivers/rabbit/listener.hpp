@@ -15,6 +15,8 @@
 
 namespace oslo::messaging::rabbit {
 
+class rabbit_message;
+
 /// The part that lives on the loop; shared by the listener's owner, the consumer and the messages.
 class listener_state final : public subscription,
                              public std::enable_shared_from_this<listener_state> {
@@ -46,6 +48,7 @@ class listener_state final : public subscription,
   void on_input_done() override { serve(); }
 
   void serve();
+  bool is_copy(const rabbit_message& m);
   void answer_ready(const result<void>& r);
   void remove_when_settled();
   void set_consuming(bool now);
@@ -110,7 +113,8 @@ class rabbit_message final : public incoming_message {
   void heartbeat() override;
 
   std::string_view unique_id() const noexcept { return request_.unique_id; }
-  /// Never handed out and not to be given back either: the channel it came from is gone.
+  std::uint64_t tag() const noexcept { return tag_; }
+  /// Never handed out and not to be given back either.
   void forget() noexcept { settled_ = true; }
 
  private:

@@ -274,6 +274,7 @@ void publisher::on_unblocked() {
 }
 
 void publisher::fail_all(const failure& why) {
+  first_sequence_ += unconfirmed_.size();  // confirms that are still to come mean nobody
   requeue_unconfirmed();
   auto pending = std::exchange(waiting_, {});
   for (auto& p : pending) give_up(*p, why);

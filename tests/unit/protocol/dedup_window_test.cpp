@@ -87,5 +87,19 @@ TEST(dedup_window, without_room_remembers_nothing) {
   EXPECT_FALSE(window.seen("a", t0));
 }
 
+TEST(dedup_window, what_is_forgotten_is_new_again) {
+  dedup_window window(1, {std::chrono::minutes(10), 3});
+  const dedup_window::instant now{};
+  for (const char* id : {"a", "b", "c"}) EXPECT_FALSE(window.seen(id, now));
+  window.forget("b");
+  window.forget("never seen");
+  window.forget("");
+  EXPECT_EQ(window.size(), 2u);
+  EXPECT_FALSE(window.seen("b", now));
+  EXPECT_TRUE(window.seen("a", now));
+  EXPECT_TRUE(window.seen("b", now));
+  EXPECT_TRUE(window.seen("c", now));
+}
+
 }  // namespace
 }  // namespace oslo::messaging::protocol

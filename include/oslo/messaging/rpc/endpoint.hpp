@@ -156,6 +156,7 @@ std::unique_ptr<const handler> make_handler(F f) {
 /// - a described struct, a `std::map<std::string, T>`, `value` or `raw_json`: the keyword
 /// arguments;
 /// - `std::string_view`: the name of the method called;
+/// - `const request_info&`: how long the caller waits, and whether it still does;
 /// - `responder<R>`: the way to answer later; the handler then returns `void`;
 ///
 /// and returns `R`, `void`, or `asio::awaitable<R>`. Members that the caller left out keep their

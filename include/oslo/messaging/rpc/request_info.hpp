@@ -41,7 +41,8 @@ enum class acknowledge_when : unsigned char {
   before_handler,
   /// When the handler has succeeded (a call: once the bus has the answer): at least once. What a
   /// dying process was working on goes to another server, or to the same one again. A cast whose
-  /// handler throws is given back once; when it fails again it is dropped with an error line. A
+  /// handler throws is given back, unless the bus says that it was delivered before: then it is
+  /// dropped with an error line. A
   /// call whose handler throws is finished: the error is its answer. Copies of a request that is
   /// still being worked on are not started a second time in one server.
   after_success,

@@ -96,16 +96,16 @@ class server {
 
   /// Subscribes and returns once the bus has confirmed it. Throws `server_listen_error`, after
   /// which the server may be started again; `task_timeout` (the start itself goes on); and
-  /// `messaging_error` (`errc::would_deadlock`) on the transport's loop and in a handler of the
-  /// server.
+  /// `messaging_error` (`errc::would_deadlock`) on the transport's loop and in a plain handler of
+  /// the server.
   void start(const task_options& o = {});
   /// The same without waiting; `done` is called once on the transport's loop.
   void async_start(unique_function<void(result<void>)> done);
 
   /// Takes nothing more from the bus; what was taken is still served. Before the first `start` it
-  /// waits for that (except on the transport's loop and in a handler of the server, where it is
-  /// remembered); otherwise it does not wait. A start that is under way ends with `errc::closed`.
-  /// Throws `task_timeout`.
+  /// waits for that (except on the transport's loop and in a plain handler of the server, where it
+  /// is remembered); otherwise it does not wait. A start that is under way ends with
+  /// `errc::closed`. Throws `task_timeout`.
   void stop(const task_options& o = {});
   /// The same without ever waiting; `done` is called once on the transport's loop, when nothing
   /// more will be taken.
@@ -113,7 +113,7 @@ class server {
 
   /// Waits until the server has stopped taking messages, and every request it took is answered and
   /// the bus has the answer. Throws `task_timeout`, and `messaging_error` (`errc::would_deadlock`)
-  /// on the transport's loop and in a handler of the server.
+  /// on the transport's loop and in a plain handler of the server.
   void wait(const task_options& o = {});
   void wait(std::chrono::milliseconds limit) { wait(task_options{.timeout = limit}); }
   /// The same without waiting; `done` is called once on the transport's loop.

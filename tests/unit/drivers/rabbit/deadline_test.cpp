@@ -57,5 +57,12 @@ TEST(rabbit_deadline, nonsense_is_no_limit) {
   EXPECT_EQ(time_left(p, noon), 1s) << "then the expiration counts";
 }
 
+TEST(rabbit_deadline, an_expiration_that_the_broker_refuses_is_left_out) {
+  EXPECT_EQ(sent(milliseconds(4'294'967'295)).expiration, "4294967295");
+  const auto p = sent(milliseconds(4'294'967'296));
+  EXPECT_EQ(p.expiration, std::nullopt);
+  EXPECT_EQ(time_left(p, noon), milliseconds(4'294'967'296));
+}
+
 }  // namespace
 }  // namespace oslo::messaging::rabbit

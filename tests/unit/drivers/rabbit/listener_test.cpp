@@ -131,13 +131,29 @@ TEST_F(rabbit_listener_test, what_is_given_back_takes_its_copy_along) {
   auto first = std::move(batch[0]);
   batch.clear();
   first->acknowledge_later();
+  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
   deliver(2, request("u1"));
-  broker.rest();
+  EXPECT_TRUE(batch.empty());
   first->requeue();
   int rejected = 0;
   for (const auto& r : broker.rest())
     if (r.what == method::basic_reject) ++rejected;
   EXPECT_EQ(rejected, 2);
+  // It comes again, and is not taken for a copy of itself.
+  deliver(3, request("u1"));
+  ASSERT_EQ(batch.size(), 1u);
+  batch[0]->acknowledge();
+}
+
+TEST_F(rabbit_listener_test, of_two_copies_that_arrive_together_one_is_handed_out) {
+  deliver(1, request("u1"));
+  deliver(2, request("u1"));
+  deliver(3, request("u2"));
+  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  broker.rest();
+  ASSERT_EQ(batch.size(), 2u);
+  EXPECT_TRUE(counted("server_duplicates_total"));
+  for (auto& m : batch) m->acknowledge();
 }
 
 TEST_F(rabbit_listener_test, a_malformed_message_is_refused_alone) {
