@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 PROGRAM = os.environ["OSLO_MSG"]
-COMMANDS = ["demo", "serve", "call", "cast", "ping", "bench"]
+COMMANDS = ["demo", "serve", "call", "cast", "ping", "notify", "listen", "bench"]
 
 
 def run(*arguments, stdin="", url="fake://"):
@@ -64,6 +64,13 @@ class CommandLine(unittest.TestCase):
              ["serve", "t", "--server", "s", "--executor", "inline", "--workers", "2"]),
             ("--fanout", ["call", "t", "m", "--fanout"]),
             ("MODE", ["bench", "sleep"]),
+            ("JSON is required", ["notify", "ev"]),
+            ("--priority", ["notify", "ev", "1", "--priority", "warning"]),
+            ("--driver", ["notify", "ev", "1", "--driver", "pigeon"]),
+            ("TOPIC is required", ["listen"]),
+            ("--priority", ["listen", "t", "--priority", "INFO"]),
+            ("--batch-size", ["listen", "t", "--batch-size", "0"]),
+            ("--count", ["listen", "t", "--count", "0"]),
             ("version cap|Version cap|version_cap",
              ["call", "t", "m", "--version", "1.5", "--version-cap", "1.4"]),
         ]:
@@ -186,6 +193,33 @@ class Messages(unittest.TestCase):
             self.assertEqual(run("cast", "t", "m", "@" + file.name).returncode, 0)
 
 
+class Notifications(unittest.TestCase):
+    def test_notify(self):
+        for extra in [[], ["--priority", "sample"], ["--topic", "a", "--topic", "b"],
+                      ["--driver", "messaging"], ["--publisher-id", "me"],
+                      ["--context", '{"user": "bob"}']]:
+            for payload in ('{"a": 1}', "[1, 2]", '"text"', "null"):
+                with self.subTest(extra=extra, payload=payload):
+                    done = run("notify", "ev", payload, *extra)
+                    self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        self.assertEqual(run("notify", "ev", "{a}").returncode, 2)
+
+    def test_a_listener_ends_on_a_signal(self):
+        for extra in ([], ["--batch-size", "5"], ["--pool", "p", "--priority", "info"]):
+            with self.subTest(extra):
+                listener = subprocess.Popen(
+                    [PROGRAM, "--url", "fake://", "listen", "t", *extra],
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                try:
+                    self.assertEqual(listener.stderr.readline(), "ready\n")
+                    listener.send_signal(signal.SIGTERM)
+                    rest = listener.communicate(timeout=30)
+                    self.assertEqual((listener.returncode, *rest), (0, "", ""))
+                finally:
+                    listener.kill()
+                    listener.wait()
+
+
 class Serve(unittest.TestCase):
     def test_ends_on_a_signal(self):
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -214,12 +248,12 @@ class Demo(unittest.TestCase):
         self.assertEqual(lines[0], "oslo-msg demo over fake:///")
         steps = [re.match(r"  (\w+) +(.*?) +[\d.]+ ms$", line).groups() for line in lines[1:-1]]
         self.assertEqual([name for name, _ in steps],
-                         ["call", "call", "cast", "fanout", "error", "timeout", "drain"])
+                         ["call", "call", "cast", "fanout", "error", "timeout", "notify", "drain"])
         self.assertIn("add(a=2, b=3) -> 5", steps[0][1])
         self.assertIn("-> 42", steps[1][1])
         self.assertIn("taken by one and two", steps[3][1])
         self.assertIn("demo.exception.FlavorNotFound: no flavor is named m1.huge", steps[4][1])
-        self.assertEqual(lines[-1], "All 7 steps did what they should.")
+        self.assertEqual(lines[-1], "All 8 steps did what they should.")
 
 
 class Bench(unittest.TestCase):

@@ -10,6 +10,8 @@
 #include <memory>
 #include <mutex>
 #include <oslo/messaging/blocking.hpp>
+#include <oslo/messaging/blocking/notifier.hpp>
+#include <oslo/messaging/notify/listener.hpp>
 #include <oslo/messaging/rpc.hpp>
 #include <set>
 #include <stdexcept>
@@ -202,8 +204,29 @@ void show_calls(steps& show, stage& on, const blocking::client& client) {
   });
 }
 
+/// A notification of each priority, to a listener in this process.
+std::string show_notifications(const transport& bus, const target& where) {
+  notebook seen;
+  const auto all = std::make_shared<notify::endpoint>();
+  for (const auto p : notify::all_priorities)
+    all->bind(p, [&seen](const notify::notification& n) {
+      seen.write(std::string(notify::to_string(n.priority)), *n.event_type);
+    });
+  notify::listener listener{bus, {where}, {all}, {.executor = thread_pool(1)}};
+  listener.start();
+  const blocking::notifier notifier{
+      bus, {.publisher_id = "demo", .drivers = {{"messagingv2"}}, .topics = {{*where.topic}}}};
+  for (const auto p : notify::all_priorities) notifier.notify(p, {}, "demo.happened", 1).value();
+  const auto names = seen.wait_for("demo.happened", 7);
+  listener.stop();
+  expect(listener.wait(patience), "the listener did not end");
+  expect(names.size() == 7, "not every priority arrived");
+  return "demo.happened in all seven priorities -> all seven arrived";
+}
+
 int demo(program p) {
   p.temporary = true;
+  p.control_exchange = "oslo-msg-demo-" + std::to_string(getpid());
   const transport bus = p.open();
   std::printf("oslo-msg demo over %s\n", redacted(bus.url()).c_str());
   std::fflush(stdout);
@@ -211,6 +234,7 @@ int demo(program p) {
   on.start(bus);
   steps show;
   show_calls(show, on, blocking::client{bus, on.where, {.timeout = patience}});
+  show.run("notify", [&] { return show_notifications(bus, {.topic = on.where.topic}); });
   show.run("drain", [&] {
     on.stop();
     return std::string{"both servers finished their work"};
@@ -224,8 +248,9 @@ int demo(program p) {
 }  // namespace
 
 void add_demo(CLI::App& app, program& p) {
-  CLI::App* command = app.add_subcommand(
-      "demo", "Calls, casts, fanout, a remote error and a timeout, in one process over --url");
+  CLI::App* command = app.add_subcommand("demo",
+                                         "Calls, casts, fanout, a remote error, a timeout and "
+                                         "notifications, in one process over --url");
   command->footer(
       "\nExit status 0 only if every step did what it should.\n"
       "Example: oslo-msg --url fake:// demo");

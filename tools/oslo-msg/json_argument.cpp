@@ -36,13 +36,11 @@ std::string place(std::string_view text, std::size_t offset) {
   return "line " + std::to_string(line) + ", column " + std::to_string(column);
 }
 
-}  // namespace
-
-std::string read_json_object(std::string_view what, const std::string& text) {
+std::string read_checked(std::string_view what, const std::string& text, bool only_object) {
   std::string json = fetch(what, text);
   json_reader reader{json};
   try {
-    if (reader.peek() != json_reader::kind::object)
+    if (only_object && reader.peek() != json_reader::kind::object)
       throw usage_error{std::string{what} + ": expected a JSON object such as {\"a\": 1} at " +
                         place(json, reader.offset())};
     reader.skip_value();
@@ -51,6 +49,16 @@ std::string read_json_object(std::string_view what, const std::string& text) {
     throw usage_error{std::string{what} + ": " + place(json, reader.offset()) + ": " + e.what()};
   }
   return json;
+}
+
+}  // namespace
+
+std::string read_json_object(std::string_view what, const std::string& text) {
+  return read_checked(what, text, true);
+}
+
+std::string read_json(std::string_view what, const std::string& text) {
+  return read_checked(what, text, false);
 }
 
 context read_context(const std::string& text) {

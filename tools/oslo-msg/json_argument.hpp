@@ -12,7 +12,10 @@ namespace oslo::messaging::cli {
 /// line, column and what was expected; `what` names the argument.
 std::string read_json_object(std::string_view what, const std::string& text);
 
-/// The same as a context.
+/// The same for any JSON value.
+std::string read_json(std::string_view what, const std::string& text);
+
+/// An object as a context.
 context read_context(const std::string& text);
 
 /// JSON text without line breaks. They stand only between tokens, so none is lost.

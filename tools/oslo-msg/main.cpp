@@ -1,4 +1,4 @@
-// oslo-msg: RPC over a message bus from the command line.
+// oslo-msg: RPC and notifications over a message bus from the command line.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
@@ -25,11 +25,13 @@ Examples:
   oslo-msg serve calc --server host1 --ping
   oslo-msg call calc add '{"a": 1, "b": 2}' --timeout 5
   oslo-msg cast calc hit '{}' --fanout
+  oslo-msg notify compute.start '{"id": 1}'
+  oslo-msg listen notifications
   oslo-msg --url fake:// demo)";
 
 int run(int argc, char** argv) {
   program p;
-  CLI::App app{"RPC over a message bus, compatible with Python's oslo.messaging.", "oslo-msg"};
+  CLI::App app{"RPC and notifications over a message bus, compatible with Python's oslo.messaging.", "oslo-msg"};
   app.footer(footer);
   app.require_subcommand(0, 1);
   app.fallthrough();
@@ -51,6 +53,8 @@ int run(int argc, char** argv) {
   add_call(app, p);
   add_cast(app, p);
   add_ping(app, p);
+  add_notify(app, p);
+  add_listen(app, p);
   add_bench(app, p);
   try {
     app.parse(argc, argv);

@@ -1,5 +1,7 @@
 #include "program.hpp"
 
+#include <oslo/messaging/notify/options.hpp>
+
 namespace oslo::messaging::cli {
 
 const std::map<std::string, log_level>& log_levels() {
@@ -21,12 +23,21 @@ std::vector<std::string> program::global_arguments() const {
   return arguments;
 }
 
-transport program::open() const {
+transport_options program::make_options() const {
   transport_options options;
   options.conf = load_config();
   if (temporary) options.conf.set("oslo_messaging_rabbit", "amqp_auto_delete", "true");
+  if (!control_exchange.empty()) options.conf.set("DEFAULT", "control_exchange", control_exchange);
   options.log = stderr_logger(log_levels().at(level_name));
-  return open_transport(url, std::move(options));
+  return options;
+}
+
+transport program::open() const {
+  return open_transport(url, make_options());
+}
+
+transport program::open_for_notifications() const {
+  return notify::open_transport(url, make_options());
 }
 
 }  // namespace oslo::messaging::cli

@@ -21,6 +21,7 @@ struct program {
   std::string level_name = "warning";  ///< a key of `log_levels`
   /// Exchanges and queues vanish with their last consumer: for names that nobody uses again.
   bool temporary = false;
+  std::string control_exchange;  ///< empty: as configured
   /// The chosen command; returns the exit status. Set while the command line is read.
   std::function<int()> run;
 
@@ -29,6 +30,11 @@ struct program {
   std::vector<std::string> global_arguments() const;
   /// Opens the bus of --url, or of the config file, or rabbit://.
   transport open() const;
+  /// The same, but option transport_url of [oslo_messaging_notifications] goes first.
+  transport open_for_notifications() const;
+
+ private:
+  transport_options make_options() const;
 };
 
 // Each adds one command to the command line.
@@ -37,6 +43,8 @@ void add_serve(CLI::App& app, program& p);
 void add_call(CLI::App& app, program& p);
 void add_cast(CLI::App& app, program& p);
 void add_ping(CLI::App& app, program& p);
+void add_notify(CLI::App& app, program& p);
+void add_listen(CLI::App& app, program& p);
 void add_bench(CLI::App& app, program& p);
 
 }  // namespace oslo::messaging::cli

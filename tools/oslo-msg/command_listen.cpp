@@ -1,0 +1,192 @@
+// listen: prints notifications, a line each.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <future>
+#include <memory>
+#include <optional>
+#include <oslo/messaging/json.hpp>
+#include <oslo/messaging/notify/listener.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "exit_status.hpp"
+#include "json_argument.hpp"
+#include "program.hpp"
+#include "signals.hpp"
+
+namespace oslo::messaging::cli {
+namespace {
+
+struct listen_command_options {
+  std::vector<std::string> topics, priorities;
+  std::optional<std::string> exchange, pool;
+  std::optional<std::size_t> batch_size;
+  std::optional<double> batch_timeout;  ///< seconds
+  std::size_t requeue_first = 0;
+  std::optional<std::size_t> count;
+};
+
+void add_text(std::string& line, const std::optional<std::string>& text) {
+  if (text)
+    write_json(line, *text);
+  else
+    line += "null";
+}
+
+std::string line_of(const notify::notification& n) {
+  std::string line = "{\"priority\": ";
+  write_json(line, notify::to_string(n.priority));
+  line += ", \"publisher_id\": ";
+  add_text(line, n.publisher_id);
+  line += ", \"event_type\": ";
+  add_text(line, n.event_type);
+  line += ", \"payload\": " + one_line(n.payload_json);
+  line += ", \"metadata\": {\"message_id\": ";
+  add_text(line, n.message_id);
+  line += ", \"timestamp\": ";
+  add_text(line, n.timestamp);
+  line += "}, \"context\": ";
+  write_json(line, n.ctxt.entries());
+  return line + "}\n";
+}
+
+/// Prints what it gets until it has printed enough; what comes later goes back to the bus. Called
+/// from one thread.
+class printer : public notify::endpoint {
+ public:
+  printer(const listen_command_options& o, const signals& to_wake)
+      : left_(o.count), requeue_(o.requeue_first), to_wake_(to_wake) {
+    for (const auto p : notify::all_priorities) {
+      const auto name = notify::to_string(p);
+      if (!o.priorities.empty() &&
+          std::find(o.priorities.begin(), o.priorities.end(), name) == o.priorities.end())
+        continue;
+      if (o.batch_size || o.batch_timeout)
+        bind_batch(p, &printer::on_batch);
+      else
+        bind(p, &printer::on_one);
+    }
+  }
+  bool enough() const { return enough_; }
+
+ private:
+  notify::outcome on_one(const notify::notification& n) { return on_batch({&n, 1}); }
+  /// A batch is printed or given back as a whole.
+  notify::outcome on_batch(std::span<const notify::notification> batch) {
+    if (enough_) return notify::outcome::requeue;
+    std::string text;
+    for (const auto& n : batch) text += line_of(n);
+    std::fputs(text.c_str(), stdout);
+    std::fflush(stdout);
+    if (left_) {
+      *left_ -= std::min(*left_, batch.size());
+      if (*left_ == 0) {
+        enough_ = true;
+        to_wake_.wake();
+      }
+    }
+    if (requeue_ == 0) return notify::outcome::handled;
+    requeue_ -= std::min(requeue_, batch.size());
+    return notify::outcome::requeue;
+  }
+
+  std::optional<std::size_t> left_;
+  std::size_t requeue_;
+  const signals& to_wake_;
+  std::atomic<bool> enough_{false};
+};
+
+int listen(const program& p, const listen_command_options& o) {
+  const signals operator_says;  // before any thread starts
+  const transport bus = p.open_for_notifications();
+  std::vector<target> targets;
+  for (const auto& topic : o.topics) {
+    target on;
+    on.topic = topic;
+    on.exchange = o.exchange;
+    targets.push_back(std::move(on));
+  }
+  notify::listener_options options;
+  options.executor = thread_pool(1);  // lines in the order of arrival
+  options.allow_requeue = true;
+  options.pool = o.pool;
+  if (o.batch_size || o.batch_timeout) {
+    options.batch.emplace();
+    if (o.batch_size) options.batch->size = *o.batch_size;
+    if (o.batch_timeout)
+      options.batch->timeout = std::chrono::ceil<std::chrono::milliseconds>(
+          std::chrono::duration<double>(*o.batch_timeout));
+  }
+  // A listener outlasts its broker's absence: it waits until told otherwise.
+  options.start_timeout = std::chrono::hours{24 * 365};
+  const auto prints = std::make_shared<printer>(o, operator_says);
+  notify::listener l{bus, std::move(targets), {prints}, options};
+
+  std::promise<result<void>> outcome;
+  auto started = outcome.get_future();
+  l.async_start([&](result<void> r) {
+    outcome.set_value(std::move(r));
+    operator_says.wake();
+  });
+  // A full count may wake us, too, but not before the start has ended.
+  if (operator_says.wait() == signals::event::interrupted) _exit(done);
+  if (const auto r = started.get(); !r) return report(r.error());
+  std::fputs("ready\n", stderr);
+  while (!prints->enough() && operator_says.wait() != signals::event::interrupted) {
+  }
+  l.stop();
+  l.wait();
+  return done;
+}
+
+}  // namespace
+
+void add_listen(CLI::App& app, program& p) {
+  auto o = std::make_shared<listen_command_options>();
+  CLI::App* command = app.add_subcommand("listen", "Print notifications, one JSON line each");
+  command->footer(R"(
+A line has the keys priority, publisher_id, event_type, payload, metadata and context. "ready" on
+standard error says that the bus has confirmed the subscription. SIGTERM and SIGINT end it with 0.
+
+Example: oslo-msg listen notifications --priority info --priority error --pool audit)");
+  command->add_option("TOPIC", o->topics, "Topics to listen on")->required();
+  command
+      ->add_option("--priority", o->priorities,
+                   "audit, debug, info, warn, error, critical or sample; may be repeated [all]")
+      ->type_name("P")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->check(CLI::IsMember({"audit", "debug", "info", "warn", "error", "critical", "sample"})
+                  .description(""));
+  command->add_option("--exchange", o->exchange, "Exchange [control_exchange: openstack]")
+      ->type_name("NAME");
+  command->add_option("--pool", o->pool, "Share the messages with other listeners of this pool")
+      ->type_name("NAME");
+  command
+      ->add_option("--batch-size", o->batch_size,
+                   "Take messages in batches of up to N [100 if there is a --batch-timeout]")
+      ->type_name("N")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{10'000}).description(""));
+  command
+      ->add_option("--batch-timeout", o->batch_timeout,
+                   "Seconds that the first message of a batch waits for others [1 if there is a "
+                   "--batch-size]")
+      ->type_name("S")
+      ->check(CLI::Range(0.001, 86'400.0).description(""));
+  command
+      ->add_option("--requeue-first", o->requeue_first,
+                   "Print the first N and give them back to the bus [0]")
+      ->type_name("N");
+  command->add_option("--count", o->count, "End after N lines [never]")
+      ->type_name("N")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000'000}).description(""));
+  command->callback([&p, o] { p.run = [&p, o] { return listen(p, *o); }; });
+}
+
+}  // namespace oslo::messaging::cli
