@@ -1,0 +1,162 @@
+// The pieces of docs/notifications.md, as one program.
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/describe/class.hpp>
+#include <future>
+#include <iostream>
+#include <oslo/messaging/messaging.hpp>
+#include <span>
+#include <string>
+
+#include "expect.hpp"
+
+namespace om = oslo::messaging;
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using om::notify::priority;
+
+struct instance_payload {
+  std::string instance_id;
+  std::string state;
+  std::optional<int> memory_mb;
+};
+BOOST_DESCRIBE_STRUCT(instance_payload, (), (instance_id, state, memory_mb))
+
+// Counts to a number, and tells who waits for it.
+class countdown {
+ public:
+  explicit countdown(int from) : left_(from) {}
+  void one() {
+    if (--left_ == 0) done_.set_value();
+  }
+  bool wait() { return done_.get_future().wait_for(20s) == std::future_status::ready; }
+
+ private:
+  std::atomic<int> left_;
+  std::promise<void> done_;
+};
+
+class billing : public om::notify::endpoint {
+ public:
+  explicit billing(countdown& seen)
+      : endpoint(om::notify::filter_rules{.publisher_id = "compute\\.",
+                                          .event_type = "compute\\.instance\\.",
+                                          .payload = {{"state", "active$"}}}),
+        seen_(seen) {
+    bind(priority::info, &billing::on_info);
+    bind(priority::error, [this](const om::notify::notification& n) {
+      std::cout << *n.event_type << ": " << n.payload_json << '\n';
+      seen_.one();
+      return om::notify::outcome::handled;
+    });
+  }
+
+ private:
+  void on_info(const om::context& ctxt, const instance_payload& instance) {
+    const auto* user = ctxt.find("user_id");
+    std::cout << instance.instance_id << " of " << (user ? user->as_string().c_str() : "nobody")
+              << " is " << instance.state << '\n';
+    seen_.one();
+  }
+
+  countdown& seen_;
+};
+
+asio::awaitable<void> tell(om::notify::notifier notifier) {
+  const instance_payload payload{"i-1", "active", 512};
+  const om::context ctxt{{"user_id", "ada"}, {"auth_token", "s3cret"}};
+  const om::result<void> report =
+      co_await notifier.info(ctxt, "compute.instance.create.end", payload);
+  if (!report) std::cerr << report.error().message() << '\n';
+}
+
+void single(const om::transport& bus) {
+  countdown seen(2);
+  om::notify::listener listener{
+      bus, {{.topic = "notifications"}}, {std::make_shared<billing>(seen)}};
+  listener.start();
+
+  const om::notify::notifier notifier{bus,
+                                      {.publisher_id = "compute.host1",
+                                       .drivers = {{"messagingv2", "log"}},
+                                       .redact = om::notify::known_keys}};
+  asio::io_context io;
+  auto told = asio::co_spawn(io, tell(notifier), asio::use_future);
+  io.run();
+  told.get();
+
+  const om::blocking::notifier blocking{notifier};
+  blocking.info({}, "compute.instance.delete.end", instance_payload{"i-1", "deleted", {}});
+  blocking.error({}, "compute.instance.resize.error", om::value{{"state", "active"}, {"code", 5}});
+
+  expect(seen.wait(), "two of the three pass the filter");
+  listener.stop();
+  listener.wait();
+}
+
+void posted(const om::notify::notifier& notifier) {
+  std::promise<bool> delivered;
+  notifier.post(priority::sample, {}, "telemetry.polling", om::value{{"cpu", 0.5}},
+                [&](om::result<void> report) {
+                  delivered.set_value(report.has_value());  // on the transport's loop
+                });
+  expect(delivered.get_future().get(), "the bus has it");
+}
+
+void batches(const om::transport& bus) {
+  countdown seen(250);
+  auto collector = std::make_shared<om::notify::endpoint>();
+  collector->bind_batch(priority::sample, [&](std::span<const om::notify::notification> samples) {
+    for (std::size_t i = 0; i < samples.size(); ++i) seen.one();  // one transaction for all
+    return om::notify::outcome::handled;
+  });
+  om::notify::listener listener{
+      bus,
+      {{.topic = "telemetry"}},
+      {collector},
+      {.allow_requeue = true,
+       .pool = "collector",
+       .batch = om::notify::batch_options{.size = 100, .timeout = 200ms}}};
+  listener.start();
+
+  const om::notify::notifier notifier{
+      bus, {.publisher_id = "agent", .drivers = {{"messagingv2"}}, .topics = {{"telemetry"}}}};
+  for (int i = 0; i < 249; ++i) notifier.post(priority::sample, {}, "telemetry.polling", i);
+  posted(notifier);
+  expect(seen.wait(), "all of them");
+}
+
+void configured() {
+  const auto conf = om::config::parse(
+      "[oslo_messaging_notifications]\n"
+      "driver = messagingv2\n"
+      "driver = log\n"
+      "topics = notifications, versioned_notifications\n"
+      "transport_url = fake://\n"
+      "retry = 3\n");
+  const om::transport bus = om::notify::open_transport("", {.conf = conf});
+  const om::notify::notifier notifier{bus, {.publisher_id = "compute.host1"}};
+  expect(notifier.topics().size() == 2 && notifier.retry() == 3, "from the file");
+  const auto other = notifier.prepare({.publisher_id = "compute.host2", .retry = 0});
+  expect(other.retry() == 0 && other.is_enabled(), "changed");
+}
+
+void tested() {
+  const om::transport bus = om::open_transport("fake://");
+  om::notify::reset_kept_notifications();
+  om::blocking::notifier{bus, {.drivers = {{"test"}}}}.warn({}, "disk.full",
+                                                            om::value{{"left", 0}});
+  const auto kept = om::notify::kept_notifications();
+  expect(kept.size() == 1 && kept[0].message.at("event_type") == "disk.full", "kept");
+}
+
+int main() {
+  const om::transport bus = om::open_transport("fake://");
+  single(bus);
+  batches(bus);
+  configured();
+  tested();
+  std::cout << "all as it should be\n";
+}
