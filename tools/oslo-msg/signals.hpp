@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 
 namespace oslo::messaging::cli {
 
@@ -17,7 +18,16 @@ class signals {
     for (const int signal : {SIGTERM, SIGINT, wake_signal}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, &before_);
   }
-  ~signals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  ~signals() {
+    // A wake that nobody waited for would end the program once it is let through.
+    sigset_t unused;
+    sigemptyset(&unused);
+    sigaddset(&unused, wake_signal);
+    const timespec at_once{};
+    while (sigtimedwait(&unused, nullptr, &at_once) == wake_signal) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
   signals(const signals&) = delete;
   signals& operator=(const signals&) = delete;
 
