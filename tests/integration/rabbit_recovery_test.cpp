@@ -293,8 +293,19 @@ TEST(rabbit_recovery, calls_end_on_time_while_the_broker_stands_still) {
   const auto took = std::chrono::steady_clock::now() - begin;
   EXPECT_GE(took, 2s);
   EXPECT_LT(took, 10s) << "a call waits for its deadline and not for the broker";
+  // Both sockets look well; only a probe tells.
+  EXPECT_TRUE(client_bus.health().ok());
+  std::promise<bool> told;
+  auto watching =
+      client_bus.watch_health([&](const transport_health& h) { told.set_value(h.deaf); });
+  EXPECT_THROW(client_bus.probe(300ms), messaging_timeout);
+  EXPECT_TRUE(told.get_future().get());
+  watching.reset();
+  EXPECT_TRUE(client_bus.health().deaf);
+  EXPECT_FALSE(client_bus.health().ok());
   broker.resume();
   EXPECT_EQ(patient.call("echo", {}, number(3)), number(3));
+  EXPECT_FALSE(client_bus.health().deaf);
   // The answer came after its caller had gone: dropped and counted.
   const auto lines = meter->lines();
   EXPECT_GE(std::count(lines.begin(), lines.end(), "rpc_client_late_replies_total +1"), 1);

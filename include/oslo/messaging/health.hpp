@@ -27,13 +27,16 @@ struct transport_health {
   std::string broker{};  ///< "host:port" of the last attempt; empty where there is no broker
   /// Why a direction is not connected, or is blocked; never holds a password. Empty: all is well.
   std::string reason{};
+  /// The last `transport::probe` did not come back although both directions looked connected. Ends
+  /// with the next reply of any kind, and with the connection.
+  bool deaf = false;
 
   /// True when nothing that is needed is missing.
   bool ok() const noexcept {
     const auto fine = [](link_state s) {
       return s == link_state::idle || s == link_state::connected;
     };
-    return fine(publishing) && fine(consuming);
+    return fine(publishing) && fine(consuming) && !deaf;
   }
   bool operator==(const transport_health&) const = default;
 };

@@ -100,12 +100,23 @@ void engine::update_health() {
     now.publishing = link_state::blocked;
     now.reason = publisher_->blocked_reason();
   }
+  if (now.publishing != link_state::connected || now.consuming != link_state::connected)
+    deaf_ = false;  // what is wrong has a better name
+  if (deaf_) {
+    now.deaf = true;
+    now.reason = "A probe did not come back.";
+  }
   {
     const std::lock_guard lock(health_mutex_);
     if (now == health_) return;
     health_ = now;
   }
   if (health_changed_) health_changed_(now);
+}
+
+void engine::set_deaf(bool deaf) {
+  deaf_ = deaf;
+  update_health();
 }
 
 transport_health engine::health() const {
@@ -215,7 +226,10 @@ void engine::probe(milliseconds limit,
   const auto p = std::make_shared<publication>();
   auto finish = [self = shared_from_this(), since = loop_->now(),
                  done = std::move(done)](result<messaging::reply> r) mutable {
-    if (r.has_error()) return done(r.error());
+    if (r.has_error()) {
+      if (r.error().code() == errc::timed_out) self->set_deaf(true);
+      return done(r.error());
+    }
     done(std::chrono::duration_cast<std::chrono::microseconds>(self->loop_->now() - since));
   };
   begin_call(p, std::move(o), std::move(finish), [&](std::string& body, auto id) {
@@ -347,6 +361,7 @@ void engine::call_published(const std::string& id, result<void> r) {
 }
 
 void engine::on_reply(const amqp091::delivery& d) {
+  if (deaf_) set_deaf(false);
   auto read = wire::read_reply(d.body);
   if (read.has_error()) {
     env_.log(log_level::error,

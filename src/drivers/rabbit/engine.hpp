@@ -60,6 +60,7 @@ class engine : public std::enable_shared_from_this<engine> {
   using clock = std::chrono::steady_clock;
 
   void update_health();
+  void set_deaf(bool deaf);
 
   // Calls.
   /// `write(body, id)` writes the message; it may throw.
@@ -98,6 +99,7 @@ class engine : public std::enable_shared_from_this<engine> {
 
   mutable std::mutex health_mutex_;
   transport_health health_;  ///< guarded by it
+  bool deaf_ = false;
   unique_function<void(const transport_health&)> health_changed_;
   bool closed_ = false;
   bool sending_ = false;  ///< a completion must not run before send returned
