@@ -31,7 +31,8 @@ Examples:
 
 int run(int argc, char** argv) {
   program p;
-  CLI::App app{"RPC and notifications over a message bus, compatible with Python's oslo.messaging.", "oslo-msg"};
+  CLI::App app{"RPC and notifications over a message bus, compatible with Python's oslo.messaging.",
+               "oslo-msg"};
   app.footer(footer);
   app.require_subcommand(0, 1);
   app.fallthrough();
