@@ -14,6 +14,8 @@ constexpr std::size_t read_chunk = 128 * 1024;
 /// A connection that lived shorter does not count as good: without this, a broker that accepts us
 /// and throws us out at once would be called again and again without a pause.
 constexpr std::chrono::seconds good_after{2};
+/// The same failure is worth a line again after that long.
+constexpr std::chrono::seconds say_again_after{30};
 }  // namespace
 
 amqp_link::amqp_link(boost::asio::any_io_executor ex, link_settings settings, logger log)
@@ -162,6 +164,7 @@ void amqp_link::on_open(const amqp091::field_table&) {
   state_ = state::open;
   open_since_ = clock::now();
   last_failure_.reset();
+  said_.clear();
   log_(log_level::info, "Connected to " + broker_name_ + " to " + settings_.purpose);
   changed();
   link_up();
@@ -187,11 +190,22 @@ void amqp_link::lose(failure why) {
   last_failure_ = why;
   if (was_open && clock::now() - open_since_ >= good_after) backoff_.reset();
   const bool verdict = is_verdict(why.code());
-  log_(verdict ? log_level::error : log_level::warning,
-       "[" + settings_.purpose + "] " + why.message());
+  const auto level = !worth_saying(why) ? log_level::debug
+                     : verdict          ? log_level::error
+                                        : log_level::warning;
+  log_(level, "[" + settings_.purpose + "] " + why.message());
   attempt_later(verdict ? settings_.verdict_pause : std::chrono::milliseconds(0), answered);
   changed();
   link_down(why, was_open);
+}
+
+/// A long outage is one line every now and then, not one an attempt.
+bool amqp_link::worth_saying(const failure& why) {
+  const auto now = clock::now();
+  if (why.message() == said_ && now - said_at_ < say_again_after) return false;
+  said_ = why.message();
+  said_at_ = now;
+  return true;
 }
 
 void amqp_link::attempt_later(std::chrono::milliseconds at_least, bool answered) {

@@ -100,6 +100,7 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   void read(std::uint64_t generation);
   void after_machine();
   void lose(failure why);
+  bool worth_saying(const failure& why);
   void arm_timer();
   void on_timer();
   void finish_shut();
@@ -121,6 +122,8 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   std::chrono::steady_clock::time_point open_since_{};
   std::string broker_name_;
   std::optional<failure> last_failure_;
+  std::string said_;  ///< the last failure that was logged for people to read
+  std::chrono::steady_clock::time_point said_at_{};
 
   std::unique_ptr<stream> stream_;
   std::unique_ptr<amqp091::connection> machine_;

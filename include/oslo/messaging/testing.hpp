@@ -53,7 +53,8 @@ std::ostream& operator<<(std::ostream& out, const recorded_message& m);
 /// same holds with `inline_executor()`; with threads, wait for what they do.
 ///
 /// Thread safety: all members from any thread; those that wait (all but `open`, `now` and `sent`)
-/// throw `messaging_error` (`errc::would_deadlock`) on the loop itself.
+/// throw `messaging_error` (`errc::would_deadlock`) on the loop itself, where `wait_for_sent` must
+/// not be called either.
 class test_bus {
  public:
   /// `o.loop` is not used.
@@ -80,8 +81,9 @@ class test_bus {
   void fail_sends(failure why, std::size_t count = 1);
   /// The next `count` replies of servers are lost on the way; the servers do not notice.
   void drop_replies(std::size_t count = 1);
-  /// From now on nothing passes: sends wait for `go_online` until their timeout, those with
-  /// `fail_fast` or without retries fail with `errc::not_sent`; replies wait.
+  /// From now on no message passes: sends wait for `go_online` until their timeout, those with
+  /// `fail_fast` or without retries fail with `errc::not_sent`; replies wait. (`transport::probe`
+  /// does not notice.)
   void go_offline();
   /// What waited is sent, in the order it came.
   void go_online();
