@@ -4,7 +4,8 @@
 #include <iterator>
 #include <string>
 
-#include "core/waiting.hpp"
+#include "core/default_executor.hpp"
+#include "core/task_scope.hpp"
 
 namespace oslo::messaging::notify::detail {
 namespace {
@@ -15,18 +16,6 @@ constexpr std::size_t largest_batch = 10'000;
 constexpr std::size_t usual_prefetch = 256;
 /// Times beyond it would overflow when they are added to the present.
 constexpr std::chrono::hours longest_wait{24 * 36'500};
-
-/// Marks the task as running a handler of one listener.
-class handler_scope {
- public:
-  explicit handler_scope(const void* owner) noexcept : outer_(std::exchange(task_owner(), owner)) {}
-  ~handler_scope() { task_owner() = outer_; }
-  handler_scope(const handler_scope&) = delete;
-  handler_scope& operator=(const handler_scope&) = delete;
-
- private:
-  const void* outer_;
-};
 
 std::vector<target> checked(std::vector<target> targets) {
   if (targets.empty())
@@ -57,16 +46,6 @@ listener_options checked(listener_options o, const transport& bus) {
   return o;
 }
 
-std::shared_ptr<executor> choose_executor(const transport& bus, const listener_options& o) {
-  if (o.executor) return o.executor;
-  const auto threads = bus.defaults().integer("executor_thread_pool_size");
-  if (threads < 1)
-    throw configuration_error(
-        {errc::invalid_config, "Option executor_thread_pool_size must be at least 1, not " +
-                                   std::to_string(threads) + "."});
-  return thread_pool(static_cast<std::size_t>(threads));
-}
-
 }  // namespace
 
 listener_state::listener_state(transport b, std::vector<target> targets,
@@ -75,7 +54,7 @@ listener_state::listener_state(transport b, std::vector<target> targets,
       options(checked(std::move(o), bus)),
       targets_(checked(std::move(targets))),
       dispatcher_(std::move(endpoints), options.serializer, bus.log(), options.batch.has_value()),
-      executor_(choose_executor(bus, options)),
+      executor_(executor_or_default(options.executor, bus.defaults())),
       limit_(executor_->is_inline() ? inline_limit : executor_->concurrency()) {
   if (dispatcher_.priorities().empty())
     throw configuration_error(
@@ -285,14 +264,14 @@ void listener_state::work_on(incoming_batch work) {
   if (options.batch) {
     std::vector<outcome> answers;
     {
-      const handler_scope here(this);
+      const task_scope here(this);
       answers = dispatcher_.dispatch(work);
     }
     for (std::size_t i = 0; i < work.size(); ++i) settle(*work[i], answers[i]);
   } else {
     outcome answer{};
     {
-      const handler_scope here(this);
+      const task_scope here(this);
       answer = dispatcher_.dispatch(*work.front());
     }
     settle(*work.front(), answer);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/task_scope.hpp"
 #include "rpc/exceptions.hpp"
 
 namespace oslo::messaging::rpc::detail {
@@ -19,7 +20,7 @@ served_request::~served_request() {
 }
 
 void served_request::handle() noexcept {
-  const handler_scope scope(server_.get());
+  const task_scope scope(server_.get());
   if (expired()) return drop_expired();
   try {
     find_method();

@@ -5,6 +5,7 @@
 #include <oslo/messaging/asio.hpp>
 #include <utility>
 
+#include "core/default_executor.hpp"
 #include "core/guarded.hpp"
 #include "rpc/served_request.hpp"
 
@@ -27,16 +28,6 @@ target checked(target on) {
         {errc::invalid_target,
          "A server's target must have topic and server names specified:" + to_string(on)});
   return on;
-}
-
-std::shared_ptr<executor> choose_executor(const transport& bus, const server_options& o) {
-  if (o.executor) return o.executor;
-  const auto threads = bus.defaults().integer("executor_thread_pool_size");
-  if (threads < 1)
-    throw configuration_error(
-        {errc::invalid_config, "Option executor_thread_pool_size must be at least 1, not " +
-                                   std::to_string(threads) + "."});
-  return thread_pool(static_cast<std::size_t>(threads));
 }
 
 std::vector<std::shared_ptr<endpoint>> with_ping(std::vector<std::shared_ptr<endpoint>> endpoints,
@@ -62,7 +53,7 @@ server_state::server_state(transport b, target t, std::vector<std::shared_ptr<en
     : bus(std::move(b)),
       on(checked(std::move(t))),
       options(std::move(o)),
-      executor(choose_executor(bus, options)),
+      executor(executor_or_default(options.executor, bus.defaults())),
       coroutines(executor->is_inline() ? as_asio_executor(bus.shared_loop())
                                        : as_asio_executor(executor)),
       endpoints(with_ping(std::move(list), bus, options.ping), options.access_policy,
@@ -72,7 +63,7 @@ server_state::server_state(transport b, target t, std::vector<std::shared_ptr<en
                                       : executor->concurrency()) {}
 
 bool server_state::waiting_would_deadlock() const noexcept {
-  return bus.loop().running_here() || handler_scope::current() == this;
+  return bus.loop().running_here() || task_owner() == this;
 }
 
 // ---- start, stop, wait --------------------------------------------------------------------------

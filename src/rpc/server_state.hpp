@@ -145,18 +145,4 @@ class server_state : public std::enable_shared_from_this<server_state> {
   messaging::watchers<server_health> watchers_;
 };
 
-/// Marks the task (the thread, or the fiber on it) as running a plain handler of one server.
-class handler_scope {
- public:
-  explicit handler_scope(const void* server) noexcept
-      : outer_(std::exchange(task_owner(), server)) {}
-  ~handler_scope() { task_owner() = outer_; }
-  handler_scope(const handler_scope&) = delete;
-  handler_scope& operator=(const handler_scope&) = delete;
-  static const void* current() noexcept { return task_owner(); }
-
- private:
-  const void* outer_;
-};
-
 }  // namespace oslo::messaging::rpc::detail
