@@ -8,6 +8,7 @@
 #include <oslo/messaging/transport.hpp>
 #include <stop_token>
 #include <utility>
+#include <vector>
 
 namespace oslo::messaging::testing {
 
@@ -16,16 +17,14 @@ class silent_driver final : public driver {
   explicit silent_driver(std::shared_ptr<scheduler> loop) : loop_(std::move(loop)) {}
   capabilities caps() const noexcept override { return {}; }
   void send(target, outgoing_message, send_options o, send_completion done) override {
-    struct pending {
-      send_completion done;
-      std::optional<std::stop_callback<std::function<void()>>> callback;
-    };
-    auto p = std::make_shared<pending>();
-    p->done = std::move(done);
-    p->callback.emplace(o.cancel, [p, loop = loop_] {
-      loop->post([p] {
-        p->callback.reset();
-        p->done(failure(errc::cancelled, "cancelled"));
+    // Registered on the loop: a cancellation that is already there then ends it afterwards.
+    loop_->post([this, p = std::make_shared<pending>(std::move(done)),
+                 cancel = std::move(o.cancel)]() mutable {
+      pending_.push_back(p);
+      p->callback.emplace(std::move(cancel), [loop = loop_, given_up = std::weak_ptr(p)] {
+        loop->post([given_up] {
+          if (const auto still = given_up.lock()) still->end();
+        });
       });
     });
   }
@@ -42,7 +41,18 @@ class silent_driver final : public driver {
   }
 
  private:
+  struct pending {
+    explicit pending(send_completion d) : done(std::move(d)) {}
+    void end() {
+      callback.reset();
+      if (done) std::exchange(done, {})(failure(errc::cancelled, "cancelled"));
+    }
+    send_completion done;
+    std::optional<std::stop_callback<std::function<void()>>> callback;
+  };
+
   std::shared_ptr<scheduler> loop_;
+  std::vector<std::shared_ptr<pending>> pending_;
 };
 
 inline transport open_silent(transport_options o = {}) {
