@@ -121,6 +121,7 @@ def listen(transport, options):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
+    parser.add_argument("--config-file", action="append", default=[])
     commands = parser.add_subparsers(dest="command", required=True)
     notify = commands.add_parser("notify")
     notify.add_argument("event_type")
@@ -144,7 +145,7 @@ def main():
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     conf = cfg.CONF
-    conf([], project="peer", default_config_files=[])
+    conf([], project="peer", default_config_files=options.config_file)
     transport = oslo_messaging.get_notification_transport(conf, options.url)
     try:
         (send if options.command == "notify" else listen)(transport, options)

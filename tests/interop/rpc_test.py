@@ -22,6 +22,7 @@ from programs import (
     VersionRefused,
     oslo_msg,
     poll,
+    rabbit_url,
     servers,
     unique,
 )
@@ -391,6 +392,28 @@ class CppToPython(RpcCases, unittest.TestCase):
             if isinstance(value, (bool, str, list, float)):
                 with self.subTest(name):
                     self.assertEqual(self.call("identity", {"value": value}), value)
+
+
+class SameOptions(unittest.TestCase):
+    """Programs that declare the same properties share exchanges and queues."""
+
+    def test_both_ways(self):
+        for query in ("amqp_durable_queues=true", "amqp_auto_delete=true"):
+            url = f"{rabbit_url()}?{query}"
+            python_server = [url if word == rabbit_url() else word for word in peer_server()]
+            for server, client in (
+                (python_server, CommandClient(url)),
+                (oslo_msg(url), PythonClient(url)),
+            ):
+                with self.subTest(f"{query}: {type(client).__name__}"):
+                    self.addCleanup(client.close)
+                    topic, exchange = unique("topic"), unique("exchange")
+                    with servers(server, topic, "one", exchange=exchange):
+                        for options in ({}, {"server": "one"}):
+                            got = client.call(
+                                topic, "add", {"a": 1, "b": 1}, exchange=exchange, **options
+                            )
+                            self.assertEqual(got, 2)
 
 
 if __name__ == "__main__":

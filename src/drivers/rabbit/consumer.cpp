@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "drivers/rabbit/mismatch.hpp"
 #include "net/amqp_failure.hpp"
 
 namespace oslo::messaging::rabbit {
@@ -181,7 +182,7 @@ void consumer::on_channel_closed(amqp091::channel_id ch, const amqp091::close_re
   }
   const auto s = find(ch);
   if (!s) return;
-  const auto reason = net::to_failure(why, broker_name());
+  const auto reason = explained(net::to_failure(why, broker_name()));
   log()(log_level::error, "[consume] " + s->sources_.front().to.name + ": " + reason.message());
   lost(*s);
   if (net::is_verdict(reason.code())) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/rabbit/deadline.hpp"
+#include "drivers/rabbit/mismatch.hpp"
 #include "net/amqp_failure.hpp"
 
 namespace oslo::messaging::rabbit {
@@ -20,6 +21,14 @@ constexpr std::size_t output_high_water = 4u << 20;
 constexpr std::uint8_t max_channel_losses = 3;
 constexpr std::uint8_t persistent = 2;
 constexpr milliseconds straight_through{100};
+
+constexpr std::uint16_t not_found = 404;
+constexpr std::uint16_t precondition_failed = 406;
+
+/// The broker's words name the object in quotes: 'openstack'.
+bool names(const amqp091::close_reason& why, const std::string& name) {
+  return !name.empty() && why.text.find("'" + name + "'") != std::string::npos;
+}
 
 }  // namespace
 
@@ -120,11 +129,10 @@ void publisher::ensure_destination(const destination& to) {
   if (to.ensure_queue) {
     const auto key = to.to.name + '\n' + to.ensure_queue->name;
     if (declared_.contains(key)) return;
-    if (!foreign_.contains(to.ensure_queue->name)) {
+    if (!foreign_.contains(to.ensure_queue->name))
       machine().queue_declare(channel_, 0, to.ensure_queue->name, false, to.ensure_queue->durable,
                               false, to.ensure_queue->auto_delete, to.ensure_queue->arguments);
-      machine().queue_bind(channel_, 0, to.ensure_queue->name, to.to.name, to.routing_key);
-    }
+    machine().queue_bind(channel_, 0, to.ensure_queue->name, to.to.name, to.routing_key);
     declared_.insert(key);
   }
 }
@@ -184,32 +192,44 @@ void publisher::link_down(const failure& why, bool was_open) {
   check_idle();
 }
 
+/// What exists with other properties can still be published to, without a declaration. True when
+/// that is news. What is gone is declared again.
+bool publisher::adopt(const std::deque<publication_ptr>& pending,
+                      const amqp091::close_reason& why) {
+  bool news = false;
+  const auto look_at = [&](const std::string& name) {
+    if (!names(why, name)) return;
+    if (why.code == precondition_failed) news |= foreign_.insert(name).second;
+    if (why.code == not_found) foreign_.erase(name);
+  };
+  for (const auto& p : pending) {
+    look_at(p->to.to.name);
+    if (p->to.ensure_queue) look_at(p->to.ensure_queue->name);
+  }
+  return news;
+}
+
 void publisher::on_channel_closed(amqp091::channel_id ch, const amqp091::close_reason& why) {
   if (ch != channel_) return;
   channel_ = 0;
-  const auto reason = net::to_failure(why, broker_name());
-  log()(log_level::warning, "[publish] " + reason.message());
-  // The broker's words name the object in quotes: 'openstack'.
-  const auto names = [&](const std::string& name) {
-    return !name.empty() && why.text.find("'" + name + "'") != std::string::npos;
-  };
+  const auto reason = explained(net::to_failure(why, broker_name()));
   requeue_unconfirmed();
   auto pending = std::exchange(waiting_, {});
   const auto is_named = [&](const publication_ptr& p) {
-    return names(p->to.to.name) || (p->to.ensure_queue && names(p->to.ensure_queue->name));
+    return names(why, p->to.to.name) ||
+           (p->to.ensure_queue && names(why, p->to.ensure_queue->name));
   };
   const bool any_named = std::any_of(pending.begin(), pending.end(), is_named);
+  const bool adopted = adopt(pending, why);
+  if (adopted)
+    log()(log_level::error, "[publish] " + reason.message() + " Until then it is used as it is.");
+  else
+    log()(log_level::warning, "[publish] " + reason.message());
   for (auto& p : pending) {
     if (p->at == publication::stage::abandoned) continue;
     const bool guilty = any_named ? is_named(p) : p->ever_written;
-    if (guilty && reason.code() == errc::precondition_failed && p->channel_losses == 0) {
-      // Somebody declared it with other properties: it can still be published to.
-      if (names(p->to.to.name)) foreign_.insert(p->to.to.name);
-      if (p->to.ensure_queue && names(p->to.ensure_queue->name))
-        foreign_.insert(p->to.ensure_queue->name);
-    }
-    if (guilty &&
-        (reason.code() == errc::access_refused || ++p->channel_losses >= max_channel_losses))
+    if (guilty && (reason.code() == errc::access_refused ||
+                   (!adopted && ++p->channel_losses >= max_channel_losses)))
       settle(*p, reason);
     else
       waiting_.push_back(std::move(p));

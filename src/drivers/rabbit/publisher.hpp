@@ -87,6 +87,7 @@ class publisher final : public net::amqp_link {
   void ensure_destination(const destination& to);
   void open_channel();
   void requeue_unconfirmed();
+  bool adopt(const std::deque<publication_ptr>& pending, const amqp091::close_reason& why);
   void settle(publication& p, result<void> r);
   void give_up(publication& p, const failure& why);
   void forget_abandoned();
@@ -99,7 +100,7 @@ class publisher final : public net::amqp_link {
   std::size_t unconfirmed_count_ = 0;
   amqp091::channel_id channel_ = 0;
   std::set<std::string, std::less<>> declared_;  ///< on this channel
-  std::set<std::string, std::less<>> foreign_;   ///< exists with other properties: use as it is
+  std::set<std::string, std::less<>> foreign_;   ///< exists with other properties: not declared
   amqp091::properties properties_;
   amqp091::properties timed_properties_;  ///< of messages that expire
   bool blocked_ = false;

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "support/log_lines.hpp"
 #include "support/scripted_broker.hpp"
 
 namespace oslo::messaging::rabbit {
@@ -24,7 +25,7 @@ class rabbit_publisher : public ::testing::Test {
   }
 
   std::shared_ptr<publisher> make_publisher(net::link_settings s) {
-    return std::make_shared<publisher>(io.get_executor(), std::move(s), logger());
+    return std::make_shared<publisher>(io.get_executor(), std::move(s), log.into());
   }
 
   publication_ptr make(std::string body, std::string exchange_name = "openstack") {
@@ -55,6 +56,7 @@ class rabbit_publisher : public ::testing::Test {
     return all;
   }
 
+  testing::log_lines log;
   boost::asio::io_context io;
   scripted_broker broker;
   std::shared_ptr<publisher> out;
@@ -202,6 +204,74 @@ TEST_F(rabbit_publisher, an_exchange_with_other_properties_is_used_as_it_is) {
   for (const auto& r : broker.rest()) EXPECT_NE(r.what, method::exchange_declare);
   broker.send(confirm(again.channel, method::basic_ack, 2, true));
   wait_for("b");
+}
+
+std::string refuse_as_durable(const scripted_broker::request& r, const std::string& kind) {
+  return amqp_script::close_frame(
+      r.channel, 406,
+      "PRECONDITION_FAILED - inequivalent arg 'durable' for " + kind + " '" +
+          scripted_broker::name_in(r) + "' in vhost '/': received 'false' but current is 'true'",
+      kind == "queue" ? method::queue_declare : method::exchange_declare);
+}
+
+TEST_F(rabbit_publisher, exchange_and_queue_with_other_properties_are_bound_and_published_to) {
+  broker.on(method::exchange_declare,
+            [](const scripted_broker::request& r) { return refuse_as_durable(r, "exchange"); });
+  broker.on(method::queue_declare,
+            [](const scripted_broker::request& r) { return refuse_as_durable(r, "queue"); });
+  auto p = make("a");
+  p->to = notification_destination({}, "odd", "n.info");
+  out->publish(p);
+  broker.next(method::exchange_declare);
+  broker.next(method::queue_declare);
+  EXPECT_EQ(scripted_broker::name_in(broker.next(method::queue_bind)), "n.info");
+  const auto again = broker.next(method::basic_publish);
+  EXPECT_EQ(again.body, "a");
+  broker.send(confirm(again.channel, method::basic_ack, 1, false));
+  wait_for("a");
+  EXPECT_EQ(outcome["a"], "confirmed") << why["a"];
+  EXPECT_EQ(log.count(log_level::error, "option amqp_durable_queues"), 2);
+  EXPECT_EQ(log.count(log_level::error, "The queue n.info exists with durable = true"), 1);
+}
+
+TEST_F(rabbit_publisher, a_queue_with_other_properties_that_is_gone_is_declared_again) {
+  broker.on(method::queue_declare,
+            [](const scripted_broker::request& r) { return refuse_as_durable(r, "queue"); });
+  auto p = make("a");
+  p->to = notification_destination({}, "x", "n.info");
+  out->publish(p);
+  broker.next(method::queue_declare);
+  const auto first = broker.next(method::basic_publish);
+  broker.as_usual(method::queue_declare);
+  broker.on(method::queue_bind, [](const scripted_broker::request& r) {
+    static bool gone = false;
+    return std::exchange(gone, true)
+               ? amqp_script::method_frame(r.channel, method::queue_bind_ok)
+               : amqp_script::close_frame(r.channel, 404,
+                                          "NOT_FOUND - no queue 'n.info' in vhost '/'",
+                                          method::queue_bind);
+  });
+  broker.drop();  // with it went the queue
+  EXPECT_EQ(scripted_broker::name_in(broker.next(method::queue_declare)), "n.info");
+  const auto again = broker.next(method::basic_publish);
+  broker.send(confirm(again.channel, method::basic_ack, 1, false));
+  wait_for("a");
+  EXPECT_EQ(outcome["a"], "confirmed") << why["a"];
+}
+
+/// A broker that says one thing and then the other must not keep the publisher going round.
+TEST_F(rabbit_publisher, a_broker_that_contradicts_itself_ends_the_message) {
+  broker.on(method::queue_declare,
+            [](const scripted_broker::request& r) { return refuse_as_durable(r, "queue"); });
+  broker.on(method::queue_bind, [](const scripted_broker::request& r) {
+    return amqp_script::close_frame(r.channel, 404, "NOT_FOUND - no queue 'n.info' in vhost '/'",
+                                    method::queue_bind);
+  });
+  auto p = make("a");
+  p->to = notification_destination({}, "x", "n.info");
+  out->publish(p);
+  wait_for("a");
+  EXPECT_NE(why["a"].find("no queue 'n.info'"), std::string::npos) << why["a"];
 }
 
 TEST_F(rabbit_publisher, a_forbidden_exchange_fails_its_own_messages_only) {

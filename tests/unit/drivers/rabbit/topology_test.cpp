@@ -23,21 +23,34 @@ TEST(rabbit_topology, a_server_listens_on_topic_server_and_fanout_in_that_order)
                                 true}));
 }
 
+/// name: durable, auto_delete; as oslo declares them with these options (spec section 4.2).
 TEST(rabbit_topology, durable_and_auto_delete_reach_shared_objects_only) {
-  options o;
-  o.durable = true;
-  o.auto_delete = true;
-  const auto sources = server_sources(o, "x", "t", "s", "u");
-  for (const std::size_t shared : {0u, 1u}) {
-    EXPECT_TRUE(sources[shared].from.durable);
-    EXPECT_TRUE(sources[shared].from.auto_delete);
-    EXPECT_TRUE(sources[shared].to.durable);
-    EXPECT_TRUE(sources[shared].to.auto_delete);
+  for (const bool durable : {false, true}) {
+    for (const bool auto_delete : {false, true}) {
+      options o;
+      o.durable = durable;
+      o.auto_delete = auto_delete;
+      const exchange shared{"x", "topic", durable, auto_delete};
+      const exchange fanout{"t_fanout", "fanout", false, true};
+      const auto q = [&](const char* name) { return queue{name, durable, auto_delete, {}}; };
+      EXPECT_EQ(
+          server_sources(o, "x", "t", "s", "u"),
+          (std::vector<source>{{shared, q("t"), {"t"}, false},
+                               {shared, q("t.s"), {"t.s"}, false},
+                               {fanout, {"t_fanout_u", false, false, transient}, {"t"}, true}}));
+      EXPECT_EQ(reply_source(o, "u"), (source{{}, {"reply_u", false, false, transient}, {}, true}));
+      EXPECT_EQ(notification_source(o, "x", "n.info"),
+                (source{shared, q("n.info"), {"n.info"}, false}));
+      EXPECT_EQ(pool_source(o, "x", "p", {"n.info", "n.error"}),
+                (source{shared, q("p"), {"n.info", "n.error"}, false}));
+      EXPECT_EQ(topic_destination(o, "x", "t").to, shared);
+      EXPECT_EQ(server_destination(o, "x", "t", "s").to, shared);
+      EXPECT_EQ(fanout_destination("t").to, fanout);
+      EXPECT_EQ(reply_destination("reply_u").to.name, "");
+      EXPECT_EQ(notification_destination(o, "x", "n.info").to, shared);
+      EXPECT_EQ(notification_destination(o, "x", "n.info").ensure_queue, q("n.info"));
+    }
   }
-  EXPECT_FALSE(sources[2].from.durable);
-  EXPECT_TRUE(sources[2].from.auto_delete);
-  EXPECT_FALSE(sources[2].to.durable);
-  EXPECT_FALSE(sources[2].to.auto_delete);
 }
 
 TEST(rabbit_topology, replies_come_through_the_default_exchange) {

@@ -1,0 +1,101 @@
+#include "drivers/rabbit/mismatch.hpp"
+
+#include <array>
+
+namespace oslo::messaging::rabbit {
+namespace {
+
+struct responsible {
+  std::string_view argument, option;
+};
+
+/// Which option decides what we declare.
+constexpr std::array options_of{responsible{"durable", "amqp_durable_queues"},
+                                responsible{"auto_delete", "amqp_auto_delete"},
+                                responsible{"x-expires", "rabbit_transient_queues_ttl"}};
+
+bool ends_with_fanout(std::string_view name) {
+  return name.ends_with("_fanout") || name.find("_fanout_") != std::string_view::npos;
+}
+
+/// Takes what stands between the next two quotes.
+std::optional<std::string> quoted(std::string_view& rest) {
+  const auto begin = rest.find('\'');
+  if (begin == std::string_view::npos) return std::nullopt;
+  const auto end = rest.find('\'', begin + 1);
+  if (end == std::string_view::npos) return std::nullopt;
+  std::string text(rest.substr(begin + 1, end - begin - 1));
+  rest.remove_prefix(end + 1);
+  return text;
+}
+
+bool take(std::string_view& rest, std::string_view expected) {
+  if (!rest.starts_with(expected)) return false;
+  rest.remove_prefix(expected.size());
+  return true;
+}
+
+/// "'true'", "none", or "the value '10' of type 'signedint'".
+std::optional<std::string> value_of(std::string_view& rest) {
+  if (take(rest, "none")) return "none";
+  const bool typed = take(rest, "the value ");
+  auto text = quoted(rest);
+  if (typed && take(rest, " of type ")) quoted(rest);
+  return text;
+}
+
+std::string option_of(const mismatch& m) {
+  // Fanout objects have fixed properties, whatever the options say.
+  const bool fixed = ends_with_fanout(m.name) && m.argument != "x-expires";
+  for (const auto& o : options_of)
+    if (o.argument == m.argument && !fixed) return std::string(o.option);
+  return {};
+}
+
+}  // namespace
+
+std::optional<mismatch> read_mismatch(std::string_view words) {
+  constexpr std::string_view mark = "inequivalent arg ";
+  const auto at = words.find(mark);
+  if (at == std::string_view::npos) return std::nullopt;
+  auto rest = words.substr(at + mark.size());
+  mismatch m;
+  auto argument = quoted(rest);
+  if (!argument || !take(rest, " for ")) return std::nullopt;
+  m.argument = std::move(*argument);
+  const auto blank = rest.find(' ');
+  if (blank == std::string_view::npos) return std::nullopt;
+  m.kind = rest.substr(0, blank);
+  rest.remove_prefix(blank);
+  auto name = quoted(rest);
+  if (!name || !take(rest, " in vhost ") || !quoted(rest) || !take(rest, ": received "))
+    return std::nullopt;
+  m.name = std::move(*name);
+  auto ours = value_of(rest);
+  if (!ours || !take(rest, " but current is ")) return std::nullopt;
+  auto theirs = value_of(rest);
+  if (!theirs) return std::nullopt;
+  m.ours = std::move(*ours);
+  m.theirs = std::move(*theirs);
+  return m;
+}
+
+failure explained(failure why) {
+  if (why.code() != errc::precondition_failed) return why;
+  const auto m = read_mismatch(why.message());
+  if (!m) return why;
+  auto text = why.message();
+  if (!text.ends_with('.')) text += '.';
+  text += " The " + m->kind + " " + m->name + " exists with " + m->argument + " = " + m->theirs +
+          ", this program wants " + m->ours + ": ";
+  if (const auto option = option_of(*m); !option.empty())
+    text += "give option " + option +
+            " of [oslo_messaging_rabbit] the same value in all programs "
+            "that use it, or delete the " +
+            m->kind + ".";
+  else
+    text += "delete the " + m->kind + ", or have all programs that use it declare it alike.";
+  return {why.code(), std::move(text), why.detail()};
+}
+
+}  // namespace oslo::messaging::rabbit
