@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/saturating.hpp"
 #include "core/waiting.hpp"
 
 namespace oslo::messaging {
@@ -31,9 +32,7 @@ class handover {
   /// The value, or nothing after `limit`. Without a limit it waits for ever.
   std::optional<T> take(std::optional<std::chrono::milliseconds> limit) {
     wait_limit until;
-    // Beyond some 100 years the sum with the present time would overflow.
-    if (limit && *limit < std::chrono::hours(24 * 36'500))
-      until = std::chrono::steady_clock::now() + *limit;
+    if (limit) until = deadline_after(std::chrono::steady_clock::now(), *limit);
     const auto self = make_waiter();
     {
       const std::lock_guard lock(mutex_);

@@ -1,8 +1,8 @@
-#include <algorithm>
 #include <oslo/messaging/notify/listener.hpp>
 #include <utility>
 
 #include "core/handover.hpp"
+#include "core/saturating.hpp"
 #include "notify/listener_state.hpp"
 
 namespace oslo::messaging::notify {
@@ -10,7 +10,6 @@ namespace {
 
 /// The loop keeps a start's deadline, if it runs at all.
 constexpr std::chrono::milliseconds loop_margin{5'000};
-constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 36'500);
 
 void refuse_deadlock(const detail::listener_state& s, const char* what) {
   if (!s.waiting_would_deadlock()) return;
@@ -54,7 +53,7 @@ void listener::start() {
   refuse_deadlock(*state_, "listener::start");
   const auto outcome = std::make_shared<handover<result<void>>>();
   state_->async_start([outcome](result<void> r) { outcome->put(std::move(r)); });
-  const auto r = outcome->take(std::min(state_->options.start_timeout, longest) + loop_margin);
+  const auto r = outcome->take(saturating_add(state_->options.start_timeout, loop_margin));
   if (!r)
     throw server_listen_error({errc::timed_out,
                                "The listener did not start, because the transport's loop does not "

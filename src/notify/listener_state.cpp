@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/default_executor.hpp"
+#include "core/saturating.hpp"
 #include "core/task_scope.hpp"
 
 namespace oslo::messaging::notify::detail {
@@ -14,8 +15,6 @@ constexpr std::size_t inline_limit = 1'000;
 constexpr std::size_t largest_batch = 10'000;
 /// What drivers hold ready by themselves.
 constexpr std::size_t usual_prefetch = 256;
-/// Times beyond it would overflow when they are added to the present.
-constexpr std::chrono::hours longest_wait{24 * 36'500};
 
 std::vector<target> checked(std::vector<target> targets) {
   if (targets.empty())
@@ -32,10 +31,10 @@ listener_options checked(listener_options o, const transport& bus) {
     throw configuration_error({errc::invalid_argument,
                                "The size of a batch must be 1 to " + std::to_string(largest_batch) +
                                    ", not " + std::to_string(o.batch->size) + "."});
-  if (o.batch && (o.batch->timeout.count() < 1 || o.batch->timeout > longest_wait))
+  if (o.batch && o.batch->timeout && o.batch->timeout->count() < 1)
     throw configuration_error(
         {errc::invalid_argument, "The timeout of a batch must be at least 1 ms, not " +
-                                     std::to_string(o.batch->timeout.count()) + " ms."});
+                                     std::to_string(o.batch->timeout->count()) + " ms."});
   if (!bus.driver().caps().notifications)
     throw messaging_error({errc::not_supported, "This driver has no notifications."});
   if (o.allow_requeue && !bus.driver().caps().requeue)
@@ -114,13 +113,13 @@ void listener_state::subscribe() {
     return subscribed(e.failure());
   }
   auto& loop = bus.loop();
-  const auto limit = std::min<std::chrono::milliseconds>(options.start_timeout, longest_wait);
-  start_timer_ = loop.run_at(loop.now() + limit, [weak = weak_from_this()] {
-    if (const auto self = weak.lock())
-      self->subscribed(failure(errc::timed_out,
-                               "the bus did not confirm the subscription within " +
-                                   std::to_string(self->options.start_timeout.count()) + " ms"));
-  });
+  if (const auto when = deadline_after(loop.now(), options.start_timeout))
+    start_timer_ = loop.run_at(*when, [weak = weak_from_this()] {
+      if (const auto self = weak.lock())
+        self->subscribed(failure(errc::timed_out,
+                                 "the bus did not confirm the subscription within " +
+                                     std::to_string(self->options.start_timeout.count()) + " ms"));
+    });
   subscription_->ready([weak = weak_from_this(), round = round_](result<void> verdict) {
     const auto self = weak.lock();
     if (self && self->round_ == round) self->subscribed(std::move(verdict));
@@ -133,6 +132,7 @@ void listener_state::subscribed(result<void> verdict) {
   auto done = std::exchange(starts_, {});
   if (verdict) {
     phase_ = phase::listening;
+    window_start_ = bus.loop().now();
     pull();
   } else {
     verdict = failure(verdict.error().code(), "Failed to listen on target \"" +
@@ -215,13 +215,27 @@ void listener_state::collect(incoming_batch arrived) {
   std::move(arrived.begin(), arrived.end(), std::back_inserter(collected_));
   if (collected_.size() >= options.batch->size) return hand_out_batch();
   if (batch_timer_ != scheduler::timer_id::none || due_) return;
-  auto& loop = bus.loop();
-  batch_timer_ = loop.run_at(loop.now() + options.batch->timeout, [weak = weak_from_this()] {
+  const auto when = end_of_batch();
+  if (!when) return;
+  batch_timer_ = bus.loop().run_at(*when, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self) return;
     self->batch_timer_ = scheduler::timer_id::none;
     self->hand_out_batch();
   });
+}
+
+/// When the batch, which has just got its first message, is to be handed out.
+std::optional<scheduler::time_point> listener_state::end_of_batch() {
+  const auto& o = *options.batch;
+  if (!o.timeout) return std::nullopt;
+  const auto now = bus.loop().now();
+  if (o.counts_from == batch_clock::first_message) return deadline_after(now, *o.timeout);
+  // Windows without a message have passed one after the other since the last batch.
+  const auto first = deadline_after(window_start_, *o.timeout);
+  if (!first || *first > now) return first;
+  const scheduler::clock::duration length = *o.timeout;
+  return now + (length - (now - *first) % length);
 }
 
 void listener_state::hand_out_batch() {
@@ -233,6 +247,7 @@ void listener_state::hand_out_batch() {
     if (busy_.load() >= limit_ || !starved_.exchange(false)) return;
     due_ = false;
   }
+  window_start_ = bus.loop().now();
   submit(std::exchange(collected_, {}));
 }
 

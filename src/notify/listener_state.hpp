@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <oslo/messaging/driver.hpp>
 #include <oslo/messaging/notify/listener.hpp>
 #include <utility>
@@ -50,6 +51,7 @@ class listener_state : public std::enable_shared_from_this<listener_state> {
   void pull();
   void take(incoming_batch arrived);
   void collect(incoming_batch arrived);
+  std::optional<scheduler::time_point> end_of_batch();
   void hand_out_batch();
   void submit(incoming_batch work);
 
@@ -70,10 +72,11 @@ class listener_state : public std::enable_shared_from_this<listener_state> {
   bool taking_ = false;                                          // loop
   incoming_batch collected_;                                     // loop; a batch that is not due
   scheduler::timer_id batch_timer_ = scheduler::timer_id::none;  // loop
-  bool due_ = false;                   // loop; the batch waits for the executor only
-  std::atomic<std::size_t> busy_{0};   // pieces of work under way
-  std::atomic<bool> starved_{false};   // somebody waits for `busy_` to become less
-  std::atomic<bool> draining_{false};  // somebody waits for `open` to become 0
+  scheduler::time_point window_start_{};  // loop; the end of the last batch, or the start
+  bool due_ = false;                      // loop; the batch waits for the executor only
+  std::atomic<std::size_t> busy_{0};      // pieces of work under way
+  std::atomic<bool> starved_{false};      // somebody waits for `busy_` to become less
+  std::atomic<bool> draining_{false};     // somebody waits for `open` to become 0
 };
 
 }  // namespace oslo::messaging::notify::detail

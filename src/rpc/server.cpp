@@ -5,6 +5,7 @@
 #include "core/fork_guard.hpp"
 #include "core/guarded.hpp"
 #include "core/handover.hpp"
+#include "core/saturating.hpp"
 #include "rpc/server_state.hpp"
 
 namespace oslo::messaging::rpc {
@@ -20,7 +21,6 @@ namespace {
 using kind = detail::task_call::kind;
 
 constexpr std::chrono::milliseconds loop_margin{5'000};
-constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 36'500);
 
 /// Waits for a start, stop or wait; says so when that takes long, and gives up when it takes too
 /// long.
@@ -30,7 +30,7 @@ void run(detail::server_state& s, kind what, const task_options& o) {
   auto left = o.timeout;
   // The loop keeps a start's deadline, if it runs at all.
   const bool loop_decides = what == kind::start && !left;
-  if (loop_decides) left = std::min(s.options.start_timeout, longest) + loop_margin;
+  if (loop_decides) left = saturating_add(s.options.start_timeout, loop_margin);
   std::optional<result<void>> r;
   if (o.log_after.count() > 0 && (!left || o.log_after < *left)) {
     r = outcome->take(o.log_after);
@@ -141,10 +141,11 @@ void server::async_drain(std::chrono::milliseconds limit, unique_function<void(b
       });
       return;
     }
-    d->timer = l.run_at(l.now() + std::min(limit, longest), [d, s] {
-      s->hurry();
-      if (d->done) std::exchange(d->done, {})(false);
-    });
+    if (const auto when = deadline_after(l.now(), limit))
+      d->timer = l.run_at(*when, [d, s] {
+        s->hurry();
+        if (d->done) std::exchange(d->done, {})(false);
+      });
     s->async_drain([d, s] {
       s->bus.loop().cancel(d->timer);
       if (d->done) std::exchange(d->done, {})(true);

@@ -7,14 +7,13 @@
 
 #include "core/default_executor.hpp"
 #include "core/guarded.hpp"
+#include "core/saturating.hpp"
 #include "rpc/served_request.hpp"
 
 namespace oslo::messaging::rpc::detail {
 namespace {
 
 constexpr std::size_t inline_limit = 1'000;
-/// Times beyond it would overflow when they are added to the present.
-constexpr std::chrono::hours longest_wait{24 * 36'500};
 constexpr const char* destroyed_first = "The server was destroyed while it started.";
 constexpr const char* ping_method = "oslo_rpc_server_ping";
 
@@ -165,13 +164,13 @@ void server_state::subscribe() {
     self->tell_health();
   });
   auto& loop = bus.loop();
-  const auto limit = std::min<std::chrono::milliseconds>(options.start_timeout, longest_wait);
-  start_timer_ = loop.run_at(loop.now() + limit, [weak = weak_from_this()] {
-    if (const auto self = weak.lock())
-      self->listening(failure(errc::timed_out,
-                              "the bus did not confirm the subscription within " +
-                                  std::to_string(self->options.start_timeout.count()) + " ms"));
-  });
+  if (const auto when = deadline_after(loop.now(), options.start_timeout))
+    start_timer_ = loop.run_at(*when, [weak = weak_from_this()] {
+      if (const auto self = weak.lock())
+        self->listening(failure(errc::timed_out,
+                                "the bus did not confirm the subscription within " +
+                                    std::to_string(self->options.start_timeout.count()) + " ms"));
+    });
   listener_->ready([weak = weak_from_this(), round = life_.load().round](result<void> verdict) {
     const auto self = weak.lock();
     if (self && self->life_.load().round == round) self->listening(std::move(verdict));

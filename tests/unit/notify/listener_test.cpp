@@ -5,6 +5,7 @@
 #include <mutex>
 #include <oslo/messaging/blocking/notifier.hpp>
 #include <oslo/messaging/notify.hpp>
+#include <oslo/messaging/testing.hpp>
 #include <thread>
 
 #include "support/log_lines.hpp"
@@ -115,6 +116,102 @@ TEST_F(listeners, the_timeout_of_a_batch_counts_from_its_first_message) {
   tell("ev");
   seen.wait_for(1);
   EXPECT_GE(std::chrono::steady_clock::now() - begin, 290ms);
+}
+
+/// A clock that stands still, and batches by it.
+class timed_batches : public ::testing::Test {
+ protected:
+  void listen(batch_options o) {
+    auto e = std::make_shared<endpoint>();
+    e->bind_batch(priority::info,
+                  [this](std::span<const notification> b) { sizes.push_back(b.size()); });
+    l = std::make_unique<listener>(bus, std::vector<target>{{.topic = "t"}}, std::vector{e},
+                                   listener_options{.executor = inline_executor(), .batch = o});
+    l->start();
+  }
+  void tell() {
+    ASSERT_TRUE(n.info({}, "ev", 1).has_value());
+    clock.settle();
+  }
+
+  testing::test_bus clock;
+  transport bus = clock.open();
+  blocking::notifier n{bus, {.drivers = {{"messaging"}}, .topics = {{"t"}}}};
+  std::vector<std::size_t> sizes;  // written on the loop while `settle` or `advance` waits for it
+  std::unique_ptr<listener> l;
+};
+
+TEST_F(timed_batches, count_from_their_first_message) {
+  listen({.size = 5, .timeout = 100ms});
+  clock.advance(70ms);
+  tell();
+  clock.advance(99ms);
+  tell();
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{}));
+  clock.advance(1ms);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{2}));
+  clock.advance(1h);
+  tell();
+  clock.advance(99ms);
+  EXPECT_EQ(sizes.size(), 1u);
+  clock.advance(1ms);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{2, 1}));
+}
+
+TEST_F(timed_batches, count_from_the_last_batch_as_with_oslo) {
+  listen({.size = 3, .timeout = 100ms, .counts_from = batch_clock::last_batch});
+  clock.advance(70ms);
+  tell();
+  clock.advance(29ms);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{}));
+  clock.advance(1ms);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1}));  // 100 ms after the start
+  clock.advance(330ms);                             // three windows without a message
+  tell();
+  clock.advance(69ms);
+  EXPECT_EQ(sizes.size(), 1u);
+  clock.advance(1ms);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 1}));
+  clock.advance(50ms);
+  for (int i = 0; i < 4; ++i) tell();
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 1, 3}));  // full; the next window begins here
+  clock.advance(99ms);
+  EXPECT_EQ(sizes.size(), 3u);
+  clock.advance(1ms);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 1, 3, 1}));
+}
+
+TEST_F(timed_batches, at_the_end_of_a_window_belong_to_the_next) {
+  listen({.size = 3, .timeout = 100ms, .counts_from = batch_clock::last_batch});
+  clock.advance(200ms);
+  tell();
+  clock.advance(99ms);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{}));
+  clock.advance(1ms);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1}));
+}
+
+TEST_F(timed_batches, without_a_timeout_are_handed_out_full_or_at_the_end) {
+  listen({.size = 2, .timeout = std::nullopt});
+  for (int i = 0; i < 3; ++i) tell();
+  clock.advance(1'000h);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{2}));
+  l->stop();
+  EXPECT_TRUE(l->wait(20s));
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{2, 1}));
+}
+
+TEST_F(timed_batches, may_have_a_timeout_beyond_the_end_of_time) {
+  for (const auto c : {batch_clock::first_message, batch_clock::last_batch}) {
+    sizes.clear();
+    listen({.size = 2, .timeout = std::chrono::milliseconds::max(), .counts_from = c});
+    tell();
+    clock.advance(1'000h);
+    EXPECT_EQ(sizes, (std::vector<std::size_t>{}));
+    tell();
+    EXPECT_EQ(sizes, (std::vector<std::size_t>{2}));
+    l.reset();
+  }
 }
 
 TEST_F(listeners, a_stop_hands_out_what_was_collected) {

@@ -21,10 +21,20 @@ namespace detail {
 class listener_state;
 }
 
-/// When a batch is handed out: when it is full, or when its first message has waited that long.
+/// From when on the timeout of a batch counts.
+enum class batch_clock {
+  first_message,  ///< from the first message of the batch: none waits longer
+  /// From the last batch, or since then from one timeout to the next, whether messages come or not,
+  /// as with oslo: a message after a quiet time is handed out sooner, alone or in a small batch.
+  last_batch,
+};
+
+/// When a batch is handed out: when it is full, or when its time is over.
 struct batch_options {
-  std::size_t size = 100;                    ///< 1 to 10,000
-  std::chrono::milliseconds timeout{1'000};  ///< at least 1
+  std::size_t size = 100;  ///< 1 to 10,000
+  /// At least 1. None: only full batches are handed out, and what is left when the listener stops.
+  std::optional<std::chrono::milliseconds> timeout{1'000};
+  batch_clock counts_from = batch_clock::first_message;
 };
 
 struct listener_options {

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <exception>
 #include <functional>
+#include <oslo/messaging/detail/callable.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/notify/notification.hpp>
 #include <span>
@@ -22,23 +23,9 @@ class wrong_payload : public messaging_error {
   using messaging_error::messaging_error;
 };
 
-template <class F>
-struct parameters_of : parameters_of<decltype(&F::operator())> {};
-template <class R, class... P>
-struct parameters_of<R (*)(P...)> {
-  using type = std::tuple<P...>;
-  using result = R;
-};
-template <class R, class C, class... P>
-struct parameters_of<R (C::*)(P...)> : parameters_of<R (*)(P...)> {};
-template <class R, class C, class... P>
-struct parameters_of<R (C::*)(P...) const> : parameters_of<R (*)(P...)> {};
-template <class R, class... P>
-struct parameters_of<R (*)(P...) noexcept> : parameters_of<R (*)(P...)> {};
-template <class R, class C, class... P>
-struct parameters_of<R (C::*)(P...) noexcept> : parameters_of<R (*)(P...)> {};
-template <class R, class C, class... P>
-struct parameters_of<R (C::*)(P...) const noexcept> : parameters_of<R (*)(P...)> {};
+using messaging::detail::bound_member;
+using messaging::detail::class_of;
+using messaging::detail::signature_of;
 
 template <class R, class Call>
 outcome outcome_of(Call&& call) {
@@ -82,10 +69,10 @@ outcome call_single(F& f, const notification& n, std::type_identity<std::tuple<P
 
 template <class F>
 single_handler make_single(F f) {
-  using traits = parameters_of<std::decay_t<F>>;
+  using traits = signature_of<std::decay_t<F>>;
   return [f = std::move(f)](const notification& n) mutable {
-    return call_single<F, typename traits::result>(f, n,
-                                                   std::type_identity<typename traits::type>{});
+    return call_single<F, typename traits::result>(
+        f, n, std::type_identity<typename traits::parameters>{});
   };
 }
 
@@ -96,28 +83,5 @@ batch_handler make_batch(F f) {
     return outcome_of<R>([&]() -> decltype(auto) { return f(batch); });
   };
 }
-
-/// A member function and its object, as a callable.
-template <class C, class Member>
-struct bound_member;
-template <class C, class R, class... P>
-struct bound_member<C, R (C::*)(P...)> {
-  R (C::*member)(P...);
-  C* self;
-  R operator()(P... args) const { return (self->*member)(std::forward<P>(args)...); }
-};
-template <class C, class R, class... P>
-struct bound_member<C, R (C::*)(P...) const> {
-  R (C::*member)(P...) const;
-  C* self;
-  R operator()(P... args) const { return (self->*member)(std::forward<P>(args)...); }
-};
-
-template <class Member>
-struct class_of;
-template <class C, class T>
-struct class_of<T C::*> {
-  using type = C;
-};
 
 }  // namespace oslo::messaging::notify::detail

@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <oslo/messaging/context.hpp>
+#include <oslo/messaging/detail/callable.hpp>
 #include <oslo/messaging/rpc/detail/invocation.hpp>
 #include <oslo/messaging/rpc/detail/typed.hpp>
 #include <oslo/messaging/rpc/responder.hpp>
@@ -30,26 +31,9 @@ class handler {
 
 // ---- what a callable takes and returns ----------------------------------------------------------
 
-template <class R, class... P>
-struct signature {
-  using result = R;
-  using parameters = std::tuple<P...>;
-};
-
-template <class F>
-struct signature_of : signature_of<decltype(&F::operator())> {};
-template <class R, class... P>
-struct signature_of<R (*)(P...)> : signature<R, P...> {};
-template <class R, class... P>
-struct signature_of<R (*)(P...) noexcept> : signature<R, P...> {};
-template <class R, class C, class... P>
-struct signature_of<R (C::*)(P...)> : signature<R, P...> {};
-template <class R, class C, class... P>
-struct signature_of<R (C::*)(P...) const> : signature<R, P...> {};
-template <class R, class C, class... P>
-struct signature_of<R (C::*)(P...) noexcept> : signature<R, P...> {};
-template <class R, class C, class... P>
-struct signature_of<R (C::*)(P...) const noexcept> : signature<R, P...> {};
+using messaging::detail::bound_member;
+using messaging::detail::class_of;
+using messaging::detail::signature_of;
 
 template <class T>
 struct is_responder : std::false_type {};
@@ -243,33 +227,6 @@ class bound_handler final : public handler {
 
  private:
   F f_;
-};
-
-/// A member function and its object, as a callable with the member's signature.
-template <class C, class Member>
-struct bound_member;
-template <class C, class R, class... P>
-struct bound_member<C, R (C::*)(P...)> {
-  R (C::*member)(P...);
-  C* self;
-  R operator()(P... args) const { return (self->*member)(std::forward<P>(args)...); }
-};
-template <class C, class R, class... P>
-struct bound_member<C, R (C::*)(P...) const> {
-  R (C::*member)(P...) const;
-  C* self;
-  R operator()(P... args) const { return (self->*member)(std::forward<P>(args)...); }
-};
-template <class C, class R, class... P>
-struct bound_member<C, R (C::*)(P...) noexcept> : bound_member<C, R (C::*)(P...)> {};
-template <class C, class R, class... P>
-struct bound_member<C, R (C::*)(P...) const noexcept> : bound_member<C, R (C::*)(P...) const> {};
-
-template <class Member>
-struct class_of;
-template <class C, class T>
-struct class_of<T C::*> {
-  using type = C;
 };
 
 }  // namespace oslo::messaging::rpc::detail
