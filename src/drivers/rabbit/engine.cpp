@@ -64,6 +64,7 @@ engine::engine(options o, driver_environment env, std::shared_ptr<net::asio_loop
 void engine::start() {
   publisher_ = std::make_shared<publisher>(loop_->executor(), for_purpose(options_.link, "publish"),
                                            env_.log);
+  publisher_->watch_readers(options_.notifications.reader_check);
   // Handlers that ran inside the read have published replies: one write for all of them.
   consumer_ = std::make_shared<rabbit::consumer>(
       loop_->executor(), for_purpose(options_.link, "consume"), env_.log,

@@ -12,7 +12,10 @@ struct responsible {
 /// Which option decides what we declare.
 constexpr std::array options_of{responsible{"durable", "amqp_durable_queues"},
                                 responsible{"auto_delete", "amqp_auto_delete"},
-                                responsible{"x-expires", "rabbit_transient_queues_ttl"}};
+                                responsible{"x-expires", "rabbit_transient_queues_ttl"},
+                                responsible{"x-max-length", "cpp_notification_max_length"},
+                                responsible{"x-max-length-bytes", "cpp_notification_max_bytes"},
+                                responsible{"x-overflow", "cpp_notification_overflow"}};
 
 bool ends_with_fanout(std::string_view name) {
   return name.ends_with("_fanout") || name.find("_fanout_") != std::string_view::npos;

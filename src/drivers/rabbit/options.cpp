@@ -28,6 +28,13 @@ const option table[] = {
     {"ssl_cert_file", t::string, "", "Client certificate.", true, false, {}, {}, {}, {"kombu_ssl_certfile"}},
     {"ssl_key_file", t::string, "", "Key of the client certificate.", true, false, {}, {}, {}, {"kombu_ssl_keyfile"}},
     {"ssl_enforce_hostname_verification", t::boolean, "true", "false: accept any certificate of the broker."},
+    // Ours. A file may hold them for Python, too, which ignores them.
+    {"cpp_notification_queues", t::string, "declare", "declare: a notifier makes sure that the queue of its topic exists, as Python does. none: it only publishes, and what no queue is bound for is gone.", true, false, {}, {}, {"declare", "none"}},
+    {"cpp_notification_ttl", t::integer, "0", "Seconds after which the broker drops a notification that nobody took; 0 = never.", true, false, 0, 4294967},
+    {"cpp_notification_max_length", t::integer, "0", "Messages that the queue of a topic and priority holds; 0 = no bound.", true, false, 0, 4294967295.0},
+    {"cpp_notification_max_bytes", t::integer, "0", "The same in bytes of their bodies.", true, false, 0, 9007199254740991.0},
+    {"cpp_notification_overflow", t::string, "drop-head", "What gives way in a full queue: drop-head: the oldest message. reject-publish: the new one, which its notifier learns.", true, false, {}, {}, {"drop-head", "reject-publish"}},
+    {"cpp_notification_reader_check", t::integer, "60", "Seconds between two looks whether somebody reads the queues that notifications are published to; 0 = none.", true, false, 0, 86400},
 };
 // clang-format on
 
@@ -57,6 +64,13 @@ options read_options(const config& conf, const transport_url& url, std::string_v
   o.mandatory_replies = v.boolean("direct_mandatory_flag");
   o.missing_reply_queue_timeout =
       std::chrono::seconds(v.integer("kombu_missing_consumer_retry_timeout"));
+
+  o.notifications = {v.string("cpp_notification_queues") == "declare",
+                     std::chrono::seconds(v.integer("cpp_notification_ttl")),
+                     v.integer("cpp_notification_max_length"),
+                     v.integer("cpp_notification_max_bytes"),
+                     v.string("cpp_notification_overflow") == "reject-publish",
+                     std::chrono::seconds(v.integer("cpp_notification_reader_check"))};
 
   auto& link = o.link;
   link.brokers = brokers_of(url);

@@ -21,6 +21,15 @@ struct options {
   std::uint16_t prefetch = 0;  ///< 0: the listener's own choice
   bool mandatory_replies = true;
   std::chrono::seconds missing_reply_queue_timeout{60};
+  /// Options cpp_notification_*: ours, about queues that nobody may read.
+  struct {
+    bool declare = true;          ///< make sure that a queue exists before publishing
+    std::chrono::seconds ttl{0};  ///< of each message; 0: none
+    std::int64_t max_length = 0;  ///< messages in a queue; 0: no bound
+    std::int64_t max_bytes = 0;   ///< bytes in a queue; 0: no bound
+    bool reject_publish = false;  ///< refuse new messages of a full queue; else the oldest go
+    std::chrono::seconds reader_check{60};  ///< 0: readers are not looked for
+  } notifications;
   net::link_settings link;  ///< without `purpose`
 };
 

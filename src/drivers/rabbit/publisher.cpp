@@ -22,6 +22,8 @@ constexpr std::uint8_t max_channel_losses = 3;
 constexpr std::uint8_t persistent = 2;
 constexpr milliseconds straight_through{100};
 
+constexpr amqp091::request_id feeding = 1;
+
 constexpr std::uint16_t not_found = 404;
 constexpr std::uint16_t precondition_failed = 406;
 
@@ -94,7 +96,10 @@ void publisher::pump() {
 void publisher::write(const publication_ptr& p) {
   try {
     ensure_destination(p->to);
-    auto& properties = p->expires ? timed_properties_ : properties_;
+    const auto ttl = p->to.message_ttl;
+    auto& properties = p->expires         ? timed_properties_
+                       : ttl.count() != 0 ? aging_properties_
+                                          : properties_;
     if (p->expires) {
       // Of a message that went straight through exactly what the caller asked for, as Python does;
       // of one that had to wait or is repeated what is left.
@@ -104,6 +109,7 @@ void publisher::write(const publication_ptr& p) {
       set_time_left(timed_properties_, left,
                     std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now()));
     }
+    if (!p->expires && ttl.count() != 0) aging_properties_.expiration = std::to_string(ttl.count());
     machine().publish(channel_, p->to.to.name, p->to.routing_key, p->mandatory, properties,
                       p->body);
   } catch (const std::length_error& e) {
@@ -128,13 +134,33 @@ void publisher::ensure_destination(const destination& to) {
   }
   if (to.ensure_queue) {
     const auto key = to.to.name + '\n' + to.ensure_queue->name;
-    if (declared_.contains(key)) return;
-    if (!foreign_.contains(to.ensure_queue->name))
-      machine().queue_declare(channel_, 0, to.ensure_queue->name, false, to.ensure_queue->durable,
-                              false, to.ensure_queue->auto_delete, to.ensure_queue->arguments);
+    if (declared_.contains(key)) {
+      if (readers_.due(to.ensure_queue->name, clock::now())) declare_queue(*to.ensure_queue);
+      return;
+    }
+    readers_.feeds(to.ensure_queue->name, clock::now());
+    declare_queue(*to.ensure_queue);
     machine().queue_bind(channel_, 0, to.ensure_queue->name, to.to.name, to.routing_key);
     declared_.insert(key);
   }
+}
+
+/// The answer tells how many read it. Of a queue with other properties only that is asked.
+void publisher::declare_queue(const queue& q) {
+  if (foreign_.contains(q.name))
+    machine().queue_declare(channel_, feeding, q.name, true, false, false, false, {});
+  else
+    machine().queue_declare(channel_, feeding, q.name, false, q.durable, false, q.auto_delete,
+                            q.arguments);
+}
+
+void publisher::on_request_ok(amqp091::channel_id ch, amqp091::request_id request,
+                              std::string_view name, std::uint32_t messages,
+                              std::uint32_t consumers) {
+  if (ch != channel_ || request != feeding) return;
+  if (const auto text = readers_.answered(name, messages, consumers, clock::now()))
+    log()(log_level::warning, "[publish] " + *text + " Start a listener, or see options " +
+                                  "cpp_notification_ttl, _max_length and _queues.");
 }
 
 void publisher::open_channel() {
@@ -154,6 +180,7 @@ void publisher::link_up() {
   properties_.delivery_mode = persistent;
   properties_.priority = std::uint8_t{0};
   timed_properties_ = properties_;
+  aging_properties_ = properties_;
   open_channel();
   pump();
 }

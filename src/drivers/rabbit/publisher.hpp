@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "drivers/rabbit/reader_watch.hpp"
 #include "drivers/rabbit/topology.hpp"
 #include "net/amqp_link.hpp"
 
@@ -52,6 +53,9 @@ class publisher final : public net::amqp_link {
  public:
   using amqp_link::amqp_link;
 
+  /// From now on queues that are fed and not read are looked for that often; 0: never.
+  void watch_readers(std::chrono::seconds period) { readers_ = reader_watch(period); }
+
   /// Takes the message. `p->done` is called once, possibly before this returns: with nothing once
   /// confirmed, or `errc::undeliverable`, `rejected`, `not_sent`, `outcome_unknown`, `unreachable`,
   /// `limit_exceeded` or a verdict of the broker.
@@ -77,6 +81,8 @@ class publisher final : public net::amqp_link {
 
   void on_channel_closed(amqp091::channel_id, const amqp091::close_reason& why) override;
   void on_return(const amqp091::returned_message& m, std::uint64_t sequence) override;
+  void on_request_ok(amqp091::channel_id ch, amqp091::request_id request, std::string_view name,
+                     std::uint32_t messages, std::uint32_t consumers) override;
   void on_confirm(amqp091::channel_id, std::uint64_t sequence, bool ack) override;
   void on_blocked(std::string_view reason) override;
   void on_unblocked() override;
@@ -85,6 +91,7 @@ class publisher final : public net::amqp_link {
   void pump();
   void write(const publication_ptr& p);
   void ensure_destination(const destination& to);
+  void declare_queue(const queue& q);
   void open_channel();
   void requeue_unconfirmed();
   bool adopt(const std::deque<publication_ptr>& pending, const amqp091::close_reason& why);
@@ -103,6 +110,8 @@ class publisher final : public net::amqp_link {
   std::set<std::string, std::less<>> foreign_;   ///< exists with other properties: not declared
   amqp091::properties properties_;
   amqp091::properties timed_properties_;  ///< of messages that expire
+  amqp091::properties aging_properties_;  ///< of those with a time to live in their queue
+  reader_watch readers_;
   bool blocked_ = false;
   std::string blocked_reason_;
   bool pumping_ = false;

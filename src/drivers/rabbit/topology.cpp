@@ -7,6 +7,17 @@ queue shared_queue(const options& o, std::string name) {
   return {std::move(name), o.durable, o.auto_delete, {}};
 }
 
+/// Notifiers and listeners have to declare it alike, whoever comes first.
+queue notification_queue(const options& o, std::string name) {
+  auto q = shared_queue(o, std::move(name));
+  const auto& n = o.notifications;
+  if (n.max_length > 0) q.arguments.set("x-max-length", n.max_length);
+  if (n.max_bytes > 0) q.arguments.set("x-max-length-bytes", n.max_bytes);
+  if ((n.max_length > 0 || n.max_bytes > 0) && n.reject_publish)
+    q.arguments.set("x-overflow", "reject-publish");
+  return q;
+}
+
 /// Private queues outlive a lost connection, and vanish when nobody comes back for them.
 queue transient_queue(const options& o, std::string name) {
   queue q{std::move(name), false, false, {}};
@@ -47,7 +58,7 @@ source reply_source(const options& o, const std::string& unique) {
 source notification_source(const options& o, const std::string& exchange_name,
                            const std::string& topic_and_priority) {
   return {topic_exchange(o, exchange_name),
-          shared_queue(o, topic_and_priority),
+          notification_queue(o, topic_and_priority),
           {topic_and_priority},
           false};
 }
@@ -77,8 +88,10 @@ destination reply_destination(std::string reply_queue) {
 
 destination notification_destination(const options& o, std::string exchange_name,
                                      const std::string& topic_and_priority) {
-  return {topic_exchange(o, std::move(exchange_name)), topic_and_priority,
-          shared_queue(o, topic_and_priority)};
+  destination d{topic_exchange(o, std::move(exchange_name)), topic_and_priority, {}};
+  if (o.notifications.declare) d.ensure_queue = notification_queue(o, topic_and_priority);
+  d.message_ttl = o.notifications.ttl;
+  return d;
 }
 
 }  // namespace oslo::messaging::rabbit

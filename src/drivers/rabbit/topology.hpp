@@ -1,6 +1,7 @@
 // The exchanges and queues of oslo.messaging on RabbitMQ, as values that can be declared again.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,7 +41,8 @@ struct destination {
   exchange to;
   std::string routing_key;
   std::optional<queue> ensure_queue;  ///< declared and bound with the routing key (notifications)
-  std::string text() const;           ///< "exchange/key", for errors
+  std::chrono::milliseconds message_ttl{0};  ///< the broker drops it after that; 0: never
+  std::string text() const;                  ///< "exchange/key", for errors
 };
 
 // Spec section 4.2. `exchange_name` is the target's, or the control exchange.

@@ -206,6 +206,13 @@ TEST_F(rabbit_publisher, an_exchange_with_other_properties_is_used_as_it_is) {
   wait_for("b");
 }
 
+bool is_passive(const scripted_broker::request& r) {
+  amqp091::reader in{r.arguments};
+  in.u16();
+  in.shortstr();
+  return (in.u8() & 1) != 0;
+}
+
 std::string refuse_as_durable(const scripted_broker::request& r, const std::string& kind) {
   return amqp_script::close_frame(
       r.channel, 406,
@@ -217,8 +224,10 @@ std::string refuse_as_durable(const scripted_broker::request& r, const std::stri
 TEST_F(rabbit_publisher, exchange_and_queue_with_other_properties_are_bound_and_published_to) {
   broker.on(method::exchange_declare,
             [](const scripted_broker::request& r) { return refuse_as_durable(r, "exchange"); });
-  broker.on(method::queue_declare,
-            [](const scripted_broker::request& r) { return refuse_as_durable(r, "queue"); });
+  broker.on(method::queue_declare, [](const scripted_broker::request& r) {
+    return is_passive(r) ? amqp_script::declare_ok(r.channel, "n.info")
+                         : refuse_as_durable(r, "queue");
+  });
   auto p = make("a");
   p->to = notification_destination({}, "odd", "n.info");
   out->publish(p);
@@ -235,8 +244,10 @@ TEST_F(rabbit_publisher, exchange_and_queue_with_other_properties_are_bound_and_
 }
 
 TEST_F(rabbit_publisher, a_queue_with_other_properties_that_is_gone_is_declared_again) {
-  broker.on(method::queue_declare,
-            [](const scripted_broker::request& r) { return refuse_as_durable(r, "queue"); });
+  broker.on(method::queue_declare, [](const scripted_broker::request& r) {
+    return is_passive(r) ? amqp_script::declare_ok(r.channel, "n.info")
+                         : refuse_as_durable(r, "queue");
+  });
   auto p = make("a");
   p->to = notification_destination({}, "x", "n.info");
   out->publish(p);
@@ -261,8 +272,10 @@ TEST_F(rabbit_publisher, a_queue_with_other_properties_that_is_gone_is_declared_
 
 /// A broker that says one thing and then the other must not keep the publisher going round.
 TEST_F(rabbit_publisher, a_broker_that_contradicts_itself_ends_the_message) {
-  broker.on(method::queue_declare,
-            [](const scripted_broker::request& r) { return refuse_as_durable(r, "queue"); });
+  broker.on(method::queue_declare, [](const scripted_broker::request& r) {
+    return is_passive(r) ? amqp_script::declare_ok(r.channel, "n.info")
+                         : refuse_as_durable(r, "queue");
+  });
   broker.on(method::queue_bind, [](const scripted_broker::request& r) {
     return amqp_script::close_frame(r.channel, 404, "NOT_FOUND - no queue 'n.info' in vhost '/'",
                                     method::queue_bind);
@@ -272,6 +285,26 @@ TEST_F(rabbit_publisher, a_broker_that_contradicts_itself_ends_the_message) {
   out->publish(p);
   wait_for("a");
   EXPECT_NE(why["a"].find("no queue 'n.info'"), std::string::npos) << why["a"];
+}
+
+TEST_F(rabbit_publisher, the_broker_drops_what_is_too_old_in_its_queue) {
+  auto p = make("a");
+  options o;
+  o.notifications.ttl = std::chrono::seconds(5);
+  p->to = notification_destination(o, "x", "n.info");
+  out->publish(p);
+  publish("b");
+  const auto first = broker.next(method::basic_publish);
+  EXPECT_EQ(first.props.expiration, "5000");
+  EXPECT_TRUE(first.props.headers->empty());
+  EXPECT_EQ(first.props.delivery_mode, 2);
+  EXPECT_EQ(broker.next(method::basic_publish).props.expiration, std::nullopt);
+  broker.drop();
+  EXPECT_EQ(broker.next(method::basic_publish).props.expiration, "5000")
+      << "its time in the queue begins anew";
+  broker.next(method::basic_publish);
+  broker.send(confirm(1, method::basic_ack, 2, true));
+  wait_for("b");
 }
 
 TEST_F(rabbit_publisher, a_forbidden_exchange_fails_its_own_messages_only) {

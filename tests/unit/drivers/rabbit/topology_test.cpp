@@ -81,6 +81,25 @@ TEST(rabbit_topology, destinations) {
   EXPECT_EQ(n.ensure_queue->name, "notifications.info");
 }
 
+TEST(rabbit_topology, bounds_of_notification_queues_are_the_same_for_both_sides) {
+  options o;
+  EXPECT_TRUE(notification_source(o, "x", "n.info").to.arguments.empty());
+  o.notifications.reject_publish = true;  // means nothing without a bound
+  EXPECT_TRUE(notification_source(o, "x", "n.info").to.arguments.empty());
+  o.notifications.max_length = 10;
+  o.notifications.max_bytes = 1000;
+  const amqp091::field_table bounds{{"x-max-length", std::int64_t{10}},
+                                    {"x-max-length-bytes", std::int64_t{1000}},
+                                    {"x-overflow", "reject-publish"}};
+  EXPECT_EQ(notification_source(o, "x", "n.info").to.arguments, bounds);
+  EXPECT_EQ(notification_destination(o, "x", "n.info").ensure_queue->arguments, bounds);
+  EXPECT_TRUE(pool_source(o, "x", "pool", {"n.info"}).to.arguments.empty());
+  EXPECT_TRUE(server_sources(o, "x", "t", "s", "u")[0].to.arguments.empty());
+  o.notifications.declare = false;
+  EXPECT_FALSE(notification_destination(o, "x", "n.info").ensure_queue);
+  EXPECT_EQ(notification_destination(o, "x", "n.info").to.name, "x");
+}
+
 TEST(rabbit_topology, a_pool_is_one_queue_bound_to_every_topic) {
   EXPECT_EQ(pool_source({}, "openstack", "workers", {"n.info", "n.error"}),
             (source{{"openstack", "topic", false, false},
