@@ -105,12 +105,64 @@ void posted(const om::notify::notifier& notifier) {
   expect(delivered.get_future().get(), "the bus has it");
 }
 
+// Passes on what it gets. No thread waits until the other side has it.
+class forwarder : public om::notify::endpoint {
+ public:
+  explicit forwarder(om::notify::notifier to) : to_(std::move(to)) {
+    bind(priority::info, &forwarder::on_info);
+    bind(priority::warn, &forwarder::on_warning);
+  }
+
+ private:
+  asio::awaitable<om::notify::outcome> on_info(const om::notify::notification& n,
+                                               om::raw_json payload) {
+    const om::result<void> report = co_await to_.info(n.ctxt, n.event_type.value_or(""), payload);
+    co_return report ? om::notify::outcome::handled : om::notify::outcome::requeue;
+  }
+
+  void on_warning(const om::notify::notification& n, om::raw_json payload,
+                  om::notify::responder later) {
+    to_.post(priority::warn, n.ctxt, n.event_type.value_or(""), payload,
+             [later = std::move(later)](om::result<void> report) mutable {
+               later.answer(report ? om::notify::outcome::handled : om::notify::outcome::requeue);
+             });
+  }
+
+  om::notify::notifier to_;
+};
+
+void forwarded(const om::transport& bus) {
+  countdown seen(2);
+  auto far = std::make_shared<om::notify::endpoint>();
+  far->bind(priority::info, [&] { seen.one(); });
+  far->bind(priority::warn, [&] { seen.one(); });
+  om::notify::listener at_the_end{bus, {{.topic = "far"}}, {far}};
+  at_the_end.start();
+  const om::notify::notifier onward{bus, {.drivers = {{"messagingv2"}}, .topics = {{"far"}}}};
+  om::notify::listener listener{bus,
+                                {{.topic = "near"}},
+                                {std::make_shared<forwarder>(onward)},
+                                {.allow_requeue = true, .max_running = 1'000}};
+  listener.start();
+
+  const om::blocking::notifier notifier{bus, {.drivers = {{"messagingv2"}}, .topics = {{"near"}}}};
+  notifier.info({}, "passed.on", 1);
+  notifier.warn({}, "passed.on", 2);
+  expect(seen.wait(), "both");
+  if (!listener.drain(20s)) std::cerr << listener.health().running << " are still in work\n";
+}
+
 void batches(const om::transport& bus) {
   countdown seen(250);
   auto collector = std::make_shared<om::notify::endpoint>();
   collector->bind_batch(priority::sample, [&](std::span<const om::notify::notification> samples) {
     for (std::size_t i = 0; i < samples.size(); ++i) seen.one();  // one transaction for all
     return om::notify::outcome::handled;
+  });
+  using instances = std::span<const om::notify::typed_notification<instance_payload>>;
+  collector->bind_batch(priority::info, [](instances batch) {
+    for (const auto& n : batch)
+      std::cout << n.about.event_type.value_or("") << ": " << n.payload.instance_id << '\n';
   });
   om::notify::listener listener{
       bus,
@@ -155,6 +207,7 @@ void tested() {
 int main() {
   const om::transport bus = om::open_transport("fake://");
   single(bus);
+  forwarded(bus);
   batches(bus);
   configured();
   tested();

@@ -1,4 +1,4 @@
-// From a message to the handlers that want it.
+// Which handlers there are, and what a message says to them.
 #pragma once
 
 #include <memory>
@@ -7,11 +7,12 @@
 #include <oslo/messaging/logger.hpp>
 #include <oslo/messaging/notify/endpoint.hpp>
 #include <oslo/messaging/serializer.hpp>
+#include <string>
 #include <vector>
 
 namespace oslo::messaging::notify {
 
-/// Thread safety: const members from any thread. Nothing throws what a handler threw.
+/// Thread safety: const members from any thread.
 class dispatcher {
  public:
   using endpoints = std::vector<std::shared_ptr<endpoint>>;
@@ -23,19 +24,23 @@ class dispatcher {
   /// Reads a message; none, with a warning in the log, when its priority is unknown. Throws what
   /// the serializer throws.
   std::optional<notification> read(const incoming_message& m) const;
-  /// Hands one message to each endpoint that wants it.
-  outcome dispatch(const incoming_message& m) const;
-  /// The same for many; the result says it for each of them.
-  std::vector<outcome> dispatch(const incoming_batch& batch) const;
+
+  /// None of them null.
+  const endpoints& all() const noexcept { return endpoints_; }
+  /// Null when that endpoint has none of the kind that is wanted.
+  const detail::handler* handler(const endpoint& e, priority p) const noexcept {
+    return batches_ ? e.batch(p) : e.single(p);
+  }
+  const logger& log() const noexcept { return log_; }
 
  private:
-  template <class Call>
-  outcome guarded(Call&& call) const;
-
   endpoints endpoints_;
   std::shared_ptr<const serializer> serializer_;
   logger log_;
   bool batches_;
 };
+
+/// The text of a field, or none when it is missing or something else.
+std::optional<std::string> text_of(const incoming_message& m, std::string_view key);
 
 }  // namespace oslo::messaging::notify

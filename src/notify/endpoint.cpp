@@ -4,31 +4,23 @@
 namespace oslo::messaging::notify {
 namespace {
 
-template <class Handlers, class Handler>
-void add_to(Handlers& all, priority p, Handler h) {
-  if (!all.try_emplace(p, std::move(h)).second)
-    throw configuration_error({errc::invalid_argument, "Priority " + std::string(to_string(p)) +
-                                                           " is bound twice on one endpoint."});
-}
-
 template <class Handlers>
-auto find_in(const Handlers& all, priority p) noexcept {
+const detail::handler* find_in(const Handlers& all, priority p) noexcept {
   const auto found = all.find(p);
-  return found == all.end() ? nullptr : &found->second;
+  return found == all.end() ? nullptr : found->second.get();
 }
 
 }  // namespace
 
-void endpoint::add(priority p, detail::single_handler h) {
-  add_to(singles_, p, std::move(h));
+void endpoint::add(handlers& all, priority p, std::unique_ptr<const detail::handler> h) {
+  if (!all.try_emplace(p, std::move(h)).second)
+    throw configuration_error({errc::invalid_argument, "Priority " + std::string(to_string(p)) +
+                                                           " is bound twice on one endpoint."});
 }
-void endpoint::add(priority p, detail::batch_handler h) {
-  add_to(batches_, p, std::move(h));
-}
-const detail::single_handler* endpoint::single(priority p) const noexcept {
+const detail::handler* endpoint::single(priority p) const noexcept {
   return find_in(singles_, p);
 }
-const detail::batch_handler* endpoint::batch(priority p) const noexcept {
+const detail::handler* endpoint::batch(priority p) const noexcept {
   return find_in(batches_, p);
 }
 

@@ -1,6 +1,8 @@
 #include <oslo/messaging/notify/listener.hpp>
 #include <utility>
 
+#include "core/fork_guard.hpp"
+#include "core/guarded.hpp"
 #include "core/handover.hpp"
 #include "core/saturating.hpp"
 #include "notify/listener_state.hpp"
@@ -38,9 +40,14 @@ listener& listener::operator=(listener&& other) noexcept {
 
 listener::~listener() {
   if (!state_) return;
+  if (state_->bus.inherited()) {
+    leave_to_parent(std::move(state_));
+    return;
+  }
+  const bool at_rest = state_->at_rest();
   state_->shut_down();
   if (state_->waiting_would_deadlock()) return;
-  if (wait(state_->options.drain_timeout)) {
+  if (at_rest || wait(state_->options.drain_timeout)) {
     state_->retire();
     return;
   }
@@ -78,6 +85,42 @@ bool listener::wait(std::optional<std::chrono::milliseconds> limit) {
 
 void listener::async_wait(unique_function<void()> done) {
   state_->async_wait(std::move(done));
+}
+
+bool listener::drain(std::chrono::milliseconds limit) {
+  refuse_deadlock(*state_, "listener::drain");
+  if (state_->has_left()) return true;
+  const auto drained = std::make_shared<handover<bool>>();
+  state_->async_drain([drained] { drained->put(true); });
+  return drained->take(limit).has_value();
+}
+
+void listener::async_drain(std::chrono::milliseconds limit, unique_function<void(bool)> done) {
+  struct drain {
+    unique_function<void(bool)> done;
+    scheduler::timer_id timer = scheduler::timer_id::none;
+  };
+  const auto d = std::make_shared<drain>();
+  d->done = guarded(state_->bus.shared_loop(), std::move(done));
+  state_->bus.loop().dispatch([d, s = state_, limit] {
+    auto& l = s->bus.loop();
+    if (const auto when = deadline_after(l.now(), limit))
+      d->timer = l.run_at(*when, [d] {
+        if (d->done) std::exchange(d->done, {})(false);
+      });
+    s->async_drain([d, s] {
+      s->bus.loop().cancel(d->timer);
+      if (d->done) std::exchange(d->done, {})(true);
+    });
+  });
+}
+
+listener_health listener::health() const {
+  return state_->health();
+}
+std::shared_ptr<void> listener::watch_health(
+    std::function<void(const listener_health&)> changed) const {
+  return state_->watch_health(std::move(changed));
 }
 
 std::size_t listener::running() const noexcept {

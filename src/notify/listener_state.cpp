@@ -1,12 +1,15 @@
 #include "notify/listener_state.hpp"
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
 #include <iterator>
+#include <oslo/messaging/asio.hpp>
 #include <string>
 
 #include "core/default_executor.hpp"
+#include "core/guarded.hpp"
 #include "core/saturating.hpp"
-#include "core/task_scope.hpp"
+#include "core/waiting.hpp"
 
 namespace oslo::messaging::notify::detail {
 namespace {
@@ -15,6 +18,7 @@ constexpr std::size_t inline_limit = 1'000;
 constexpr std::size_t largest_batch = 10'000;
 /// What drivers hold ready by themselves.
 constexpr std::size_t usual_prefetch = 256;
+constexpr std::size_t most_prefetched = 10'000;
 
 std::vector<target> checked(std::vector<target> targets) {
   if (targets.empty())
@@ -39,9 +43,9 @@ listener_options checked(listener_options o, const transport& bus) {
     throw messaging_error({errc::not_supported, "This driver has no notifications."});
   if (o.allow_requeue && !bus.driver().caps().requeue)
     throw messaging_error({errc::not_supported, "This driver cannot requeue notifications."});
-  // A full batch in work and the next one on its way.
-  if (o.batch && o.prefetch == 0 && 2 * o.batch->size > usual_prefetch)
-    o.prefetch = 2 * o.batch->size;
+  // What is in work, and as much on its way.
+  const std::size_t in_work = o.batch ? o.batch->size : std::min(o.max_running, most_prefetched);
+  if (o.prefetch == 0 && 2 * in_work > usual_prefetch) o.prefetch = 2 * in_work;
   return o;
 }
 
@@ -54,7 +58,11 @@ listener_state::listener_state(transport b, std::vector<target> targets,
       targets_(checked(std::move(targets))),
       dispatcher_(std::move(endpoints), options.serializer, bus.log(), options.batch.has_value()),
       executor_(executor_or_default(options.executor, bus.defaults())),
-      limit_(executor_->is_inline() ? inline_limit : executor_->concurrency()) {
+      coroutines_(executor_->is_inline() ? as_asio_executor(bus.shared_loop())
+                                         : as_asio_executor(executor_)),
+      limit_(options.max_running != 0 ? options.max_running
+             : executor_->is_inline() ? inline_limit
+                                      : executor_->concurrency()) {
   if (dispatcher_.priorities().empty())
     throw configuration_error(
         {errc::invalid_argument, std::string("No endpoint has a handler of ") +
@@ -62,37 +70,75 @@ listener_state::listener_state(transport b, std::vector<target> targets,
 }
 
 bool listener_state::waiting_would_deadlock() const noexcept {
-  return bus.loop().running_here() || task_owner() == this;
+  return bus.loop().running_here() || task_owner() == static_cast<const delivery_owner*>(this);
 }
 
 // ---- start, stop, wait --------------------------------------------------------------------------
 
 void listener_state::async_start(unique_function<void(result<void>)> done) {
-  bus.loop().post([self = shared_from_this(), done = std::move(done)]() mutable {
-    if (self->phase_ == phase::listening) return done({});
-    self->starts_.push_back(std::move(done));
-    if (self->phase_ == phase::fresh || self->phase_ == phase::stopped) self->subscribe();
-  });
+  (void)bus.driver();  // throws in a child process
+  ++asked_to_start_;
+  bus.loop().post(
+      [self = shared_from_this(), done = guarded(bus.shared_loop(), std::move(done))]() mutable {
+        const auto p = self->phase_.load();
+        if (p != phase::listening) self->starts_.push_back(std::move(done));
+        if (self->shut_down_)
+          self->refuse_starts();
+        else if (p == phase::fresh || p == phase::stopped)
+          self->subscribe();
+        --self->asked_to_start_;
+        if (p == phase::listening && done) done({});
+      });
 }
 
 void listener_state::async_stop() {
+  (void)bus.driver();
   bus.loop().post([self = shared_from_this()] {
-    if (self->phase_ == phase::starting)
-      self->subscribed(failure(errc::closed, "The listener was stopped while it started."));
-    else if (self->phase_ == phase::listening)
-      self->stop_listening();
+    switch (self->phase_.load()) {
+      case phase::fresh:
+      case phase::stopped: break;
+      case phase::starting:
+        self->subscribed(failure(errc::closed, "The listener was stopped while it started."));
+        break;
+      case phase::listening: self->stop_listening(); break;
+      case phase::stopping: self->refuse_starts(); break;
+    }
   });
+}
+
+/// Those that waited for the end of the last round.
+void listener_state::refuse_starts() {
+  for (auto& done : std::exchange(starts_, {}))
+    if (done) done(failure(errc::closed, "The listener was stopped before it started."));
 }
 
 void listener_state::async_wait(unique_function<void()> done) {
-  bus.loop().post([self = shared_from_this(), done = std::move(done)]() mutable {
-    self->waits_.push_back(std::move(done));
-    self->draining_ = true;
-    self->tell_waiters();
-  });
+  (void)bus.driver();
+  bus.loop().post(
+      [self = shared_from_this(), done = guarded(bus.shared_loop(), std::move(done))]() mutable {
+        self->waits_.push_back(std::move(done));
+        self->draining_ = true;
+        self->tell_waiters();
+      });
+}
+
+void listener_state::async_drain(unique_function<void()> done) {
+  async_stop();
+  bus.loop().post(
+      [self = shared_from_this(), done = guarded(bus.shared_loop(), std::move(done))]() mutable {
+        // One that was never started has stopped as well.
+        if (self->phase_ == phase::fresh) self->ended();
+        self->waits_.push_back([self = self.get(), done = std::move(done)]() mutable {
+          self->departed_.push_back(std::move(done));
+          self->tell_departed();
+        });
+        self->draining_ = true;
+        self->tell_waiters();
+      });
 }
 
 void listener_state::shut_down() {
+  bus.loop().post([self = shared_from_this()] { self->shut_down_ = true; });
   async_stop();
   bus.loop().post([self = shared_from_this()] {
     if (self->phase_ == phase::fresh) self->ended();
@@ -111,7 +157,15 @@ void listener_state::subscribe() {
         bus.driver().listen_for_notifications(std::move(topics), options.pool, {options.prefetch});
   } catch (const messaging_error& e) {
     return subscribed(e.failure());
+  } catch (const std::exception& e) {
+    return subscribed(failure(errc::broker_error, e.what()));
   }
+  subscription_->watch([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self || !self->subscription_) return;
+    self->consuming_ = self->subscription_->consuming();
+    self->tell_health();
+  });
   auto& loop = bus.loop();
   if (const auto when = deadline_after(loop.now(), options.start_timeout))
     start_timer_ = loop.run_at(*when, [weak = weak_from_this()] {
@@ -133,6 +187,8 @@ void listener_state::subscribed(result<void> verdict) {
   if (verdict) {
     phase_ = phase::listening;
     window_start_ = bus.loop().now();
+    consuming_ = subscription_->consuming();
+    tell_health();
     pull();
   } else {
     verdict = failure(verdict.error().code(), "Failed to listen on target \"" +
@@ -140,29 +196,77 @@ void listener_state::subscribed(result<void> verdict) {
                                                   "\": " + verdict.error().message());
     ended();
   }
-  for (auto& d : done) d(verdict);
+  for (auto& d : done)
+    if (d) d(verdict);
 }
 
 void listener_state::stop_listening() {
   phase_ = phase::stopping;
+  const bool busy = pulling_ || taking_;  // then the end of that is the end; it may come at once
   subscription_->stop();
-  if (!pulling_ && !taking_) ended();
+  if (!busy) ended();
 }
 
+/// The subscription counts as leaving before anybody sees us stopped.
 void listener_state::ended() {
-  phase_ = phase::stopped;
-  // Not at once: this may run inside one of its own callbacks.
-  if (subscription_)
-    bus.loop().post([s = std::shared_ptr<messaging::listener>(std::move(subscription_))] {});
+  drop_subscription(phase_ == phase::stopping);
   hand_out_batch();
+  phase_ = phase::stopped;
+  tell_health();
   tell_waiters();
+  tell_departed();
   if (!starts_.empty()) subscribe();
+}
+
+/// Not at once: this may run inside one of its own callbacks. `told`: it knows that it is to stop.
+void listener_state::drop_subscription(bool told) {
+  if (!subscription_) return;
+  consuming_ = false;
+  ++leaving_;
+  bus.loop().post([self = shared_from_this(), told,
+                   leaving = std::shared_ptr<messaging::listener>(std::move(subscription_))] {
+    if (!told) leaving->stop();
+    leaving->when_gone([self, leaving]() mutable {
+      --self->leaving_;
+      self->tell_departed();
+      self->bus.loop().post([l = std::move(leaving)] {});
+    });
+  });
 }
 
 void listener_state::tell_waiters() {
   if (phase_ != phase::stopped || open != 0) return;
   draining_ = false;
-  for (auto& done : std::exchange(waits_, {})) done();
+  for (auto& done : std::exchange(waits_, {}))
+    if (done) done();
+}
+
+void listener_state::tell_departed() {
+  if (leaving_ != 0) return;
+  for (auto& done : std::exchange(departed_, {}))
+    if (done) done();
+}
+
+// ---- health -------------------------------------------------------------------------------------
+
+listener_health listener_state::health() const {
+  return {phase_ == phase::listening, consuming_.load(), open.load(), bus.health()};
+}
+
+std::shared_ptr<void> listener_state::watch_health(
+    std::function<void(const listener_health&)> changed) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!bus_watch_)
+      bus_watch_ = bus.watch_health([weak = weak_from_this()](const transport_health&) {
+        if (const auto self = weak.lock()) self->tell_health();
+      });
+  }
+  return watchers_.add(std::move(changed));
+}
+
+void listener_state::tell_health() {
+  watchers_.tell(bus.loop(), health());
 }
 
 // ---- messages -----------------------------------------------------------------------------------
@@ -253,49 +357,49 @@ void listener_state::hand_out_batch() {
 
 void listener_state::submit(incoming_batch work) {
   ++busy_;
-  const auto messages = work.size();
+  auto d = std::make_shared<delivery>(shared_from_this(), dispatcher_, std::move(work));
   try {
-    executor_->execute([self = shared_from_this(), work = std::move(work)]() mutable {
-      self->work_on(std::move(work));
+    executor_->execute([d = std::move(d)]() mutable {
+      d->begin();
+      d.reset();
     });
   } catch (const std::exception& e) {
     bus.log()(log_level::error, std::string("The executor refused a notification: ") + e.what());
-    finished(messages);
   }
 }
 
-void listener_state::work_on(incoming_batch work) {
-  const auto settle = [&](incoming_message& m, outcome what) {
-    try {
-      if (what == outcome::requeue && options.allow_requeue)
-        m.requeue();
-      else
-        m.acknowledge();
-    } catch (const std::exception& e) {
-      bus.log()(log_level::error,
-                std::string("A notification could not be acknowledged or requeued: ") + e.what());
-    }
-  };
-  if (options.batch) {
-    std::vector<outcome> answers;
-    {
-      const task_scope here(this);
-      answers = dispatcher_.dispatch(work);
-    }
-    for (std::size_t i = 0; i < work.size(); ++i) settle(*work[i], answers[i]);
-  } else {
-    outcome answer{};
-    {
-      const task_scope here(this);
-      answer = dispatcher_.dispatch(*work.front());
-    }
-    settle(*work.front(), answer);
-  }
+void listener_state::run(boost::asio::awaitable<outcome> handler,
+                         unique_function<void(std::exception_ptr, outcome)> done) {
+  boost::asio::co_spawn(coroutines_, std::move(handler), std::move(done));
+}
+
+void listener_state::resume(unique_function<void()> work) {
+  if (executor_->is_inline())
+    bus.loop().post(std::move(work));
+  else
+    executor_->execute(std::move(work));
+}
+
+void listener_state::done(incoming_batch work, std::vector<verdict> verdicts) noexcept {
+  for (std::size_t i = 0; i < verdicts.size(); ++i) settle(*work[i], verdicts[i]);
   const auto messages = work.size();
-  work.clear();
+  work.clear();  // without verdicts this gives them back
   finished(messages);
 }
 
+void listener_state::settle(incoming_message& m, const verdict& v) noexcept {
+  try {
+    if (v.what == outcome::requeue && options.allow_requeue)
+      m.requeue();
+    else
+      m.acknowledge();
+  } catch (const std::exception& e) {
+    bus.log()(log_level::error,
+              std::string("A notification could not be acknowledged or requeued: ") + e.what());
+  }
+}
+
+/// The last thing that a delivery does with us.
 void listener_state::finished(std::size_t messages) {
   --busy_;
   const bool room = starved_.load() && starved_.exchange(false);

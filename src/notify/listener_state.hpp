@@ -2,15 +2,19 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/any_io_executor.hpp>
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <oslo/messaging/driver.hpp>
 #include <oslo/messaging/notify/listener.hpp>
 #include <utility>
 #include <vector>
 
-#include "notify/dispatcher.hpp"
+#include "core/watchers.hpp"
+#include "notify/delivery.hpp"
 
 namespace oslo::messaging::notify::detail {
 
@@ -18,23 +22,41 @@ namespace oslo::messaging::notify::detail {
 /// keeps count of it. What it does not pull stays with the bus.
 ///
 /// Members marked "loop" are touched on the transport's loop only.
-class listener_state : public std::enable_shared_from_this<listener_state> {
+class listener_state final : public delivery_owner,
+                             public std::enable_shared_from_this<listener_state> {
  public:
   listener_state(transport b, std::vector<target> targets,
                  std::vector<std::shared_ptr<endpoint>> endpoints, listener_options o);
 
-  // Each may be called from any thread and happens on the loop, in the order of the calls.
+  // Each may be called from any thread and happens on the loop, in the order of the calls. Throws
+  // in a child process, where no loop would answer.
   void async_start(unique_function<void(result<void>)> done);
   void async_stop();
   void async_wait(unique_function<void()> done);
-  /// Stops, also what was never started.
+  /// Calls `done` once it has stopped, every message is settled and the bus has nothing of it left.
+  void async_drain(unique_function<void()> done);
+  /// Stops for ever, also what was never started.
   void shut_down();
 
-  /// True on the loop and inside a handler of this listener.
+  listener_health health() const;
+  std::shared_ptr<void> watch_health(std::function<void(const listener_health&)> changed);
+
+  /// True on the loop and inside a plain handler of this listener.
   bool waiting_would_deadlock() const noexcept;
+  /// True before the first start and after a stop, once every message is settled: then nothing is
+  /// left to wait for, whether the loop still runs or not.
+  bool at_rest() const noexcept {
+    const auto p = phase_.load();
+    return (p == phase::fresh || p == phase::stopped) && asked_to_start_ == 0 && open == 0;
+  }
+  /// The same, and the bus has nothing of it left.
+  bool has_left() const noexcept { return at_rest() && leaving_ == 0; }
   /// Gives the executor away, so that it does not end on a thread of its own. Precondition: nothing
   /// is running, and it is never started again.
-  std::shared_ptr<messaging::executor> retire() { return std::move(executor_); }
+  std::shared_ptr<messaging::executor> retire() {
+    coroutines_ = {};
+    return std::move(executor_);
+  }
 
   transport bus;
   const listener_options options;
@@ -47,7 +69,11 @@ class listener_state : public std::enable_shared_from_this<listener_state> {
   void subscribed(result<void> verdict);
   void stop_listening();
   void ended();
+  void drop_subscription(bool told);
+  void refuse_starts();
   void tell_waiters();
+  void tell_departed();
+  void tell_health();
   void pull();
   void take(incoming_batch arrived);
   void collect(incoming_batch arrived);
@@ -55,28 +81,42 @@ class listener_state : public std::enable_shared_from_this<listener_state> {
   void hand_out_batch();
   void submit(incoming_batch work);
 
-  void work_on(incoming_batch work);    // on the executor
-  void finished(std::size_t messages);  // any thread
+  // Any thread.
+  void run(boost::asio::awaitable<outcome> handler,
+           unique_function<void(std::exception_ptr, outcome)> done) override;
+  void resume(unique_function<void()> work) override;
+  void done(incoming_batch work, std::vector<verdict> verdicts) noexcept override;
+  void settle(incoming_message& m, const verdict& v) noexcept;
+  void finished(std::size_t messages);
 
   const std::vector<target> targets_;
   const dispatcher dispatcher_;
   std::shared_ptr<messaging::executor> executor_;
+  boost::asio::any_io_executor coroutines_;                      ///< the same, for coroutines
   const std::size_t limit_;                                      ///< pieces of work at once
-  phase phase_ = phase::fresh;                                   // loop
+  std::atomic<phase> phase_{phase::fresh};                       // written on the loop
   std::unique_ptr<messaging::listener> subscription_;            // loop
   unsigned round_ = 0;                                           // loop; counts subscriptions
   scheduler::timer_id start_timer_ = scheduler::timer_id::none;  // loop
   std::vector<unique_function<void(result<void>)>> starts_;      // loop
   std::vector<unique_function<void()>> waits_;                   // loop
+  std::vector<unique_function<void()>> departed_;                // loop
+  bool shut_down_ = false;                                       // loop; nothing starts any more
   bool pulling_ = false;                                         // loop
   bool taking_ = false;                                          // loop
   incoming_batch collected_;                                     // loop; a batch that is not due
   scheduler::timer_id batch_timer_ = scheduler::timer_id::none;  // loop
-  scheduler::time_point window_start_{};  // loop; the end of the last batch, or the start
-  bool due_ = false;                      // loop; the batch waits for the executor only
-  std::atomic<std::size_t> busy_{0};      // pieces of work under way
-  std::atomic<bool> starved_{false};      // somebody waits for `busy_` to become less
-  std::atomic<bool> draining_{false};     // somebody waits for `open` to become 0
+  scheduler::time_point window_start_{};        // loop; the end of the last batch, or the start
+  bool due_ = false;                            // loop; the batch waits for the executor only
+  std::atomic<std::size_t> asked_to_start_{0};  // starts that the loop has not come to
+  std::atomic<std::size_t> leaving_{0};  // subscriptions of which the bus still has something
+  std::atomic<std::size_t> busy_{0};     // pieces of work under way
+  std::atomic<bool> starved_{false};     // somebody waits for `busy_` to become less
+  std::atomic<bool> draining_{false};    // somebody waits for `open` to become 0
+  std::atomic<bool> consuming_{false};
+  std::mutex mutex_;  // guards what follows
+  std::shared_ptr<void> bus_watch_;
+  messaging::watchers<listener_health> watchers_;
 };
 
 }  // namespace oslo::messaging::notify::detail

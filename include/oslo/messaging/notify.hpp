@@ -10,5 +10,6 @@
 #include <oslo/messaging/notify/notifier.hpp>
 #include <oslo/messaging/notify/options.hpp>
 #include <oslo/messaging/notify/priority.hpp>
+#include <oslo/messaging/notify/responder.hpp>
 #include <oslo/messaging/notify/test_driver.hpp>
 // IWYU pragma: end_exports

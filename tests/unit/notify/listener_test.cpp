@@ -1,8 +1,14 @@
 #include <gtest/gtest.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <oslo/messaging/asio.hpp>
 #include <oslo/messaging/blocking/notifier.hpp>
 #include <oslo/messaging/notify.hpp>
 #include <oslo/messaging/testing.hpp>
@@ -304,6 +310,172 @@ TEST_F(listeners, one_that_was_never_started_ends_at_once) {
   const auto begin = std::chrono::steady_clock::now();
   { const listener l{bus, {{.topic = "t"}}, {e}}; }
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+}
+
+/// Coroutines wait here until the test lets them go on.
+class turnstile {
+ public:
+  explicit turnstile(const boost::asio::any_io_executor& ex)
+      : timer_(ex, std::chrono::steady_clock::time_point::max()) {}
+  boost::asio::awaitable<void> wait() {
+    boost::system::error_code opened;
+    co_await timer_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, opened));
+  }
+  void open() { timer_.cancel(); }
+
+ private:
+  boost::asio::steady_timer timer_;
+};
+
+TEST_F(listeners, hold_no_thread_while_a_coroutine_waits) {
+  for (const auto& run_on : {thread_pool(1), inline_executor()}) {
+    happened calls;
+    const auto ex = as_asio_executor(bus.shared_loop());  // one thread: timers need no lock
+    turnstile gate{ex};
+    auto e = std::make_shared<endpoint>();
+    e->bind(priority::info, [&](const notification& m) -> boost::asio::awaitable<void> {
+      calls.add("begin");
+      co_await boost::asio::co_spawn(ex, gate.wait(), boost::asio::use_awaitable);
+      calls.add(*m.event_type);
+    });
+    const auto l = listen(e, {.executor = run_on, .max_running = 300});
+    for (int i = 0; i < 300; ++i) tell("end");
+    EXPECT_EQ(calls.wait_for(300), names(300, "begin"));
+    EXPECT_EQ(l->running(), 300u);
+    EXPECT_FALSE(l->drain(10ms));
+    boost::asio::post(ex, [&] { gate.open(); });
+    EXPECT_TRUE(l->drain(20s));
+    EXPECT_EQ(calls.wait_for(600).back(), "end");
+    EXPECT_EQ(l->running(), 0u);
+  }
+}
+
+TEST_F(listeners, take_no_more_than_may_run) {
+  std::vector<responder> waiting;
+  std::mutex mutex;
+  auto e = std::make_shared<endpoint>();
+  e->bind(priority::info, [&](responder r) {
+    const std::lock_guard lock(mutex);
+    waiting.push_back(std::move(r));
+    seen.add("begin");
+  });
+  const auto l = listen(e, {.executor = thread_pool(2), .max_running = 3});
+  for (int i = 0; i < 5; ++i) tell("ev");
+  seen.wait_for(3);
+  EXPECT_FALSE(l->wait(50ms));
+  EXPECT_EQ(seen.wait_for(3).size(), 3u);
+  for (std::size_t answered = 0; answered < 5; ++answered) {
+    seen.wait_for(answered + 1);
+    const std::lock_guard lock(mutex);
+    waiting.at(answered).answer();
+  }
+  EXPECT_TRUE(l->drain(20s));
+  EXPECT_EQ(seen.wait_for(5).size(), 5u);
+}
+
+TEST_F(listeners, give_back_what_a_coroutine_or_a_deferred_handler_wants_again) {
+  auto e = std::make_shared<endpoint>();
+  std::atomic<int> left{3};
+  e->bind(priority::info, [&](const notification& m) -> boost::asio::awaitable<outcome> {
+    seen.add(*m.event_type);
+    co_return left-- > 1 ? outcome::requeue : outcome::handled;
+  });
+  e->bind(priority::warn, [&](const notification& m, responder r) {
+    seen.add(*m.event_type);
+    if (left++ == 0)
+      r.fail(std::runtime_error("broken"));
+    else
+      r.answer();
+  });
+  const auto l = listen(e, {.executor = thread_pool(2), .allow_requeue = true});
+  tell("a");
+  EXPECT_EQ(seen.wait_for(3), (names{"a", "a", "a"}));
+  tell("b", priority::warn);
+  EXPECT_EQ(seen.wait_for(5).back(), "b");
+  EXPECT_TRUE(l->drain(20s));
+  EXPECT_EQ(seen.wait_for(5).size(), 5u);
+}
+
+TEST_F(listeners, drain_finishes_what_was_taken) {
+  auto e = std::make_shared<endpoint>();
+  std::promise<void> go;
+  auto gone = go.get_future().share();
+  e->bind_batch(priority::info, [&](std::span<const notification> b) {
+    seen.add(std::to_string(b.size()));
+    gone.wait();
+  });
+  const auto l = listen(e, {.executor = thread_pool(1), .batch = batch_options{2, std::nullopt}});
+  EXPECT_TRUE(l->health().listening);
+  for (int i = 0; i < 3; ++i) tell("ev");
+  seen.wait_for(1);
+  while (l->running() < 3) std::this_thread::yield();
+  EXPECT_FALSE(l->drain(20ms));
+  EXPECT_FALSE(l->health().listening);
+  std::promise<bool> drained;
+  l->async_drain(20s, [&](bool all) { drained.set_value(all); });
+  go.set_value();
+  EXPECT_TRUE(drained.get_future().get());
+  EXPECT_EQ(seen.wait_for(2), (names{"2", "1"}));
+  EXPECT_TRUE(l->drain(0ms));  // nothing is left
+  tell("later");
+  l->start();
+  EXPECT_TRUE(l->drain(20s));
+}
+
+TEST_F(listeners, drain_at_once_when_they_never_started) {
+  auto e = std::make_shared<endpoint>();
+  e->bind(priority::info, [] {});
+  listener l{bus, {{.topic = "t"}}, {e}};
+  EXPECT_TRUE(l.drain(0ms));
+  std::promise<bool> drained;
+  l.async_drain(20s, [&](bool all) { drained.set_value(all); });
+  EXPECT_TRUE(drained.get_future().get());
+  EXPECT_TRUE(l.drain(0ms));
+  l.start();
+  EXPECT_TRUE(l.health().ok());
+}
+
+TEST_F(listeners, tell_their_health) {
+  auto e = std::make_shared<endpoint>();
+  std::promise<void> go;
+  auto gone = go.get_future().share();
+  e->bind(priority::info, [&] {
+    seen.add("begin");
+    gone.wait();
+  });
+  listener l{bus, {{.topic = "t"}}, {e}};
+  const auto shown = [](const listener_health& h) {
+    return std::string(h.listening ? "listening " : "") + (h.consuming ? "consuming " : "") +
+           (h.ok() ? "ok" : "not ok");
+  };
+  happened events;
+  const auto watch = l.watch_health([&](const listener_health& h) { events.add(shown(h)); });
+  EXPECT_EQ(shown(l.health()), "not ok");
+  l.start();
+  EXPECT_EQ(shown(l.health()), "listening consuming ok");
+  tell("ev");
+  seen.wait_for(1);
+  EXPECT_EQ(l.health().running, 1u);
+  go.set_value();
+  EXPECT_TRUE(l.drain(20s));
+  EXPECT_EQ(shown(l.health()), "not ok");
+  EXPECT_EQ(events.wait_for(2), (names{"listening consuming ok", "not ok"}));
+}
+
+TEST_F(listeners, a_start_that_waits_for_the_end_of_the_last_round_ends_with_a_stop) {
+  auto e = std::make_shared<endpoint>();
+  e->bind(priority::info, [] {});
+  const auto l = listen(e);
+  std::promise<result<void>> told;
+  bus.shared_loop()->post([&] {  // in one turn, so that the first stop is still under way
+    l->stop();
+    l->async_start([&](result<void> r) { told.set_value(std::move(r)); });
+    l->stop();
+  });
+  const auto r = told.get_future().get();
+  ASSERT_FALSE(r.has_value());
+  EXPECT_EQ(r.error().message(), "The listener was stopped before it started.");
+  EXPECT_TRUE(l->wait(20s));
 }
 
 TEST_F(listeners, refuse_to_wait_for_themselves) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <oslo/messaging/notify/detail/handlers.hpp>
 #include <oslo/messaging/notify/filter.hpp>
 #include <oslo/messaging/notify/notification.hpp>
@@ -20,7 +21,14 @@ namespace oslo::messaging::notify {
 /// that cannot be read as the handler's type is logged and counts as handled: it would not become
 /// readable by another delivery.
 ///
-/// A handler of batches is called with a `std::span<const notification>` of one priority.
+/// A handler of batches is called with the notifications of one priority, as a
+/// `std::span<const notification>` or a `std::span<const typed_notification<P>>`. The latter leaves
+/// out, as handled and with a line in the log, those whose payload is no `P`.
+///
+/// Either kind may be a coroutine, which returns `asio::awaitable<void>` or
+/// `asio::awaitable<outcome>`, or deferred: it takes a `notify::responder` and returns nothing. No
+/// thread is held while their outcome is awaited. What they get by reference stays valid until
+/// then.
 ///
 /// Bind before the listener starts. Thread safety: handlers are called from several threads at once
 /// unless the executor has only one.
@@ -35,23 +43,23 @@ class endpoint {
   /// Each throws `configuration_error` when that priority has a handler already.
   template <class F>
   requires(!std::is_member_function_pointer_v<F>) void bind(priority p, F f) {
-    add(p, detail::make_single(std::move(f)));
+    add(singles_, p, detail::make_single(std::move(f)));
   }
   template <class Member>
   requires std::is_member_function_pointer_v<Member>
-  void bind(priority p, Member m) { add(p, detail::make_single(member(m))); }
+  void bind(priority p, Member m) { add(singles_, p, detail::make_single(member(m))); }
   template <class F>
   requires(!std::is_member_function_pointer_v<F>) void bind_batch(priority p, F f) {
-    add(p, detail::make_batch(std::move(f)));
+    add(batches_, p, detail::make_batch(std::move(f)));
   }
   template <class Member>
   requires std::is_member_function_pointer_v<Member>
-  void bind_batch(priority p, Member m) { add(p, detail::make_batch(member(m))); }
+  void bind_batch(priority p, Member m) { add(batches_, p, detail::make_batch(member(m))); }
 
   const notify::filter& wanted() const noexcept { return filter_; }
   /// The handler, or null.
-  const detail::single_handler* single(priority p) const noexcept;
-  const detail::batch_handler* batch(priority p) const noexcept;
+  const detail::handler* single(priority p) const noexcept;
+  const detail::handler* batch(priority p) const noexcept;
 
  private:
   template <class Member>
@@ -59,12 +67,12 @@ class endpoint {
     using C = typename detail::class_of<Member>::type;
     return detail::bound_member<C, Member>{m, static_cast<C*>(this)};
   }
-  void add(priority p, detail::single_handler h);
-  void add(priority p, detail::batch_handler h);
+  using handlers = std::map<priority, std::unique_ptr<const detail::handler>>;
+  static void add(handlers& all, priority p, std::unique_ptr<const detail::handler> h);
 
   notify::filter filter_;
-  std::map<priority, detail::single_handler> singles_;
-  std::map<priority, detail::batch_handler> batches_;
+  handlers singles_;
+  handlers batches_;
 };
 
 }  // namespace oslo::messaging::notify

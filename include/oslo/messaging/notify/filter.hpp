@@ -33,6 +33,7 @@ class filter {
   /// Throws `configuration_error` that names the place of an expression that is none.
   filter(const filter_rules& rules);  // NOLINT(google-explicit-constructor): rules are a filter
   bool matches(const notification& n) const;
+  bool takes_everything() const noexcept { return impl_ == nullptr; }
 
  private:
   class impl;

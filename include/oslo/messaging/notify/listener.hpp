@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/executor.hpp>
 #include <oslo/messaging/function.hpp>
+#include <oslo/messaging/health.hpp>
 #include <oslo/messaging/notify/endpoint.hpp>
 #include <oslo/messaging/serializer.hpp>
 #include <oslo/messaging/target.hpp>
@@ -49,13 +51,28 @@ struct listener_options {
   std::optional<std::string> pool{};
   /// Handlers of batches are called (`bind_batch`); not given: handlers of single messages.
   std::optional<batch_options> batch{};
-  /// Messages the transport may hold ready; 0: the driver's default, or two batches if that is
-  /// more. A broker-wide limit below the size of a batch makes batches that small.
+  /// Notifications, or batches, that may be in work at once. 0: the executor's concurrency, or
+  /// 1,000 with an inline executor (only coroutines and deferred outcomes outlast their handler
+  /// there).
+  std::size_t max_running = 0;
+  /// Messages the transport may hold ready; 0: the driver's default, or twice
+  /// `max_running` or the size of a batch if that is more. A broker-wide limit below the size of a
+  /// batch makes batches that small.
   std::size_t prefetch = 0;
   /// How long `start` waits for the bus to confirm the subscription.
   std::chrono::milliseconds start_timeout{30'000};
   /// How long the destructor waits for running handlers.
   std::chrono::milliseconds drain_timeout{30'000};
+};
+
+/// What `listener::health` answers.
+struct listener_health {
+  bool listening = false;   ///< started and not stopped
+  bool consuming = false;   ///< the bus delivers to it; false: a consumer is missing
+  std::size_t running = 0;  ///< messages in work, or waiting for their batch
+  transport_health transport{};
+
+  bool ok() const noexcept { return listening && consuming && transport.ok(); }
 };
 
 /// Subscribes to every target × every priority that an endpoint has a handler for, and calls the
@@ -71,7 +88,8 @@ struct listener_options {
 ///
 /// `start`, `stop` and `wait` happen in this order whatever threads call them; `start` after `stop`
 /// begins anew. The destructor stops and waits (`drain_timeout`), except on the transport's loop
-/// and in one of the listener's own handlers, where it only stops.
+/// and in one of the listener's own plain handlers, where it only stops, and where it has stopped
+/// before and every message is settled.
 ///
 /// Thread safety: all members may be called from any thread.
 class listener {
@@ -87,7 +105,7 @@ class listener {
 
   /// Subscribes and returns once the bus has confirmed it; does nothing while it listens. Throws
   /// `server_listen_error`, after which it may be started again, and `messaging_error`
-  /// (`errc::would_deadlock`) on the transport's loop and in a handler of the listener.
+  /// (`errc::would_deadlock`) on the transport's loop and in a plain handler of the listener.
   void start();
   /// The same without waiting; `done` is called once on the transport's loop.
   void async_start(unique_function<void(result<void>)> done);
@@ -98,10 +116,26 @@ class listener {
 
   /// Waits until the listener has stopped and every message that it took is settled; false when
   /// `limit` ends first. Throws `messaging_error` (`errc::would_deadlock`) on the transport's loop
-  /// and in a handler of the listener.
+  /// and in a plain handler of the listener.
   bool wait(std::optional<std::chrono::milliseconds> limit = std::nullopt);
   /// The same without waiting; `done` is called once on the transport's loop.
   void async_wait(unique_function<void()> done);
+
+  /// Stops, and waits at most `limit` for all of it: nothing new is taken, a collected batch is
+  /// handed out, running handlers finish, their messages are settled, and the bus has nothing left
+  /// of the subscription. False when that is not done; what is still running goes on. True at once
+  /// where nothing is left to wait for. Throws `messaging_error` (`errc::would_deadlock`) as `wait`
+  /// does.
+  bool drain(std::chrono::milliseconds limit);
+  /// The same without waiting; `done` is called once on the transport's loop.
+  void async_drain(std::chrono::milliseconds limit, unique_function<void(bool)> done);
+
+  /// Whether notifications arrive; costs no round trip. `transport::probe` finds a deaf connection.
+  listener_health health() const;
+  /// Calls `changed` on the transport's loop whenever the listener starts, stops, loses or regains
+  /// its consumers, or the health of the transport changes; until the handle is destroyed.
+  [[nodiscard]] std::shared_ptr<void> watch_health(
+      std::function<void(const listener_health&)> changed) const;
 
   /// Messages being handled, or waiting for their batch.
   std::size_t running() const noexcept;

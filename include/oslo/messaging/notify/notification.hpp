@@ -34,4 +34,12 @@ struct notification {
   }
 };
 
+/// A notification of a batch whose payload has been read: what a handler of batches gets when it
+/// takes a `std::span<const typed_notification<P>>`. Valid as long as the batch.
+template <class P>
+struct typed_notification {
+  const notification& about;
+  P payload;
+};
+
 }  // namespace oslo::messaging::notify

@@ -1,21 +1,38 @@
 // Turns the callables that an endpoint binds into erased handlers. Not part of the API.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <concepts>
 #include <exception>
-#include <functional>
+#include <memory>
 #include <oslo/messaging/detail/callable.hpp>
 #include <oslo/messaging/error.hpp>
+#include <oslo/messaging/notify/detail/invocation.hpp>
 #include <oslo/messaging/notify/notification.hpp>
+#include <oslo/messaging/notify/responder.hpp>
 #include <span>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace oslo::messaging::notify::detail {
 
-using single_handler = std::function<outcome(const notification&)>;
-using batch_handler = std::function<outcome(std::span<const notification>)>;
+using messaging::detail::bound_member;
+using messaging::detail::class_of;
+using messaging::detail::signature_of;
+
+/// An erased handler. Called from several threads at once.
+class handler {
+ public:
+  virtual ~handler() = default;
+  /// False: `run` answers before it returns. True: `start` is to be called.
+  virtual bool deferred() const noexcept { return false; }
+  /// Throws what the handler throws.
+  virtual outcome run(const invocation&) const { return outcome::handled; }
+  /// Throws only before the handler has got its responder: then there will be no answer.
+  virtual void start(std::shared_ptr<invocation>) const {}
+};
 
 /// A payload that is not what the handler takes. It never will be, however often it is delivered.
 class wrong_payload : public messaging_error {
@@ -23,65 +40,215 @@ class wrong_payload : public messaging_error {
   using messaging_error::messaging_error;
 };
 
-using messaging::detail::bound_member;
-using messaging::detail::class_of;
-using messaging::detail::signature_of;
+// ---- what a callable takes and returns ----------------------------------------------------------
 
-template <class R, class Call>
-outcome outcome_of(Call&& call) {
-  static_assert(std::is_void_v<R> || std::same_as<R, outcome>,
-                "a handler returns void (handled) or an outcome");
-  if constexpr (std::is_void_v<R>) {
-    call();
-    return outcome::handled;
-  } else {
-    return call();
-  }
-}
+/// Whether a result is a coroutine's, and what that one returns.
+template <class T>
+struct awaited {
+  static constexpr bool is = false;
+  using type = T;
+};
+template <class T, class E>
+struct awaited<boost::asio::awaitable<T, E>> {
+  static constexpr bool is = true;
+  using type = T;
+};
 
 template <class P>
-decltype(auto) pick(const notification& n) {
-  using T = std::remove_cvref_t<P>;
-  static_assert(std::is_constructible_v<P, T> || std::same_as<P, const T&>,
-                "a handler takes its parameters by value or const reference");
-  if constexpr (std::same_as<T, notification>) {
-    return (n);
-  } else if constexpr (std::same_as<T, context>) {
-    return (n.ctxt);
-  } else {
-    try {
-      return n.payload<T>();
-    } catch (const messaging_error& e) {
-      throw wrong_payload(e.failure());
+inline constexpr bool takes_responder = std::same_as<std::remove_cvref_t<P>, responder>;
+template <class P>
+inline constexpr bool takes_payload =
+    !takes_responder<P> && !std::same_as<std::remove_cvref_t<P>, notification> &&
+    !std::same_as<std::remove_cvref_t<P>, context>;
+
+template <class T>
+struct typed_span : std::false_type {
+  using payload = void;
+};
+template <class P>
+struct typed_span<std::span<const typed_notification<P>>> : std::true_type {
+  using payload = P;
+};
+template <class P>
+inline constexpr bool takes_batch =
+    std::same_as<std::remove_cvref_t<P>, std::span<const notification>> ||
+    typed_span<std::remove_cvref_t<P>>::value;
+
+struct nothing {};
+
+/// The first of the types that `Chosen` says true of, or `nothing`.
+template <template <class> class Chosen, class... P>
+struct first_of {
+  using type = nothing;
+};
+template <template <class> class Chosen, class P, class... Rest>
+struct first_of<Chosen, P, Rest...>
+    : std::conditional_t<Chosen<P>::value, std::type_identity<std::remove_cvref_t<P>>,
+                         first_of<Chosen, Rest...>> {};
+
+template <class P>
+struct is_payload : std::bool_constant<takes_payload<P>> {};
+template <class P>
+struct is_batch : std::bool_constant<takes_batch<P>> {};
+
+/// Handlers of one notification: what their parameters are made from.
+template <class... P>
+struct single_input {
+  static_assert((int{takes_payload<P>} + ... + 0) <= 1, "a handler takes at most one payload");
+  using payload = typename first_of<is_payload, P...>::type;
+
+  explicit single_input(const invocation& call) : about(call.what().front()), read(decode(about)) {}
+  static payload decode(const notification& n) {
+    if constexpr (std::same_as<payload, nothing>) {
+      return {};
+    } else {
+      try {
+        return n.payload<payload>();
+      } catch (const messaging_error& e) {
+        throw wrong_payload(e.failure());
+      }
     }
   }
+  bool empty() const noexcept { return false; }
+
+  template <class Q>
+  decltype(auto) pick(responder* answer) {
+    using T = std::remove_cvref_t<Q>;
+    static_assert(std::is_constructible_v<Q, T> || std::same_as<Q, const T&>,
+                  "a handler takes its parameters by value or const reference");
+    if constexpr (takes_responder<Q>)
+      return std::move(*answer);
+    else if constexpr (std::same_as<T, notification>)
+      return (about);
+    else if constexpr (std::same_as<T, context>)
+      return (about.ctxt);
+    else
+      return std::move(read);
+  }
+
+  const notification& about;
+  payload read;
+};
+
+/// Handlers of batches.
+template <class... P>
+struct batch_input {
+  static_assert((int{takes_batch<P>} + ... + 0) == 1 &&
+                    ((takes_batch<P> || takes_responder<P>)&&...),
+                "a handler of batches takes a std::span<const notification>, or a std::span<const "
+                "typed_notification<P>>, and perhaps a responder");
+  using batch = typename first_of<is_batch, P...>::type;
+  static constexpr bool is_typed = typed_span<batch>::value;
+  using element = std::conditional_t<
+      is_typed,
+      typed_notification<std::conditional_t<is_typed, typename typed_span<batch>::payload, int>>,
+      nothing>;
+
+  explicit batch_input(const invocation& call) : all(call.what()) {
+    if constexpr (is_typed) {
+      read.reserve(all.size());
+      for (const auto& n : all) try {
+          read.push_back({n, n.payload<typename typed_span<batch>::payload>()});
+        } catch (const messaging_error& e) {
+          call.unreadable(e);
+        }
+    }
+  }
+  /// None of them can be read.
+  bool empty() const noexcept { return is_typed && read.empty(); }
+
+  template <class Q>
+  decltype(auto) pick(responder* answer) {
+    if constexpr (takes_responder<Q>)
+      return std::move(*answer);
+    else if constexpr (is_typed)
+      return batch(read);
+    else
+      return batch(all);
+  }
+
+  std::span<const notification> all;
+  std::vector<element> read{};
+};
+
+// ---- calling it ---------------------------------------------------------------------------------
+
+/// Waits for a coroutine handler. Keeps what its references point to until it ends.
+template <class R>
+boost::asio::awaitable<outcome> finish_coroutine(boost::asio::awaitable<R> pending,
+                                                 std::shared_ptr<invocation>,
+                                                 std::shared_ptr<void>) {
+  if constexpr (std::is_void_v<R>) {
+    co_await std::move(pending);
+    co_return outcome::handled;
+  } else {
+    co_return co_await std::move(pending);
+  }
 }
 
-template <class P>
-inline constexpr bool is_payload = !std::same_as<std::remove_cvref_t<P>, notification> &&
-                                   !std::same_as<std::remove_cvref_t<P>, context>;
+template <template <class...> class Input, class F,
+          class Parameters = typename signature_of<F>::parameters>
+class bound_handler;
 
-template <class F, class R, class... P>
-outcome call_single(F& f, const notification& n, std::type_identity<std::tuple<P...>>) {
-  static_assert((int{is_payload<P>} + ... + 0) <= 1, "a handler takes at most one payload");
-  return outcome_of<R>([&]() -> decltype(auto) { return f(pick<P>(n)...); });
-}
+/// `Input` is `single_input` or `batch_input`.
+template <template <class...> class Input, class F, class... P>
+class bound_handler<Input, F, std::tuple<P...>> final : public handler {
+  using returned = typename signature_of<F>::result;
+  using answered = typename awaited<returned>::type;
+  using input = Input<P...>;
+  static constexpr bool is_deferred = (takes_responder<P> || ...);
+  static constexpr bool is_coroutine = awaited<returned>::is;
+  static_assert(std::is_void_v<answered> || std::same_as<answered, outcome>,
+                "a handler returns void (handled), an outcome, or an awaitable of either");
+  static_assert(!is_deferred || std::is_void_v<returned>,
+                "a handler with a responder returns void: its outcome comes through the responder");
+
+ public:
+  explicit bound_handler(F f) : f_(std::move(f)) {}
+
+  bool deferred() const noexcept override { return is_deferred || is_coroutine; }
+
+  outcome run(const invocation& call) const override {
+    if constexpr (!is_deferred && !is_coroutine) {
+      input in(call);
+      if (in.empty()) return outcome::handled;
+      if constexpr (!std::is_void_v<returned>) return f_(in.template pick<P>(nullptr)...);
+      f_(in.template pick<P>(nullptr)...);
+    }
+    return outcome::handled;
+  }
+
+  void start(std::shared_ptr<invocation> call) const override {
+    if constexpr (is_deferred || is_coroutine) {
+      const auto in = std::make_shared<input>(*call);
+      if (in->empty()) return call->answer(outcome::handled);
+      if constexpr (is_coroutine) {
+        auto pending = f_(in->template pick<P>(nullptr)...);
+        auto& started = *call;
+        started.run(finish_coroutine<answered>(std::move(pending), std::move(call), in));
+      } else {
+        responder answer(std::move(call));
+        try {
+          f_(in->template pick<P>(&answer)...);
+        } catch (...) {
+          // Thrown before the responder was taken: the handler failed. After: it answers itself.
+          if (answer.pending()) answer.fail(std::current_exception());
+        }
+      }
+    }
+  }
+
+ private:
+  mutable F f_;
+};
 
 template <class F>
-single_handler make_single(F f) {
-  using traits = signature_of<std::decay_t<F>>;
-  return [f = std::move(f)](const notification& n) mutable {
-    return call_single<F, typename traits::result>(
-        f, n, std::type_identity<typename traits::parameters>{});
-  };
+std::unique_ptr<const handler> make_single(F f) {
+  return std::make_unique<bound_handler<single_input, F>>(std::move(f));
 }
-
 template <class F>
-batch_handler make_batch(F f) {
-  using R = std::invoke_result_t<F&, std::span<const notification>>;
-  return [f = std::move(f)](std::span<const notification> batch) mutable {
-    return outcome_of<R>([&]() -> decltype(auto) { return f(batch); });
-  };
+std::unique_ptr<const handler> make_batch(F f) {
+  return std::make_unique<bound_handler<batch_input, F>>(std::move(f));
 }
 
 }  // namespace oslo::messaging::notify::detail

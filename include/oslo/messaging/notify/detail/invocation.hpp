@@ -1,0 +1,31 @@
+// Notifications in the hands of one handler. Not part of the API.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <exception>
+#include <memory>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/notify/notification.hpp>
+#include <span>
+
+namespace oslo::messaging::notify::detail {
+
+/// What a handler is called with, and how it answers when that is after it has returned.
+class invocation {
+ public:
+  virtual ~invocation() = default;
+  /// One, or a batch. Valid until the answer.
+  virtual std::span<const notification> what() const noexcept = 0;
+  /// One of a batch that cannot be read as the handler's type is not handed to it.
+  virtual void unreadable(const messaging_error& why) const noexcept = 0;
+  // Each is an answer; there is exactly one. Any thread.
+  virtual void answer(outcome what) noexcept = 0;
+  virtual void fail(std::exception_ptr error) noexcept = 0;
+  /// Runs a coroutine handler on the listener's executor, and answers with its outcome.
+  virtual void run(boost::asio::awaitable<outcome> handler) = 0;
+};
+
+/// Empties `call`; throws `messaging_error` when it is empty already.
+std::shared_ptr<invocation> take_call(std::shared_ptr<invocation>& call);
+
+}  // namespace oslo::messaging::notify::detail

@@ -1,0 +1,50 @@
+// An outcome that a handler tells later.
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <oslo/messaging/notify/detail/invocation.hpp>
+#include <oslo/messaging/notify/notification.hpp>
+#include <type_traits>
+#include <utility>
+
+namespace oslo::messaging::notify {
+
+/// Answers for one notification, or one batch, after its handler has returned: a parameter of a
+/// deferred handler, `void on_info(const notification&, notify::responder)`.
+///
+/// Move-only. Exactly one answer: a second one throws `messaging_error` (`errc::invalid_argument`);
+/// a responder destroyed without an answer counts as an exception ("The handler dropped the
+/// notification without an answer."). Until then the message counts as running: `listener::wait`
+/// waits for it, it takes one place of `listener_options::max_running`, and what the handler was
+/// given by reference stays valid.
+///
+/// Thread safety: one thread at a time, any thread; it may outlive listener and transport.
+class responder {
+ public:
+  explicit responder(std::shared_ptr<detail::invocation> call) noexcept : call_(std::move(call)) {}
+  responder(responder&&) noexcept = default;
+  responder& operator=(responder&& other) noexcept {
+    if (this != &other) {
+      abandon();
+      call_ = std::move(other.call_);
+    }
+    return *this;
+  }
+  ~responder() { abandon(); }
+
+  void answer(outcome what = outcome::handled) { detail::take_call(call_)->answer(what); }
+  /// As if the handler had thrown it.
+  void fail(std::exception_ptr error) { detail::take_call(call_)->fail(std::move(error)); }
+  template <class E>
+  requires std::is_base_of_v<std::exception, std::decay_t<E>>
+  void fail(E&& error) { fail(std::make_exception_ptr(std::forward<E>(error))); }
+  /// True until the answer is given.
+  bool pending() const noexcept { return call_ != nullptr; }
+
+ private:
+  void abandon() noexcept;
+  std::shared_ptr<detail::invocation> call_;
+};
+
+}  // namespace oslo::messaging::notify

@@ -1,0 +1,149 @@
+#include "notify/delivery.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "core/task_scope.hpp"
+
+namespace oslo::messaging::notify {
+namespace {
+
+verdict asked(outcome what) {
+  return {what, what == outcome::requeue ? "The handler asked for it." : ""};
+}
+
+}  // namespace
+
+delivery::~delivery() {
+  if (!done_) owner_->done(std::move(messages_), {});
+}
+
+void delivery::begin() noexcept {
+  verdicts_.resize(messages_.size());
+  read_all();
+  proceed();
+}
+
+void delivery::read_all() {
+  for (std::size_t i = 0; i < messages_.size(); ++i) try {
+      auto n = dispatcher_.read(*messages_[i]);
+      if (!n) continue;
+      auto at = std::find_if(groups_.begin(), groups_.end(),
+                             [&](const group& g) { return g.priority == n->priority; });
+      if (at == groups_.end()) at = groups_.insert(groups_.end(), group{n->priority});
+      at->read.push_back(*std::move(n));
+      at->from.push_back(i);
+    } catch (...) {
+      verdicts_[i] = failed(std::current_exception());
+    }
+  std::sort(groups_.begin(), groups_.end(),
+            [](const group& a, const group& b) { return a.priority < b.priority; });
+}
+
+void delivery::proceed() {
+  const auto& endpoints = dispatcher_.all();
+  while (group_ < groups_.size()) {
+    const group& g = groups_[group_];
+    if (endpoint_ == endpoints.size()) {
+      ++group_;
+      endpoint_ = 0;
+      continue;
+    }
+    const endpoint& e = *endpoints[endpoint_++];
+    const auto* const h = dispatcher_.handler(e, g.priority);
+    if (h == nullptr) continue;
+    try {
+      if (!choose(e, g)) continue;
+      const task_scope here(owner_.get());
+      if (h->deferred()) {
+        h->start(shared_from_this());
+        return;  // the answer may be there already, and another thread at work
+      }
+      take(asked(h->run(*this)));
+    } catch (...) {
+      take(failed(std::current_exception()));
+    }
+  }
+  done_ = true;
+  owner_->done(std::move(messages_), std::move(verdicts_));
+}
+
+/// Fills `what_` with what the filter lets through; false when that is nothing.
+bool delivery::choose(const endpoint& e, const group& g) {
+  if (e.wanted().takes_everything()) {
+    what_ = g.read;
+    return true;
+  }
+  chosen_.clear();
+  std::copy_if(g.read.begin(), g.read.end(), std::back_inserter(chosen_),
+               [&](const notification& n) { return e.wanted().matches(n); });
+  what_ = chosen_;
+  return !chosen_.empty();
+}
+
+/// A requeue ends the work on its group.
+void delivery::take(verdict v) {
+  if (v.what == outcome::handled) return;
+  for (const auto i : groups_[group_].from) verdicts_[i] = v;
+  ++group_;
+  endpoint_ = 0;
+}
+
+verdict delivery::failed(const std::exception_ptr& error) const {
+  const auto& log = dispatcher_.log();
+  std::string text = "not a std::exception";
+  try {
+    std::rethrow_exception(error);
+  } catch (const detail::wrong_payload& e) {
+    unreadable(e);
+    return {};
+  } catch (const std::exception& e) {
+    text = e.what();
+  } catch (...) {
+  }
+  log(log_level::error, "Exception during message handling: " + text);
+  return {outcome::requeue, std::move(text)};
+}
+
+void delivery::unreadable(const messaging_error& why) const noexcept {
+  dispatcher_.log()(
+      log_level::error,
+      std::string("A notification was dropped, because its handler cannot read it: ") + why.what());
+}
+
+// ---- answers that come later --------------------------------------------------------------------
+
+void delivery::answer(outcome what) noexcept {
+  answered_later(asked(what));
+}
+
+void delivery::fail(std::exception_ptr error) noexcept {
+  answered_later(failed(error));
+}
+
+/// Not at once: this may be a thread of the application, in the middle of something.
+void delivery::answered_later(verdict v) noexcept {
+  try {
+    owner_->resume([self = shared_from_this(), v = std::move(v)]() mutable {
+      self->take(std::move(v));
+      self->proceed();
+    });
+  } catch (const std::exception& e) {
+    dispatcher_.log()(log_level::error,
+                      std::string("The executor refused a notification: ") + e.what());
+  }
+}
+
+void delivery::run(boost::asio::awaitable<outcome> handler) {
+  owner_->run(std::move(handler),
+              [self = shared_from_this()](std::exception_ptr error, outcome what) {
+                if (error)
+                  self->take(self->failed(error));
+                else
+                  self->take(asked(what));
+                self->proceed();
+              });
+}
+
+}  // namespace oslo::messaging::notify

@@ -1,0 +1,88 @@
+// Messages on their way through the handlers.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <oslo/messaging/driver.hpp>
+#include <oslo/messaging/function.hpp>
+#include <oslo/messaging/notify/detail/invocation.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "notify/dispatcher.hpp"
+
+namespace oslo::messaging::notify {
+
+/// What became of a message.
+struct verdict {
+  outcome what = outcome::handled;
+  std::string error{};  ///< of a requeue: what the handler threw, or that it asked for it
+};
+
+/// Whom a delivery works for.
+class delivery_owner {
+ public:
+  virtual ~delivery_owner() = default;
+  /// Runs a coroutine where handlers run; `done` as well.
+  virtual void run(boost::asio::awaitable<outcome> handler,
+                   unique_function<void(std::exception_ptr, outcome)> done) = 0;
+  /// Runs `work` where handlers run, not before this returns.
+  virtual void resume(unique_function<void()> work) = 0;
+  /// Called once, on any thread: the messages with a verdict for each. No verdicts: the handlers
+  /// never ended, and never will.
+  virtual void done(incoming_batch messages, std::vector<verdict> verdicts) noexcept = 0;
+};
+
+/// Hands one message, or a batch, to each handler that wants it, one after the other (spec section
+/// 1.12). Nothing throws what a handler threw.
+///
+/// Thread safety: `begin` once; the answers of handlers from any thread.
+class delivery final : public detail::invocation, public std::enable_shared_from_this<delivery> {
+ public:
+  /// `d` lives as long as `owner`.
+  delivery(std::shared_ptr<delivery_owner> owner, const dispatcher& d, incoming_batch messages)
+      : owner_(std::move(owner)), dispatcher_(d), messages_(std::move(messages)) {}
+  /// An executor may destroy work that it never ran, or never finished.
+  ~delivery() override;
+
+  /// On the executor.
+  void begin() noexcept;
+
+  std::span<const notification> what() const noexcept override { return what_; }
+  void unreadable(const messaging_error& why) const noexcept override;
+  void answer(outcome what) noexcept override;
+  void fail(std::exception_ptr error) noexcept override;
+  void run(boost::asio::awaitable<outcome> handler) override;
+
+ private:
+  /// The messages of one priority.
+  struct group {
+    notify::priority priority;
+    std::vector<notification> read{};
+    std::vector<std::size_t> from{};  ///< where in `messages_`
+  };
+
+  void read_all();
+  void proceed();
+  bool choose(const endpoint& e, const group& g);
+  void take(verdict v);
+  void answered_later(verdict v) noexcept;
+  /// The verdict on what a handler, or the reading of a message, has thrown.
+  verdict failed(const std::exception_ptr& error) const;
+
+  const std::shared_ptr<delivery_owner> owner_;
+  const dispatcher& dispatcher_;
+  incoming_batch messages_;
+  std::vector<verdict> verdicts_;
+  std::vector<group> groups_;
+  std::size_t group_ = 0;     ///< the one in work
+  std::size_t endpoint_ = 0;  ///< the next one to ask
+  std::vector<notification> chosen_;
+  std::span<const notification> what_;
+  bool done_ = false;
+};
+
+}  // namespace oslo::messaging::notify

@@ -1,0 +1,20 @@
+#include <oslo/messaging/notify/responder.hpp>
+#include <stdexcept>
+
+namespace oslo::messaging::notify {
+
+std::shared_ptr<detail::invocation> detail::take_call(std::shared_ptr<invocation>& call) {
+  if (!call)
+    throw messaging_error(
+        {errc::invalid_argument, "The notification has been answered for already."});
+  return std::move(call);
+}
+
+void responder::abandon() noexcept {
+  if (call_)
+    std::exchange(call_, nullptr)
+        ->fail(std::make_exception_ptr(
+            std::runtime_error("The handler dropped the notification without an answer.")));
+}
+
+}  // namespace oslo::messaging::notify
