@@ -152,8 +152,24 @@ void forwarded(const om::transport& bus) {
   if (!listener.drain(20s)) std::cerr << listener.health().running << " are still in work\n";
 }
 
+void outboxed(const om::notify::notifier& notifier) {
+  om::notify::outbox outbox{notifier,
+                            {.name = "telemetry",
+                             .max_messages = 100'000,
+                             .rule = om::notify::when_full::drop_oldest,
+                             .on_report = [&](const om::notify::delivery_report& r) {
+                               if (r.what != om::notify::delivery::delivered)
+                                 std::cerr << r.event_type << ": " << r.why.message() << '\n';
+                             }}};
+  const om::result<void> accepted =
+      outbox.post(priority::sample, {}, "telemetry.polling", om::value{{"cpu", 0.5}});
+  expect(accepted.has_value(), "there is room");
+  if (!outbox.flush(10s)) std::cerr << outbox.counts().held << " are still on their way\n";
+  expect(outbox.counts().delivered == 1, "the bus has it");
+}
+
 void batches(const om::transport& bus) {
-  countdown seen(250);
+  countdown seen(251);
   auto collector = std::make_shared<om::notify::endpoint>();
   collector->bind_batch(priority::sample, [&](std::span<const om::notify::notification> samples) {
     for (std::size_t i = 0; i < samples.size(); ++i) seen.one();  // one transaction for all
@@ -177,6 +193,7 @@ void batches(const om::transport& bus) {
       bus, {.publisher_id = "agent", .drivers = {{"messagingv2"}}, .topics = {{"telemetry"}}}};
   for (int i = 0; i < 249; ++i) notifier.post(priority::sample, {}, "telemetry.polling", i);
   posted(notifier);
+  outboxed(notifier);
   expect(seen.wait(), "all of them");
 }
 

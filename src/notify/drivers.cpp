@@ -11,16 +11,24 @@ class noop_driver final : public notification_driver {
   }
 };
 
+notification_sinks to_topics(const transport& bus, const std::vector<std::string>& topics,
+                             double version) {
+  notification_sinks all;
+  for (const auto& topic : topics) all.push_back(messaging_driver(bus, topic, version));
+  return all;
+}
+
 }  // namespace
 
-std::shared_ptr<const notification_driver> make_notification_driver(
-    std::string_view name, const transport& bus, const std::vector<std::string>& topics) {
-  if (name == "messaging") return messaging_driver(bus, topics, 1.0);
-  if (name == "messagingv2") return messaging_driver(bus, topics, 2.0);
-  if (name == "log") return log_driver(bus.log());
-  if (name == "test") return test_driver();
-  if (name == "noop") return std::make_shared<noop_driver>();
-  return nullptr;
+std::optional<notification_sinks> make_notification_driver(std::string_view name,
+                                                           const transport& bus,
+                                                           const std::vector<std::string>& topics) {
+  if (name == "messaging") return to_topics(bus, topics, 1.0);
+  if (name == "messagingv2") return to_topics(bus, topics, 2.0);
+  if (name == "log") return notification_sinks{log_driver(bus.log())};
+  if (name == "test") return notification_sinks{test_driver()};
+  if (name == "noop") return notification_sinks{std::make_shared<noop_driver>()};
+  return std::nullopt;
 }
 
 }  // namespace oslo::messaging::notify

@@ -20,11 +20,13 @@ namespace oslo::messaging::notify {
 struct outgoing_notification {
   context ctxt;      ///< redacted and serialized
   std::string body;  ///< the inner message
+  std::string message_id;
   std::string event_type;
   notify::priority priority = notify::priority::info;
   int retry = -1;
   std::optional<std::chrono::milliseconds> timeout{};
   std::stop_token cancel{};
+  bool quiet = false;  ///< whoever sends logs what fails
 };
 
 /// Any thread.
@@ -36,13 +38,15 @@ class notification_driver {
                       unique_function<void(result<void>)> done) const = 0;
 };
 
-/// Null when there is no driver of that name.
-std::shared_ptr<const notification_driver> make_notification_driver(
-    std::string_view name, const transport& bus, const std::vector<std::string>& topics);
+using notification_sinks = std::vector<std::shared_ptr<const notification_driver>>;
 
-/// Over the bus, in format 1.0 or 2.0.
-std::shared_ptr<const notification_driver> messaging_driver(transport bus,
-                                                            std::vector<std::string> topics,
+/// The driver of that name as parts that can be repeated alone; none when there is none.
+std::optional<notification_sinks> make_notification_driver(std::string_view name,
+                                                           const transport& bus,
+                                                           const std::vector<std::string>& topics);
+
+/// Over the bus to one topic, in format 1.0 or 2.0.
+std::shared_ptr<const notification_driver> messaging_driver(transport bus, std::string topic,
                                                             double version);
 /// Into the log of the transport.
 std::shared_ptr<const notification_driver> log_driver(logger log);

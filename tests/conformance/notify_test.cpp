@@ -213,6 +213,34 @@ TEST_P(notify_over, nothing_is_lost_when_a_listener_stops_in_the_middle) {
   EXPECT_EQ(all, sent);
 }
 
+TEST_P(notify_over, an_outbox_delivers_in_order_and_reports_each_message) {
+  expected<int> got;
+  auto e = std::make_shared<notify::endpoint>();
+  e->bind(priority::sample, [&](int n) { got.set(n); });
+  const auto l = listen(e);
+  std::atomic<int> delivered{0}, others{0};
+  notify::outbox box(notifier().async(),
+                     {.window = 100, .on_report = [&](const notify::delivery_report& r) {
+                        ++(r.what == notify::delivery::delivered ? delivered : others);
+                      }});
+  for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(box.post(priority::sample, {}, "ev", i).has_value());
+  ASSERT_TRUE(box.flush(patience).has_value());
+  EXPECT_EQ(delivered, 1'000);
+  EXPECT_EQ(others, 0);
+  for (int i = 0; i < 1'000; ++i) ASSERT_EQ(got.get(), i);
+}
+
+TEST_P(notify_over, an_outbox_ends_with_what_it_holds_delivered) {
+  expected<std::string> got;
+  const auto l = listen(writing(got));
+  {
+    notify::outbox box(notifier().async(), {.window = 1});
+    for (int i = 0; i < 50; ++i)
+      ASSERT_TRUE(box.post(priority::info, {}, std::to_string(i), 1).has_value());
+  }
+  for (int i = 0; i < 50; ++i) ASSERT_EQ(got.get(), std::to_string(i));
+}
+
 OSLO_CONFORMANCE_SUITE(notify_over);
 
 }  // namespace

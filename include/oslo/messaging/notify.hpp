@@ -9,6 +9,7 @@
 #include <oslo/messaging/notify/notification.hpp>
 #include <oslo/messaging/notify/notifier.hpp>
 #include <oslo/messaging/notify/options.hpp>
+#include <oslo/messaging/notify/outbox.hpp>
 #include <oslo/messaging/notify/priority.hpp>
 #include <oslo/messaging/notify/responder.hpp>
 #include <oslo/messaging/notify/test_driver.hpp>

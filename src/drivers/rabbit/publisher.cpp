@@ -113,8 +113,9 @@ void publisher::write(const publication_ptr& p) {
     machine().publish(channel_, p->to.to.name, p->to.routing_key, p->mandatory, properties,
                       p->body);
   } catch (const std::length_error& e) {
+    // Not `limit_exceeded`, which passes: no broker would ever take this one.
     return settle(
-        *p, failure(errc::limit_exceeded, "Cannot publish to " + p->to.text() + ": " + e.what()));
+        *p, failure(errc::invalid_argument, "Cannot publish to " + p->to.text() + ": " + e.what()));
   }
   p->at = publication::stage::written;
   p->ever_written = true;

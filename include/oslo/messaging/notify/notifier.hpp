@@ -22,6 +22,10 @@
 
 namespace oslo::messaging::notify {
 
+namespace detail {
+class notifier_core;
+}
+
 /// How a notifier sends (spec section 1.11). What is not given comes from the options of
 /// [oslo_messaging_notifications].
 struct notifier_options {
@@ -144,8 +148,9 @@ class notifier {
                  unique_function<void(report)> done) const;
 
  private:
-  class impl;
-  explicit notifier(std::shared_ptr<const impl> i) noexcept : impl_(std::move(i)) {}
+  friend class outbox;
+  explicit notifier(std::shared_ptr<const detail::notifier_core> core) noexcept
+      : core_(std::move(core)) {}
 
   boost::asio::awaitable<report> notify_text(notify::priority p, context ctxt,
                                              std::string_view event_type,
@@ -154,7 +159,7 @@ class notifier {
   void refuse(std::string_view event_type, const failure& why,
               unique_function<void(report)> done) const;
 
-  std::shared_ptr<const impl> impl_;
+  std::shared_ptr<const detail::notifier_core> core_;
 };
 
 }  // namespace oslo::messaging::notify

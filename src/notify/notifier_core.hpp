@@ -1,0 +1,32 @@
+// What the copies of a notifier share, and how it makes a message.
+#pragma once
+
+#include <memory>
+#include <oslo/messaging/notify/notifier.hpp>
+#include <string_view>
+#include <vector>
+
+#include "notify/drivers.hpp"
+
+namespace oslo::messaging::notify::detail {
+
+/// Thread safety: immutable once it is made.
+class notifier_core {
+ public:
+  /// Throws `configuration_error`.
+  notifier_core(transport b, notifier_options opts);
+
+  /// The message, or why there is none. Nothing throws.
+  result<outgoing_notification> make(notify::priority p, const context& ctxt,
+                                     std::string_view event_type, std::string_view payload) const;
+
+  transport bus;
+  notifier_options o;  ///< complete
+  /// Each may fail and be repeated without the others.
+  notification_sinks sinks;
+};
+
+/// `retry` as it stands in options and in `prepare`. Throws `configuration_error`.
+int checked_retry(int retry);
+
+}  // namespace oslo::messaging::notify::detail
