@@ -37,7 +37,7 @@ std::string message_text(const message_facts& f) {
   out += ", \"event_type\": ";
   write_json(out, f.event_type);
   out += ", \"priority\": ";
-  write_json(out, wire_name(f.priority));
+  write_json(out, f.lower_case_priority ? to_string(f.priority) : wire_name(f.priority));
   out += ", \"payload\": ";
   out += f.payload_json;
   out += ", \"timestamp\": ";

@@ -20,6 +20,7 @@ struct message_facts {
   notify::priority priority;
   std::string_view payload_json;
   std::string_view timestamp;
+  bool lower_case_priority = false;
 };
 
 /// The inner message, keys in oslo's order. Throws `messaging_error` (`errc::serialization_failed`)

@@ -65,7 +65,8 @@ result<outgoing_notification> notifier_core::make(notify::priority p, const cont
     }
     n.message_id = unique_id_dashed();
     const std::string now = timestamp_text(std::chrono::system_clock::now());
-    n.body = message_text({n.message_id, o.publisher_id, event_type, p, payload, now});
+    n.body = message_text(
+        {n.message_id, o.publisher_id, event_type, p, payload, now, o.lower_case_priority});
     return n;
   } catch (const messaging_error& e) {
     return e.failure();

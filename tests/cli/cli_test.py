@@ -11,7 +11,8 @@ import tempfile
 import unittest
 
 PROGRAM = os.environ["OSLO_MSG"]
-COMMANDS = ["demo", "serve", "call", "cast", "ping", "notify", "listen", "bench"]
+COMMANDS = ["demo", "serve", "call", "cast", "ping", "notify",
+            "send-notification", "listen", "bench"]
 
 
 def run(*arguments, stdin="", url="fake://"):
@@ -204,6 +205,21 @@ class Notifications(unittest.TestCase):
                     self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
         self.assertEqual(run("notify", "ev", "{a}").returncode, 2)
 
+    def test_options_take_one_word_wherever_they_stand(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+            for arguments in (["--config-file", file.name, "--topic", "a", "ev", "1"],
+                              ["--topic", "a", "--topic", "b", "ev", "--config-file", file.name, "1"]):
+                with self.subTest(arguments):
+                    self.assertEqual(run("notify", *arguments).returncode, 0)
+
+    def test_filters_of_listen_are_checked(self):
+        for extra, status in ((["--payload", "no-expression"], 2), (["--event-type", "("], 2),
+                              (["--context", "=x"], 2)):
+            with self.subTest(extra):
+                done = run("listen", "t", *extra)
+                self.assertEqual((done.returncode, done.stdout), (status, ""))
+                self.assertTrue(done.stderr)
+
     def test_a_listener_ends_on_a_signal(self):
         for extra in ([], ["--batch-size", "5"], ["--pool", "p", "--priority", "info"]):
             with self.subTest(extra):
@@ -218,6 +234,53 @@ class Notifications(unittest.TestCase):
                 finally:
                     listener.kill()
                     listener.wait()
+
+
+class SendNotification(unittest.TestCase):
+    """Under its own name, and as a symlink in place of Python's tool."""
+
+    def each(self, *arguments):
+        link = pathlib.Path(PROGRAM).parent / "oslo-messaging-send-notification"
+        self.assertTrue(link.is_symlink())
+        for program in ([PROGRAM, "send-notification"], [link]):
+            yield subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=60)
+
+    def test_sends(self):
+        fake = ["--transport-url", "fake://"]
+        for arguments in (["text"], ['{"a": 1}'], ["--event-type", "e", "--publisher-id", "p", "x"],
+                          ["--topic", "a", "b", "--priority", "sample", "x"], ["x", "--topic", "a"],
+                          ["--topic", "a", "--", "x"], ["--driver", "messaging", "x"],
+                          ["--driver", "noop", "x"], ["--driver", "log", "x"],
+                          ["--driver", "test", "x"]):
+            for done in self.each(*fake, *arguments):
+                with self.subTest(arguments):
+                    self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_usage(self):
+        for arguments in ([], ["--priority", "debug", "x"], ["--driver", "nosuch", "x"],
+                          ["--nosuch", "x"], ["x", "y"]):
+            for done in self.each(*arguments):
+                with self.subTest(arguments):
+                    self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+                    self.assertTrue(done.stderr)
+
+    def test_help_has_the_flags_of_python(self):
+        for done in self.each("--help"):
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            for flag in ("transport-url", "publisher-id", "event-type", "topic",
+                         "priority", "driver"):
+                self.assertRegex(done.stdout, rf"\n  --{flag} ")
+
+    def test_says_what_does_not_work(self):
+        for arguments, words in ((["--config-file", "/nonexistent", "x"], "/nonexistent"),
+                                 (["--transport-url", "bogus://u:s3cret@h/", "x"], "bogus"),
+                                 (["--transport-url", "rabbit://u:s3cret@127.0.0.1:1/", "x"],
+                                  "127.0.0.1:1")):
+            for done in self.each(*arguments):
+                with self.subTest(arguments):
+                    self.assertEqual((done.returncode, done.stdout), (5, ""))
+                    self.assertIn(words, done.stderr)
+                    self.assertNotIn("s3cret", done.stderr)
 
 
 class Serve(unittest.TestCase):

@@ -206,6 +206,89 @@ class SameOptions(unittest.TestCase):
         self.check(python, cpp, "amqp_durable_queues", "amqp_auto_delete")
 
 
+class SendNotification(unittest.TestCase):
+    """The two programs oslo-messaging-send-notification."""
+
+    def programs(self):
+        ours = os.path.join(os.path.dirname(oslo_msg()[0]), "oslo-messaging-send-notification")
+        # A console script is named by its package; its code may be in no folder of PATH.
+        theirs = "import sys, oslo_messaging.notify.notifier as n; sys.exit(n._send_notification())"
+        return [ours], [sys.executable, "-c", theirs]
+
+    def test_write_the_same(self):
+        for driver in ("messaging", "messagingv2"):
+            with self.subTest(driver):
+                ours, theirs = (self.message_of(program, driver) for program in self.programs())
+                self.assertEqual(ours, theirs)
+                self.assertEqual(ours["priority"], "sample")
+                self.assertEqual(ours["payload"], '{"a": "ü"}')
+
+    def message_of(self, program, driver):
+        """What a listener would take from the queue, without what differs each time."""
+        topics = [unique("send"), unique("send")]
+        done = subprocess.run(
+            [*program, "--transport-url", rabbit_url(), "--publisher-id", "me", "--driver", driver,
+             "--event-type", "ev", "--priority", "sample", "--topic", *topics, "--",
+             '{"a": "ü"}'],
+            capture_output=True, text=True, timeout=LIMIT, check=False,
+        )  # fmt: skip
+        self.assertEqual(done.returncode, 0, done.stderr)
+        url = rabbit_url().replace("rabbit://", "amqp://")
+        messages = []
+        with kombu.Connection(url) as connection:
+            for topic in topics:
+                got = connection.default_channel.basic_get(f"{topic}.sample", no_ack=True)
+                message = json.loads(got.body)
+                if driver == "messagingv2":
+                    self.assertEqual(message["oslo.version"], "2.0")
+                    message = json.loads(message["oslo.message"])
+                for name, length in (("message_id", 36), ("timestamp", 26), ("_unique_id", 32)):
+                    self.assertEqual(len(message.pop(name)), length)
+                messages.append(message)
+        self.assertEqual(*messages)
+        return messages[0]
+
+    def test_reach_listeners_of_both_languages(self):
+        for program in self.programs():
+            for receiver in (cpp, python):
+                topic = unique("send")
+                with Listener(receiver(), topic, count=1) as listener:
+                    subprocess.run(
+                        [*program, "--transport-url", rabbit_url(), "--topic", topic, "--", "text"],
+                        timeout=LIMIT, check=True,
+                    )  # fmt: skip
+                    (line,) = listener.lines()
+                self.assertEqual(
+                    (line["priority"], line["event_type"], line["payload"], line["publisher_id"]),
+                    ("info", "test", "text", None),
+                )
+
+
+class Filters(unittest.TestCase):
+    def test_of_listen(self):
+        topic = unique("filter")
+        rules = {
+            "publisher_id": "compute",
+            "event_type": "instance",
+            "payload": ["state=act", "id=1$"],
+            "context": "user_id=u",
+        }
+        with Listener(cpp(), topic, count=1, **rules) as listener:
+            good = {"publisher_id": "compute.1", "context": '{"user_id": "u1"}'}
+            payload = {"state": "active", "id": "1"}
+            for program in (python, cpp):
+                for event, what, options in (
+                    ("volume.create", payload, good),
+                    ("instance.create", {**payload, "id": "12"}, good),
+                    ("instance.create", payload, {**good, "publisher_id": "host.compute"}),
+                    ("instance.create", payload, {**good, "context": "{}"}),
+                ):
+                    notify(program(), topic, event, what, **options)
+            notify(cpp(), topic, "instance.delete", payload, **good)
+            (line,) = listener.lines()
+        self.assertEqual(line["event_type"], "instance.delete")
+
+
 class OddMessages(unittest.TestCase):
     """What no notifier writes must not stop a listener."""
 

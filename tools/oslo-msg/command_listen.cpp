@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <future>
+#include <map>
 #include <memory>
 #include <optional>
 #include <oslo/messaging/json.hpp>
@@ -30,7 +31,16 @@ struct listen_command_options {
   std::optional<double> batch_timeout;  ///< seconds
   std::size_t requeue_first = 0;
   std::optional<std::size_t> count;
+  notify::filter_rules wanted;
 };
+
+/// KEY=EXPRESSION, into `rules`.
+void add_rule(std::map<std::string, std::string>& rules, const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw CLI::ValidationError("\"" + text + "\" is not KEY=EXPRESSION");
+  rules[text.substr(0, equals)] = text.substr(equals + 1);
+}
 
 void add_text(std::string& line, const std::optional<std::string>& text) {
   if (text)
@@ -61,7 +71,7 @@ std::string line_of(const notify::notification& n) {
 class printer : public notify::endpoint {
  public:
   printer(const listen_command_options& o, const signals& to_wake)
-      : left_(o.count), requeue_(o.requeue_first), to_wake_(to_wake) {
+      : endpoint(o.wanted), left_(o.count), requeue_(o.requeue_first), to_wake_(to_wake) {
     for (const auto p : notify::all_priorities) {
       const auto name = notify::to_string(p);
       if (!o.priorities.empty() &&
@@ -153,6 +163,8 @@ void add_listen(CLI::App& app, program& p) {
   command->footer(R"(
 A line has the keys priority, publisher_id, event_type, payload, metadata and context. "ready" on
 standard error says that the bus has confirmed the subscription. SIGTERM and SIGINT end it with 0.
+RE is a regular expression that the beginning of the text has to match, as Python's re.match; a
+message that does not match is taken and not printed.
 
 Example: oslo-msg listen notifications --priority info --priority error --pool audit)");
   command->add_option("TOPIC", o->topics, "Topics to listen on")->required();
@@ -162,6 +174,7 @@ Example: oslo-msg listen notifications --priority info --priority error --pool a
       ->type_name("P")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false)
       ->check(CLI::IsMember({"audit", "debug", "info", "warn", "error", "critical", "sample"})
                   .description(""));
   command->add_option("--exchange", o->exchange, "Exchange [control_exchange: openstack]")
@@ -179,6 +192,27 @@ Example: oslo-msg listen notifications --priority info --priority error --pool a
                    "--batch-size]")
       ->type_name("S")
       ->check(CLI::Range(0.001, 86'400.0).description(""));
+  command->add_option("--publisher-id", o->wanted.publisher_id, "Only from these publishers")
+      ->type_name("RE");
+  command->add_option("--event-type", o->wanted.event_type, "Only events of these types")
+      ->type_name("RE");
+  const auto rules = [command](const char* name, std::map<std::string, std::string>& into,
+                               const char* help) {
+    command
+        ->add_option_function<std::vector<std::string>>(
+            name,
+            [&into](const std::vector<std::string>& all) {
+              for (const auto& one : all) add_rule(into, one);
+            },
+            help)
+        ->type_name("KEY=RE")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
+  };
+  rules("--payload", o->wanted.payload, "Only where that key of the payload matches");
+  rules("--metadata", o->wanted.metadata, "The same for message_id and timestamp");
+  rules("--context", o->wanted.context, "The same for the context");
   command
       ->add_option("--requeue-first", o->requeue_first,
                    "Print the first N and give them back to the bus [0]")

@@ -52,7 +52,8 @@ void add_notify(CLI::App& app, program& p) {
   command->add_option("--topic", o->topics, "Topic; may be repeated [option topics: notifications]")
       ->type_name("T")
       ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
   command
       ->add_option("--priority", o->priority,
                    "audit, debug, info, warn, error, critical or sample [info]")

@@ -2,12 +2,16 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "exit_status.hpp"
 #include "program.hpp"
 
 namespace oslo::messaging::cli {
 namespace {
+
+/// A symlink of that name works as Python's tool does.
+constexpr const char* send_notification = "oslo-messaging-send-notification";
 
 constexpr const char* footer = R"(
 JSON arguments: text, "-" for standard input, or "@FILE".
@@ -29,34 +33,20 @@ Examples:
   oslo-msg listen notifications
   oslo-msg --url fake:// demo)";
 
-int run(int argc, char** argv) {
-  program p;
-  CLI::App app{"RPC and notifications over a message bus, compatible with Python's oslo.messaging.",
-               "oslo-msg"};
-  app.footer(footer);
-  app.require_subcommand(0, 1);
-  app.fallthrough();
-  app.set_help_all_flag("--help-all", "Help of all commands");
+void add_common(CLI::App& app, program& p) {
   app.set_version_flag("--version", OSLO_MESSAGING_VERSION);
   app.add_option("--config-file", p.config_files, "oslo.config file; may be repeated")
       ->type_name("FILE")
       ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--url", p.url, "Transport URL [transport_url of the config file, else rabbit://]")
-      ->type_name("URL");
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
   app.add_option("--log-level", p.level_name,
                  "What to say on standard error: trace, debug, info, warning, error, off [warning]")
       ->type_name("LEVEL")
       ->check(CLI::IsMember(log_levels()).description(""));
-  app.add_flag("--temporary", p.temporary)->group("");  // for the processes that bench starts
-  add_demo(app, p);
-  add_serve(app, p);
-  add_call(app, p);
-  add_cast(app, p);
-  add_ping(app, p);
-  add_notify(app, p);
-  add_listen(app, p);
-  add_bench(app, p);
+}
+
+int parse_and_run(CLI::App& app, int argc, char** argv, program& p) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -64,6 +54,42 @@ int run(int argc, char** argv) {
   }
   if (!p.run) throw usage_error{"a command is missing; oslo-msg --help lists them"};
   return p.run();
+}
+
+/// As the program of Python that it stands in for.
+int run_send_notification(int argc, char** argv) {
+  program p;
+  CLI::App app{"Send a notification", send_notification};
+  add_common(app, p);
+  define_send_notification(app, p);
+  return parse_and_run(app, argc, argv, p);
+}
+
+int run(int argc, char** argv) {
+  const std::string_view called = argc > 0 ? argv[0] : "";
+  if (called.substr(called.rfind('/') + 1) == send_notification)
+    return run_send_notification(argc, argv);
+  program p;
+  CLI::App app{"RPC and notifications over a message bus, compatible with Python's oslo.messaging.",
+               "oslo-msg"};
+  app.footer(footer);
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  app.set_help_all_flag("--help-all", "Help of all commands");
+  add_common(app, p);
+  app.add_option("--url", p.url, "Transport URL [transport_url of the config file, else rabbit://]")
+      ->type_name("URL");
+  app.add_flag("--temporary", p.temporary)->group("");  // for the processes that bench starts
+  add_demo(app, p);
+  add_serve(app, p);
+  add_call(app, p);
+  add_cast(app, p);
+  add_ping(app, p);
+  add_notify(app, p);
+  add_send_notification(app, p);
+  add_listen(app, p);
+  add_bench(app, p);
+  return parse_and_run(app, argc, argv, p);
 }
 
 }  // namespace

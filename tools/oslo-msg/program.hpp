@@ -44,6 +44,9 @@ void add_call(CLI::App& app, program& p);
 void add_cast(CLI::App& app, program& p);
 void add_ping(CLI::App& app, program& p);
 void add_notify(CLI::App& app, program& p);
+void add_send_notification(CLI::App& app, program& p);
+/// Its options, for a program that does nothing else.
+void define_send_notification(CLI::App& command, program& p);
 void add_listen(CLI::App& app, program& p);
 void add_bench(CLI::App& app, program& p);
 

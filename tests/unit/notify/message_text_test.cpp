@@ -28,6 +28,9 @@ TEST(notification_text, has_exactly_these_bytes) {
   EXPECT_EQ(message_text({"i", std::nullopt, "\xc3\xa4", priority::critical, "null", "t"}),
             R"({"message_id": "i", "publisher_id": null, "event_type": "\u00e4", "priority": )"
             R"("CRITICAL", "payload": null, "timestamp": "t"})");
+  EXPECT_EQ(message_text({"i", std::nullopt, "e", priority::warn, "null", "t", true}),
+            R"({"message_id": "i", "publisher_id": null, "event_type": "e", "priority": "warn", )"
+            R"("payload": null, "timestamp": "t"})");
   EXPECT_THROW(message_text({"i", std::nullopt, "\xff", priority::info, "1", "t"}),
                messaging_error);
 }

@@ -46,6 +46,9 @@ struct notifier_options {
   std::shared_ptr<const messaging::serializer> serializer{};
   /// What of a context is sent. Null: `no_context`.
   context_rule redact{};
+  /// The priority stands in the message as "info", as oslo-messaging-send-notification writes it;
+  /// else as "INFO". Listeners read both.
+  bool lower_case_priority = false;
 };
 
 /// What `notifier::prepare` changes; what is not given stays.
