@@ -16,6 +16,9 @@ constexpr std::size_t read_chunk = 128 * 1024;
 constexpr std::chrono::seconds good_after{2};
 /// The same failure is worth a line again after that long.
 constexpr std::chrono::seconds say_again_after{30};
+/// What may lie unread while nobody waits for it: some 50 confirms, and how long.
+constexpr int patient_bytes = 1024;
+constexpr std::chrono::milliseconds patience{20};
 }  // namespace
 
 amqp_link::amqp_link(boost::asio::any_io_executor ex, link_settings settings, logger log)
@@ -25,6 +28,7 @@ amqp_link::amqp_link(boost::asio::any_io_executor ex, link_settings settings, lo
       backoff_(settings_.brokers.size(), settings_.backoff, random_bits()),
       retry_timer_(executor_),
       machine_timer_(executor_),
+      patience_timer_(executor_),
       input_(read_chunk) {}
 
 amqp_link::~amqp_link() = default;
@@ -55,6 +59,7 @@ void amqp_link::connected(std::uint64_t generation, result<void> r) {
   if (r.has_error()) return lose(r.error());
   state_ = state::handshake;
   writing_ = false;
+  patient_ = false;
   machine_closed_.reset();
   armed_until_ = clock::time_point::max();
   machine_ = std::make_unique<amqp091::connection>(settings_.amqp, *this, clock::now());
@@ -135,6 +140,21 @@ void amqp_link::flush_later() {
 void amqp_link::release() {
   held_ = false;
   flush();
+}
+
+void amqp_link::read_patiently(bool patient) {
+  if (patient == patient_ || !stream_) return;
+  patient_ = patient;
+  stream_->wake_after(patient ? patient_bytes : 1);
+  if (!patient || patience_armed_) return;
+  patience_armed_ = true;
+  patience_timer_.expires_after(patience);
+  patience_timer_.async_wait([weak = weak_from_this()](boost::system::error_code) {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->patience_armed_ = false;
+    self->read_patiently(false);
+  });
 }
 
 /// Deadlines mostly move into the future; then the timer that is already armed asks again.

@@ -127,6 +127,11 @@ class tcp_stream final : public stream {
                       [done = std::move(done)](error_code ec, std::size_t) mutable { done(ec); });
   }
 
+  void wake_after(int bytes) noexcept override {
+    // Where the system cannot, reads only come earlier.
+    ::setsockopt(c_->socket.native_handle(), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+  }
+
   void close() noexcept override { c_->close(); }
 
  private:
@@ -215,6 +220,7 @@ class tls_stream final : public stream {
         c_->secure, asio::buffer(data.data(), data.size()),
         [c = c_, done = std::move(done)](error_code ec, std::size_t) mutable { done(ec); });
   }
+  void wake_after(int) noexcept override {}  // what a record holds cannot be known
   void close() noexcept override { c_->close(); }
 
  private:

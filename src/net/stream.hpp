@@ -47,6 +47,9 @@ class stream {
   virtual std::size_t try_write(std::string_view data, error_code& ec) = 0;
   /// Writes all of `data`, which must stay until `done`.
   virtual void write(std::string_view data, unique_function<void(error_code)> done) = 0;
+  /// `read_some` need not complete before that many bytes have arrived or the stream has ended; it
+  /// still may. A smaller number counts at once for a `read_some` that waits. 1 at first.
+  virtual void wake_after(int bytes) noexcept = 0;
   virtual void close() noexcept = 0;
 };
 

@@ -42,6 +42,7 @@ void answers::publish(const attempt_ptr& a) {
   p->to = reply_destination(a->queue);
   p->mandatory = options_.mandatory_replies;
   p->body = a->body;
+  p->awaited = a->awaited;
   p->done = [weak = weak_from_this(), a](result<void> r) {
     const auto self = weak.lock();
     if (!self) return;
@@ -89,6 +90,7 @@ void answers::heartbeat(std::string queue, std::string body) {
   p->to = reply_destination(std::move(queue));
   p->mandatory = options_.mandatory_replies;
   p->body = std::move(body);
+  p->awaited = false;
   p->done = [log = env_.log](result<void> r) {
     if (r.has_error()) log(log_level::debug, "Heartbeat send failed: " + r.error().message());
   };

@@ -20,6 +20,7 @@ struct outgoing_answer {
   std::string queue;
   std::string message_id;
   std::string body;
+  bool awaited;                              ///< the request is acknowledged after `done`
   subscription_ptr from;                     ///< what the request came from
   unique_function<void(result<void>)> done;  ///< may be empty
 };

@@ -249,6 +249,7 @@ void engine::begin_call(publication_ptr p, send_options o, send_completion done,
   if (closed_) return complete(std::move(done), failure(errc::closed, "The transport is closed."));
 
   const auto now = loop_->now();
+  p->awaited = o.at_least_once;
   p->mandatory = true;  // so that a timeout can say that nobody listens, and a restart is survived
   p->fail_fast = o.fail_fast;
   p->retry = o.retry;

@@ -243,8 +243,12 @@ void rabbit_message::reply(outgoing_reply r, unique_function<void(result<void>)>
   }
   std::string body;  // written here, on the handler's thread, not on the loop
   wire::write_reply(body, r, request_.msg_id, oslo::messaging::unique_id());
-  outgoing_answer a{std::string(request_.reply_q), std::string(request_.msg_id), std::move(body),
-                    from_, std::move(done)};
+  outgoing_answer a{std::string(request_.reply_q),
+                    std::string(request_.msg_id),
+                    std::move(body),
+                    !settled_,
+                    from_,
+                    std::move(done)};
   auto& owner = from_->owner();
   if (owner.loop().running_here()) return owner.answers().send(std::move(a));
   owner.loop().post(

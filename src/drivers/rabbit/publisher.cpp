@@ -90,7 +90,13 @@ void publisher::pump() {
     if (p->at != publication::stage::abandoned) write(p);
   }
   pumping_ = false;
+  choose_patience();
   if (is_open()) flush_later();
+}
+
+/// The confirms of calls and replies only free the window: they need not wake us one by one.
+void publisher::choose_patience() {
+  read_patiently(unconfirmed_count_ > 0 && awaited_count_ == 0 && !idle_done_);
 }
 
 void publisher::write(const publication_ptr& p) {
@@ -122,6 +128,7 @@ void publisher::write(const publication_ptr& p) {
   p->returned = false;
   unconfirmed_.push_back(p);
   ++unconfirmed_count_;
+  if (p->awaited) ++awaited_count_;
 }
 
 /// Pipelined: the broker handles the declare before the publish that follows it.
@@ -167,7 +174,7 @@ void publisher::on_request_ok(amqp091::channel_id ch, amqp091::request_id reques
 void publisher::open_channel() {
   declared_.clear();
   unconfirmed_.clear();
-  unconfirmed_count_ = 0;
+  unconfirmed_count_ = awaited_count_ = 0;
   first_sequence_ = 1;
   channel_ = machine().open_channel();
   machine().confirm_select(channel_, 0);
@@ -194,7 +201,7 @@ void publisher::requeue_unconfirmed() {
     waiting_.push_front(*it);
   }
   unconfirmed_.clear();
-  unconfirmed_count_ = 0;
+  unconfirmed_count_ = awaited_count_ = 0;
 }
 
 void publisher::link_down(const failure& why, bool was_open) {
@@ -284,6 +291,7 @@ void publisher::on_confirm(amqp091::channel_id ch, std::uint64_t sequence, bool 
   const auto p = std::move(unconfirmed_[index]);
   unconfirmed_[index] = nullptr;
   --unconfirmed_count_;
+  if (p->awaited) --awaited_count_;
   while (!unconfirmed_.empty() && !unconfirmed_.front()) {
     unconfirmed_.pop_front();
     ++first_sequence_;
@@ -302,6 +310,7 @@ void publisher::on_confirm(amqp091::channel_id ch, std::uint64_t sequence, bool 
 
 void publisher::input_done() {
   if (!waiting_.empty()) pump();
+  if (unconfirmed_count_ == 0) read_patiently(false);  // so that heartbeats are seen
   check_idle();
 }
 
@@ -331,6 +340,7 @@ void publisher::fail_all(const failure& why) {
 
 void publisher::when_idle(unique_function<void()> done) {
   idle_done_ = std::move(done);
+  read_patiently(false);
   check_idle();
 }
 

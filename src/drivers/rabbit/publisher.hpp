@@ -30,6 +30,8 @@ struct publication {
   std::string body;
   bool mandatory = false;
   bool fail_fast = false;
+  /// Somebody waits for `done`. That of others may come some 20 ms late.
+  bool awaited = true;
   /// Set: the message carries what is left until then (deadline.hpp).
   std::optional<std::chrono::steady_clock::time_point> expires{};
   std::chrono::milliseconds lifetime{0};  ///< the expiration as the caller asked for it
@@ -99,12 +101,14 @@ class publisher final : public net::amqp_link {
   void give_up(publication& p, const failure& why);
   void forget_abandoned();
   void check_idle();
+  void choose_patience();
 
   std::deque<publication_ptr> waiting_;
   std::deque<publication_ptr>
       unconfirmed_;  ///< front has sequence `first_sequence_`; null: settled
   std::uint64_t first_sequence_ = 1;
   std::size_t unconfirmed_count_ = 0;
+  std::size_t awaited_count_ = 0;  ///< of these, those somebody waits for
   amqp091::channel_id channel_ = 0;
   std::set<std::string, std::less<>> declared_;  ///< on this channel
   std::set<std::string, std::less<>> foreign_;   ///< exists with other properties: not declared

@@ -35,7 +35,7 @@ class rabbit_answers : public ::testing::Test {
 
   void send(const std::string& queue) {
     verdict.reset();
-    under_test->send({queue, "m1", "{}", nullptr, [this](result<void> r) { verdict = r; }});
+    under_test->send({queue, "m1", "{}", true, nullptr, [this](result<void> r) { verdict = r; }});
   }
   /// The broker's answer to the next publish.
   void publish_arrives(bool routed) {

@@ -78,6 +78,55 @@ TEST_F(rabbit_publisher, confirms_may_come_in_any_order_and_in_groups) {
   EXPECT_TRUE(out->idle());
 }
 
+TEST_F(rabbit_publisher, confirms_that_nobody_waits_for_come_too) {
+  const auto in_no_hurry = [this](const std::string& body) {
+    const auto p = make(body);
+    p->awaited = false;
+    out->publish(p);
+  };
+  in_no_hurry("a");
+  next_body();
+  broker.send(confirm(1, method::basic_ack, 1, false));
+  wait_for("a");
+  EXPECT_TRUE(out->idle());
+  // More than may lie unread.
+  for (int i = 0; i < 200; ++i) in_no_hurry(std::to_string(i));
+  for (int i = 0; i < 200; ++i) next_body();
+  std::string confirms;
+  for (std::uint64_t i = 2; i < 202; ++i) confirms += confirm(1, method::basic_ack, i, false);
+  broker.send(confirms);
+  wait_for("199");
+  EXPECT_TRUE(out->idle());
+  // One that somebody waits for brings the others with it.
+  in_no_hurry("b");
+  publish("c");
+  next_body();
+  next_body();
+  broker.send(confirm(1, method::basic_ack, 203, true));
+  wait_for("c");
+  EXPECT_EQ(outcome["b"], "confirmed");
+  // The end of the connection is seen at once, whatever has not been read.
+  in_no_hurry("d");
+  next_body();
+  broker.send(confirm(1, method::basic_ack, 204, false));
+  broker.drop();
+  wait_for("d");
+  EXPECT_EQ(outcome["d"], "confirmed");
+  EXPECT_TRUE(bodies(broker.rest()).empty());
+}
+
+TEST_F(rabbit_publisher, what_nobody_waits_for_is_waited_for_when_the_link_ends) {
+  const auto p = make("a");
+  p->awaited = false;
+  out->publish(p);
+  next_body();
+  bool idle = false;
+  out->when_idle([&] { idle = true; });
+  broker.send(confirm(1, method::basic_ack, 1, false));
+  broker.run_until([&] { return idle; }, "the last confirm");
+  EXPECT_EQ(outcome["a"], "confirmed");
+}
+
 TEST_F(rabbit_publisher, a_refusal_is_not_a_confirmation) {
   publish("a");
   publish("b");
