@@ -22,9 +22,11 @@ notification_sinks to_topics(const transport& bus, const std::vector<std::string
 
 std::optional<notification_sinks> make_notification_driver(std::string_view name,
                                                            const transport& bus,
-                                                           const std::vector<std::string>& topics) {
+                                                           const std::vector<std::string>& topics,
+                                                           const std::string& routing_config) {
   if (name == "messaging") return to_topics(bus, topics, 1.0);
   if (name == "messagingv2") return to_topics(bus, topics, 2.0);
+  if (name == "routing") return routing_driver(routing_config, bus, topics);
   if (name == "log") return notification_sinks{log_driver(bus.log())};
   if (name == "test") return notification_sinks{test_driver()};
   if (name == "noop") return notification_sinks{std::make_shared<noop_driver>()};

@@ -40,14 +40,19 @@ class notification_driver {
 
 using notification_sinks = std::vector<std::shared_ptr<const notification_driver>>;
 
-/// The driver of that name as parts that can be repeated alone; none when there is none.
+/// The driver of that name as parts that can be repeated alone; none when there is none. Throws
+/// `configuration_error` for a `routing_config` that cannot be read.
 std::optional<notification_sinks> make_notification_driver(std::string_view name,
                                                            const transport& bus,
-                                                           const std::vector<std::string>& topics);
+                                                           const std::vector<std::string>& topics,
+                                                           const std::string& routing_config);
 
 /// Over the bus to one topic, in format 1.0 or 2.0.
 std::shared_ptr<const notification_driver> messaging_driver(transport bus, std::string topic,
                                                             double version);
+/// To the drivers that the rules of a file choose for each message.
+notification_sinks routing_driver(const std::string& file, const transport& bus,
+                                  const std::vector<std::string>& topics);
 /// Into the log of the transport.
 std::shared_ptr<const notification_driver> log_driver(logger log);
 /// Into `kept_notifications`.

@@ -32,11 +32,12 @@ notifier_core::notifier_core(transport b, notifier_options opts)
   if (!o.drivers) o.drivers = without_blanks(group.list("driver"));
   if (!o.retry) o.retry = group.is_set("retry") ? static_cast<int>(group.integer("retry")) : -1;
   checked_retry(*o.retry);
+  if (!o.routing_config) o.routing_config = group.string("routing_config");
   if (!o.redact) o.redact = no_context;
   std::vector<std::string> loaded;
   for (const auto& name : *o.drivers) {
     if (std::find(loaded.begin(), loaded.end(), name) != loaded.end()) continue;
-    if (const auto made = make_notification_driver(name, bus, *o.topics)) {
+    if (const auto made = make_notification_driver(name, bus, *o.topics, *o.routing_config)) {
       sinks.insert(sinks.end(), made->begin(), made->end());
       loaded.push_back(name);
     } else {

@@ -6,11 +6,12 @@
 namespace oslo::messaging::notify {
 
 std::span<const option> notification_options() {
-  static const std::array<option, 4> options{{
+  static const std::array<option, 5> options{{
       {.name = "driver",
        .type = option_type::multi_string,
        .default_value = "",
-       .help = "What notifiers do with their messages: messaging, messagingv2, log, noop, test. "
+       .help = "What notifiers do with their messages: messaging, messagingv2, log, noop, test, "
+               "routing. "
                "May be given several times.",
        .deprecated = {"DEFAULT/notification_driver"}},
       {.name = "transport_url",
@@ -28,6 +29,10 @@ std::span<const option> notification_options() {
        .default_value = "-1",
        .help = "Attempts after the first while the bus cannot be reached. -1: for ever; 0: none.",
        .min = -1.0},
+      {.name = "routing_config",
+       .default_value = "",
+       .help = "The YAML file of driver routing: which drivers get which events and priorities.",
+       .deprecated = {"DEFAULT/routing_notifier_config"}},
   }};
   return options;
 }

@@ -13,6 +13,7 @@ TEST(notification_options, have_the_defaults_of_oslo) {
   EXPECT_FALSE(o.is_set("transport_url"));
   EXPECT_EQ(o.list("topics"), std::vector<std::string>{"notifications"});
   EXPECT_EQ(o.integer("retry"), -1);
+  EXPECT_EQ(o.string("routing_config"), "");
 }
 
 TEST(notification_options, accept_the_names_of_old) {

@@ -32,9 +32,13 @@ struct notifier_options {
   /// Who tells, "compute.host1"; null in the message when not given.
   std::optional<std::string> publisher_id{};
   /// What is done with each message, all of them in turn:
-  /// "messaging" (bare format 1.0), "messagingv2" (envelope 2.0), "log", "test", "noop". A name
-  /// that is unknown is left out, with a warning. Not given: option driver.
+  /// "messaging" (bare format 1.0), "messagingv2" (envelope 2.0), "log", "test", "noop", "routing"
+  /// (those that the rules of a file choose for each message). A name that is unknown is left out,
+  /// with a warning. Not given: option driver.
   std::optional<std::vector<std::string>> drivers{};
+  /// The YAML file of driver "routing", read when the notifier is made. Not given: option
+  /// routing_config.
+  std::optional<std::string> routing_config{};
   /// Not given: option topics.
   std::optional<std::vector<std::string>> topics{};
   /// Attempts after the first while the bus cannot be reached; -1: for ever. Not given: option
@@ -77,7 +81,8 @@ class notifier {
  public:
   using report = result<void>;
 
-  /// Throws `configuration_error` for options out of range.
+  /// Throws `configuration_error` for options out of range, and for rules of driver "routing" that
+  /// cannot be read.
   explicit notifier(transport bus, notifier_options o = {});
 
   /// A notifier with some values changed, which shares everything else.

@@ -8,7 +8,7 @@
 
 namespace oslo::messaging::notify {
 
-/// driver, transport_url, topics and retry (spec section 2.2).
+/// driver, transport_url, topics, retry and routing_config (spec section 2.2).
 std::span<const option> notification_options();
 
 /// The values of that group. Throws `configuration_error`.
