@@ -132,9 +132,21 @@ TEST_F(completion, a_coroutine_may_use_tokens_too) {
 TEST_F(completion, arguments_that_cannot_be_written_are_an_error_of_the_completion) {
   const auto r = async_call(c, count, {}, {1, "\xff"}, asio::use_future);
   EXPECT_TRUE(sent->sent().empty());
-  const auto cast = async_try_call(c, count, {}, {1, "\xff"}, asio::use_future).get();
+  const auto call = async_try_call(c, count, {}, {1, "\xff"}, asio::use_future).get();
+  ASSERT_TRUE(call.has_error());
+  EXPECT_EQ(call.error().code(), errc::serialization_failed);
+  const auto cast = async_try_cast(c, count, {}, {1, "\xff"}, asio::use_future).get();
   ASSERT_TRUE(cast.has_error());
   EXPECT_EQ(cast.error().code(), errc::serialization_failed);
+}
+
+TEST_F(completion, a_cast_completes_with_a_value_or_an_exception) {
+  sent->answer(not_there());
+  EXPECT_EQ(async_try_cast(c, tick, {}, asio::use_future).get().error().code(), errc::remote_error);
+  sent->answer(not_there());
+  EXPECT_THROW(async_cast(c, tick, {}, asio::use_future).get(), remote_error);
+  EXPECT_TRUE(async_try_cast(c, "note", {}, object(), asio::use_future).get());
+  EXPECT_TRUE(async_try_cast(c, count, {}, {1, "x"}, asio::use_future).get());
 }
 
 TEST(completion_cancellation, ends_the_wait_of_any_token) {

@@ -37,23 +37,20 @@ auto async_call(const client& c, const method<R(A)>& m, context ctxt,
                 const std::type_identity_t<A>& args, Token&& token) {
   using deliver = detail::deliver_value<R>;
   return detail::initiate<true, deliver, typename deliver::signature>(
-      {c, std::string(m.name()), m.since(), std::move(ctxt), detail::try_to_text(args)},
-      std::forward<Token>(token));
+      detail::prepare(c, m, std::move(ctxt), args), std::forward<Token>(token));
 }
 template <class R, class Token>
 auto async_call(const client& c, const method<R()>& m, context ctxt, Token&& token) {
   using deliver = detail::deliver_value<R>;
   return detail::initiate<true, deliver, typename deliver::signature>(
-      {c, std::string(m.name()), m.since(), std::move(ctxt), std::string("{}")},
-      std::forward<Token>(token));
+      detail::prepare(c, m, std::move(ctxt)), std::forward<Token>(token));
 }
 template <class Token>
 auto async_call(const client& c, std::string_view name, context ctxt, const value& args,
                 Token&& token) {
   using deliver = detail::deliver_value<value>;
   return detail::initiate<true, deliver, deliver::signature>(
-      {c, std::string(name), {}, std::move(ctxt), detail::try_to_text(args)},
-      std::forward<Token>(token));
+      detail::prepare(c, name, std::move(ctxt), args), std::forward<Token>(token));
 }
 
 /// As `async_call`, but completes with `void(result<R>)`: errors as values.
@@ -62,23 +59,20 @@ auto async_try_call(const client& c, const method<R(A)>& m, context ctxt,
                     const std::type_identity_t<A>& args, Token&& token) {
   using deliver = detail::deliver_result<R>;
   return detail::initiate<true, deliver, typename deliver::signature>(
-      {c, std::string(m.name()), m.since(), std::move(ctxt), detail::try_to_text(args)},
-      std::forward<Token>(token));
+      detail::prepare(c, m, std::move(ctxt), args), std::forward<Token>(token));
 }
 template <class R, class Token>
 auto async_try_call(const client& c, const method<R()>& m, context ctxt, Token&& token) {
   using deliver = detail::deliver_result<R>;
   return detail::initiate<true, deliver, typename deliver::signature>(
-      {c, std::string(m.name()), m.since(), std::move(ctxt), std::string("{}")},
-      std::forward<Token>(token));
+      detail::prepare(c, m, std::move(ctxt)), std::forward<Token>(token));
 }
 template <class Token>
 auto async_try_call(const client& c, std::string_view name, context ctxt, const value& args,
                     Token&& token) {
   using deliver = detail::deliver_result<value>;
   return detail::initiate<true, deliver, deliver::signature>(
-      {c, std::string(name), {}, std::move(ctxt), detail::try_to_text(args)},
-      std::forward<Token>(token));
+      detail::prepare(c, name, std::move(ctxt), args), std::forward<Token>(token));
 }
 
 /// Sends without waiting for an answer; completes with `void(std::exception_ptr)` once the bus took
@@ -88,23 +82,42 @@ auto async_cast(const client& c, const method<R(A)>& m, context ctxt,
                 const std::type_identity_t<A>& args, Token&& token) {
   using deliver = detail::deliver_value<void>;
   return detail::initiate<false, deliver, deliver::signature>(
-      {c, std::string(m.name()), m.since(), std::move(ctxt), detail::try_to_text(args)},
-      std::forward<Token>(token));
+      detail::prepare(c, m, std::move(ctxt), args), std::forward<Token>(token));
 }
 template <class R, class Token>
 auto async_cast(const client& c, const method<R()>& m, context ctxt, Token&& token) {
   using deliver = detail::deliver_value<void>;
   return detail::initiate<false, deliver, deliver::signature>(
-      {c, std::string(m.name()), m.since(), std::move(ctxt), std::string("{}")},
-      std::forward<Token>(token));
+      detail::prepare(c, m, std::move(ctxt)), std::forward<Token>(token));
 }
 template <class Token>
 auto async_cast(const client& c, std::string_view name, context ctxt, const value& args,
                 Token&& token) {
   using deliver = detail::deliver_value<void>;
   return detail::initiate<false, deliver, deliver::signature>(
-      {c, std::string(name), {}, std::move(ctxt), detail::try_to_text(args)},
-      std::forward<Token>(token));
+      detail::prepare(c, name, std::move(ctxt), args), std::forward<Token>(token));
+}
+
+/// As `async_cast`, but completes with `void(result<void>)`: errors as values.
+template <class R, class A, class Token>
+auto async_try_cast(const client& c, const method<R(A)>& m, context ctxt,
+                    const std::type_identity_t<A>& args, Token&& token) {
+  using deliver = detail::deliver_result<void>;
+  return detail::initiate<false, deliver, deliver::signature>(
+      detail::prepare(c, m, std::move(ctxt), args), std::forward<Token>(token));
+}
+template <class R, class Token>
+auto async_try_cast(const client& c, const method<R()>& m, context ctxt, Token&& token) {
+  using deliver = detail::deliver_result<void>;
+  return detail::initiate<false, deliver, deliver::signature>(
+      detail::prepare(c, m, std::move(ctxt)), std::forward<Token>(token));
+}
+template <class Token>
+auto async_try_cast(const client& c, std::string_view name, context ctxt, const value& args,
+                    Token&& token) {
+  using deliver = detail::deliver_result<void>;
+  return detail::initiate<false, deliver, deliver::signature>(
+      detail::prepare(c, name, std::move(ctxt), args), std::forward<Token>(token));
 }
 
 }  // namespace oslo::messaging::rpc

@@ -11,8 +11,11 @@
 #include <exception>
 #include <oslo/messaging/rpc/client.hpp>
 #include <oslo/messaging/rpc/detail/typed.hpp>
+#include <oslo/messaging/rpc/method.hpp>
+#include <oslo/messaging/value.hpp>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -124,6 +127,19 @@ struct prepared_call {
   context ctxt;
   result<std::string> args;
 };
+
+template <class R, class A>
+prepared_call prepare(const client& c, const method<R(A)>& m, context ctxt, const A& args) {
+  return {c, std::string(m.name()), m.since(), std::move(ctxt), try_to_text(args)};
+}
+template <class R>
+prepared_call prepare(const client& c, const method<R()>& m, context ctxt) {
+  return {c, std::string(m.name()), m.since(), std::move(ctxt), std::string("{}")};
+}
+inline prepared_call prepare(const client& c, std::string_view name, context ctxt,
+                             const value& args) {
+  return {c, std::string(name), {}, std::move(ctxt), try_to_text(args)};
+}
 
 /// `is_call`: with a reply.
 template <bool is_call, class Deliver, class Signature, class Token>
