@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """make_venv.py FOLDER: a virtual environment for each tests/support/requirements-VERSION.txt.
 
-FOLDER/VERSION is made once, and again when its requirements change.
+FOLDER/VERSION is made once, and again when its requirements change. One whose requirements have a
+line "# above: OTHER" also sees the packages of OTHER, which comes before it; it need not be complete.
 """
 
 import glob
@@ -11,13 +12,24 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+
+
+def stamp_of(place):
+    if place is None:
+        return b""
+    with open(os.path.join(place, "made-from"), "rb") as file:
+        return file.read()
 
 
 def make(folder, requirements):
     version = re.search(r"requirements-(.+)\.txt$", requirements).group(1)
     place = os.path.join(folder, version)
     with open(requirements, "rb") as file:
-        digest = hashlib.sha256(file.read() + sys.version.encode()).hexdigest()
+        text = file.read()
+    above = re.search(rb"^# above: (\S+)$", text, re.MULTILINE)
+    below = os.path.join(folder, above[1].decode()) if above else None
+    digest = hashlib.sha256(text + sys.version.encode() + stamp_of(below)).hexdigest()
     stamp = os.path.join(place, "made-from")
     if os.path.exists(stamp):
         with open(stamp, encoding="ascii") as file:
@@ -27,7 +39,12 @@ def make(folder, requirements):
     subprocess.check_call([sys.executable, "-m", "venv", place])
     pip = [os.path.join(place, "bin", "python3"), "-m", "pip", "--disable-pip-version-check"]
     subprocess.check_call([*pip, "install", "--quiet", "--no-deps", "-r", requirements])
-    subprocess.check_call([*pip, "check"])
+    if below:
+        library = sysconfig.get_path("purelib", "venv", {"base": place})
+        with open(os.path.join(library, "below.pth"), "w", encoding="utf-8") as file:
+            file.write(sysconfig.get_path("purelib", "venv", {"base": below}) + "\n")
+    else:
+        subprocess.check_call([*pip, "check"])
     with open(stamp, "w", encoding="ascii") as file:
         file.write(digest)
 
