@@ -29,7 +29,7 @@ class Help(unittest.TestCase):
             self.assertRegex(shown.stdout, rf"\n  {name} ")
         for status in range(6):
             self.assertRegex(shown.stdout, rf"\n  {status}  \w")
-        self.assertNotIn("bench-sink", shown.stdout)
+        self.assertNotIn("bench-s", shown.stdout)
 
     def test_every_command_has_its_own(self):
         for name in COMMANDS:
@@ -65,6 +65,22 @@ class CommandLine(unittest.TestCase):
              ["serve", "t", "--server", "s", "--executor", "inline", "--workers", "2"]),
             ("--fanout", ["call", "t", "m", "--fanout"]),
             ("MODE", ["bench", "sleep"]),
+            ('"lots" is neither a number of bytes', ["bench", "call", "--body", "lots"]),
+            ("--body", ["bench", "call", "--body", "-1"]),
+            ("--body", ["bench", "call", "--body", "16777217"]),
+            ("--in-flight", ["bench", "call", "--in-flight", "0"]),
+            ("--count", ["bench", "call", "--count", "1"]),
+            ("--rate", ["bench", "call", "--rate", "0"]),
+            ("--seconds", ["bench", "call", "--seconds", "0"]),
+            ("--seconds goes with .*, not with drain", ["bench", "drain", "--seconds", "1"]),
+            ("--rate goes with .*, not with memory", ["bench", "memory", "--rate", "1"]),
+            ("--count goes with .*, not with memory", ["bench", "memory", "--count", "10"]),
+            ("--servers goes with fanout, not with cast", ["bench", "cast", "--servers", "3"]),
+            ("--callers goes with call, not with cast", ["bench", "cast", "--callers", "threads"]),
+            ("--callers", ["bench", "call", "--callers", "processes"]),
+            ("--rate goes with --callers completions, not with threads",
+             ["bench", "call", "--callers", "threads", "--rate", "10"]),
+            ("--json: cannot write", ["bench", "call", "--count", "2", "--json", "/nowhere/f"]),
             ("JSON is required", ["notify", "ev"]),
             ("--priority", ["notify", "ev", "1", "--priority", "warning"]),
             ("--driver", ["notify", "ev", "1", "--driver", "pigeon"]),
@@ -326,19 +342,73 @@ class Bench(unittest.TestCase):
         self.assertEqual(len(done.stdout.splitlines()), 1)
         return json.loads(done.stdout)
 
+    def check(self, f, mode, **expected):
+        expected = {"mode": mode, "errors": 0} | expected
+        self.assertEqual({name: f[name] for name in expected}, expected)
+        self.assertGreater(f["rate"], 0)
+        latency = f["latency_us"]
+        self.assertTrue(0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["p999"]
+                        <= latency["max"], latency)
+        fractions, values = zip(*latency["curve"])
+        self.assertEqual((sorted(fractions), sorted(values)), (list(fractions), list(values)))
+        self.assertEqual(latency["curve"][-1], [1, latency["max"]])
+        self.assertGreater(f["cpu_us"]["client"], 0)
+        self.assertGreater(f["peak_memory_kib"]["client"], 1000)
+
     def test_calls_and_casts(self):
         for mode in ("call", "cast"):
             for executor in ("inline", "threads", "fibers"):
                 with self.subTest(mode=mode, executor=executor):
                     f = self.figures(mode, "--in-flight", "4", "--count", "200", "--body", "10",
                                      "--executor", executor)
-                    self.assertEqual(
-                        (f["mode"], f["count"], f["in_flight"], f["body"], f["errors"]),
-                        (mode, 200, 4, 10, 0))
-                    self.assertGreater(f["rate"], 0)
-                    latency = f["latency_us"]
-                    self.assertTrue(0 < latency["p50"] <= latency["p99"] <= latency["p999"])
-                    self.assertGreater(f["cpu_us"]["client"], 0)
+                    self.check(f, mode, count=200, in_flight=4, body="10", executor=executor)
+
+    def test_callers(self):
+        for callers in ("completions", "coroutines", "threads"):
+            with self.subTest(callers):
+                f = self.figures("call", "--in-flight", "4", "--count", "200", "--callers", callers)
+                self.check(f, "call", count=200, in_flight=4, callers=callers)
+
+    def test_notifications(self):
+        f = self.figures("notify", "--count", "300")
+        self.check(f, "notify", count=300)
+        self.assertGreater(f["taken_rate"], 0)
+
+    def test_fanout(self):
+        self.check(self.figures("fanout", "--count", "100", "--servers", "3"), "fanout", count=100,
+                   servers=3)
+
+    def test_a_fixed_rate(self):
+        f = self.figures("cast", "--count", "100", "--rate", "1000")
+        self.check(f, "cast", count=100)
+        self.assertEqual(f["open_loop"]["rate"], 1000)
+        self.assertLess(f["open_loop"]["sent"], 1100)  # never faster
+        self.assertGreaterEqual(f["seconds"], 0.099)
+
+    def test_a_rate_out_of_reach_is_reported_and_its_delay_counts(self):
+        done = run("bench", "call", "--count", "20000", "--rate", "10000000", "--json", "-")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, "the rate was not reached: [0-9]+ a second of 10000000")
+        f = json.loads(done.stdout)
+        self.assertFalse(f["open_loop"]["reached"])
+        # All were due within 2 ms, so the last waited for nearly the whole run.
+        self.assertGreater(f["latency_us"]["max"], 0.5e6 * f["seconds"])
+
+    def test_for_a_time(self):
+        f = self.figures("cast", "--seconds", "0.2")
+        self.check(f, "cast")
+        self.assertGreaterEqual(f["seconds"], 0.2)
+        f = self.figures("call", "--seconds", "0.2", "--callers", "coroutines")
+        self.check(f, "call")
+        self.assertGreaterEqual(f["seconds"], 0.2)
+        f = self.figures("call", "--seconds", "60", "--count", "50")
+        self.check(f, "call", count=50)
+
+    def test_bodies(self):
+        for body in ("0", "1048576", "simulator"):
+            with self.subTest(body):
+                f = self.figures("call", "--count", "20", "--body", body, "--in-flight", "2")
+                self.check(f, "call", count=20, body=body)
 
     def test_drain(self):
         f = self.figures("drain", "--count", "300")
@@ -346,13 +416,19 @@ class Bench(unittest.TestCase):
         self.assertGreater(f["rate"], 0)
         self.assertGreater(f["cpu_us"]["server"], 0)
 
+    def test_memory(self):
+        f = self.figures("memory", "--in-flight", "500")
+        self.assertEqual((f["mode"], f["count"], f["errors"]), ("memory", 500, 0))
+        self.assertEqual(set(f["bytes_a_call"]), {"heap", "resident"})
+        self.assertLess(f["bytes_a_call"]["heap"], 100_000)
+
     def test_figures_go_to_a_file_and_to_the_operator(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "f.json")
             done = run("bench", "call", "--count", "50", "--json", str(path))
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertRegex(done.stdout, r"^rate +\d+ a second \(50 in [\d.]+ s, 0 errors\)\n"
-                                          r"latency +p50 [\d.]+ us, p99 .*\ncpu +client .*\n$")
+                                          r"latency +p50 [\d.]+ us, p90 .*\ncpu +client .*\npeak .*\n$")
             self.assertEqual(json.loads(path.read_text())["count"], 50)
 
 

@@ -3,28 +3,37 @@
 
 #include <cstdint>
 #include <optional>
+#include <oslo/messaging/error.hpp>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "bench_histogram.hpp"
 
 namespace oslo::messaging::cli {
 
 struct figures {
-  std::string_view mode;
-  std::string_view executor;
+  std::string mode, executor, callers, body;
   std::uint64_t count = 0;  ///< messages measured
   std::size_t in_flight = 0;
-  std::size_t body = 0;
+  std::size_t servers = 1;
   double seconds = 0;
   std::uint64_t errors = 0;
-  std::vector<float> latencies{};  ///< seconds; sorted by the functions below
+  std::optional<failure> first_error{};
+  latency_histogram latencies{};
+  std::optional<double> wanted_rate{}, sent_rate{};  ///< at a fixed rate
+  std::optional<double> taken_rate{};                ///< by the listener afterwards
   /// Seconds of all messages; none where nothing was measured.
-  std::optional<double> client_cpu{}, server_cpu{};
+  std::optional<double> client_cpu{}, server_cpu{}, broker_cpu{};
+  std::optional<std::uint64_t> client_peak_kib{}, server_peak_kib{};
+  std::optional<std::uint64_t> client_connections{}, server_connections{};
+  std::optional<double> heap_a_call{}, resident_a_call{};  ///< bytes
 };
 
-/// One JSON object, with "rate", "latency_us", "cpu_us" (a message) and "errors" among its keys.
-std::string to_json_line(figures& f);
+/// Whether messages went out at the rate that was asked for (99 % of it).
+bool rate_reached(const figures& f) noexcept;
+/// One JSON object and a newline.
+std::string to_json_line(const figures& f);
 /// The same as a few lines of text.
-std::string to_text(figures& f);
+std::string to_text(const figures& f);
 
 }  // namespace oslo::messaging::cli

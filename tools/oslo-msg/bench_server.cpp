@@ -1,38 +1,68 @@
 #include "bench_server.hpp"
 
-#include <stdexcept>
+#include <cstdio>
 #include <utility>
-#include <vector>
+
+#include "exit_status.hpp"
+#include "signals.hpp"
 
 namespace oslo::messaging::cli {
 
+bench_endpoint::bench_endpoint() {
+  bind("echo", &bench_endpoint::echo);
+  bind("hit", &bench_endpoint::hit);
+  bind("reached", &bench_endpoint::reached);
+}
+
+void bench_endpoint::hit() {
+  const auto now = hits_.fetch_add(1) + 1;
+  if (now < wanted_) return;
+  const std::lock_guard lock{mutex_};
+  if (answer_) answer_->reply(now);
+  answer_.reset();
+}
+
+void bench_endpoint::reached(reached_args args, rpc::responder<std::uint64_t> answer) {
+  const std::lock_guard lock{mutex_};
+  wanted_ = args.hits;
+  if (const auto now = hits_.load(); now >= args.hits)
+    answer.reply(now);
+  else
+    answer_ = std::move(answer);
+}
+
+bench_servers::bench_servers(const transport& bus, const target& on, std::size_t count,
+                             const executor_options& run_on) {
+  for (std::size_t i = 0; i < count; ++i) {
+    target to = on;
+    to.server = "bench-" + std::to_string(i);
+    servers_.push_back(std::make_unique<rpc::server>(
+        bus, to, std::vector<std::shared_ptr<rpc::endpoint>>{std::make_shared<bench_endpoint>()},
+        rpc::server_options{.executor = run_on.make()}));
+    servers_.back()->start();
+  }
+}
+
+void bench_servers::stop() {
+  for (auto& server : servers_) server->stop();
+  for (auto& server : servers_) server->wait(bench_patience);
+}
+
 bench_server::bench_server(const program& p, const transport& bus, const target& on,
-                           const executor_options& run_on) {
+                           std::size_t count, const executor_options& run_on) {
   if (bus.url().transport == "fake") {
-    local_ = std::make_unique<rpc::server>(
-        bus, on,
-        std::vector<std::shared_ptr<rpc::endpoint>>{
-            std::make_shared<served_methods>(target{}, bus.shared_loop())},
-        rpc::server_options{.executor = run_on.make()});
-    local_->start();
+    local_ = std::make_unique<bench_servers>(bus, on, count, run_on);
     return;
   }
   auto arguments = p.global_arguments();
-  arguments.insert(arguments.end(),
-                   {"serve", *on.topic, "--server", *on.server, "--executor", run_on.kind});
-  if (on.exchange) arguments.insert(arguments.end(), {"--exchange", *on.exchange});
-  if (run_on.workers)
-    arguments.insert(arguments.end(), {"--workers", std::to_string(*run_on.workers)});
+  arguments.insert(arguments.end(), {"bench-serve", *on.topic, "--exchange", *on.exchange,
+                                     "--servers", std::to_string(count)});
+  run_on.append_to(arguments);
   child_ = std::make_unique<child_process>(arguments);
   child_->read_line(bench_patience);
 }
 
 bench_server::~bench_server() = default;
-
-std::optional<double> bench_server::cpu_seconds() const {
-  if (!child_) return std::nullopt;
-  return child_->cpu_seconds();
-}
 
 void bench_server::stop() {
   if (child_) {
@@ -40,46 +70,20 @@ void bench_server::stop() {
     child_.reset();
   } else {
     local_->stop();
-    local_->wait(bench_patience);
   }
 }
 
-bench_sink::bench_sink(std::uint64_t count) : count_{count} {
-  bind("hit", &bench_sink::hit);
-}
-
-void bench_sink::hit() {
-  std::call_once(first_, [this] {
-    begin_cpu_ = own_cpu_seconds();
-    begin_ = std::chrono::steady_clock::now();
-  });
-  if (taken_.fetch_add(1, std::memory_order_acq_rel) + 1 != count_) return;
-  const auto end = std::chrono::steady_clock::now();
-  last_.set_value(
-      {std::chrono::duration<double>(end - begin_).count(), own_cpu_seconds() - begin_cpu_});
-}
-
-bench_sink::timing bench_sink::wait() {
-  auto end = last_.get_future();
-  for (std::uint64_t before = 0;;) {
-    if (end.wait_for(bench_patience) == std::future_status::ready) return end.get();
-    const auto now = taken_.load();
-    if (now == before)
-      throw std::runtime_error{"Only " + std::to_string(now) + " of " + std::to_string(count_) +
-                               " messages came."};
-    before = now;
+int run_bench_servers(const program& p, const target& on, std::size_t count,
+                      const executor_options& run_on) {
+  const signals parent_says;  // before any thread starts
+  const transport bus = p.open();
+  bench_servers servers{bus, on, count, run_on};
+  std::puts("ready");
+  std::fflush(stdout);
+  while (parent_says.wait() != signals::event::interrupted) {
   }
-}
-
-bench_sink::timing run_sink(const transport& bus, const target& on, std::uint64_t count,
-                            const executor_options& run_on) {
-  const auto sink = std::make_shared<bench_sink>(count);
-  rpc::server server{bus, on, {sink}, {.executor = run_on.make()}};
-  server.start();
-  const auto timing = count > 0 ? sink->wait() : bench_sink::timing{};
-  server.stop();
-  server.wait(bench_patience);
-  return timing;
+  servers.stop();
+  return done;
 }
 
 }  // namespace oslo::messaging::cli

@@ -2,74 +2,87 @@
 #pragma once
 
 #include <atomic>
+#include <boost/describe/class.hpp>
 #include <chrono>
 #include <cstdint>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <oslo/messaging/rpc/endpoint.hpp>
+#include <oslo/messaging/rpc/responder.hpp>
 #include <oslo/messaging/rpc/server.hpp>
 #include <oslo/messaging/transport.hpp>
+#include <oslo/messaging/value.hpp>
 #include <string>
+#include <vector>
 
 #include "child_process.hpp"
 #include "executor_options.hpp"
 #include "program.hpp"
-#include "served_methods.hpp"
 
 namespace oslo::messaging::cli {
 
 /// How long a server may take to start, to end, or to go without taking a message.
 constexpr std::chrono::seconds bench_patience{60};
 
-/// A server of the methods of `serve` for as long as the object lives: in a process of its own, or
-/// in this one when the bus does not reach further.
+struct reached_args {
+  std::uint64_t hits = 0;
+};
+BOOST_DESCRIBE_STRUCT(reached_args, (), (hits))
+
+/// echo(**kw) -> kw · hit(**kw) counts · reached(hits) answers once there were so many hits.
+///
+/// Thread safety: as endpoints; `reached` one at a time.
+class bench_endpoint : public rpc::endpoint {
+ public:
+  bench_endpoint();
+
+ private:
+  raw_json echo(raw_json kw) { return kw; }
+  void hit();
+  void reached(reached_args args, rpc::responder<std::uint64_t> answer);
+
+  std::atomic<std::uint64_t> hits_{0}, wanted_{~std::uint64_t{0}};
+  std::mutex mutex_;
+  std::optional<rpc::responder<std::uint64_t>> answer_;
+};
+
+/// Servers of one topic in one process, on one transport: "bench-0", "bench-1", and so on.
+///
+/// Thread safety: one thread.
+class bench_servers {
+ public:
+  bench_servers(const transport& bus, const target& on, std::size_t count,
+                const executor_options& run_on);
+  void stop();
+
+ private:
+  std::vector<std::unique_ptr<rpc::server>> servers_;
+};
+
+/// The same for as long as the object lives: in a process of their own, or in this one when the bus
+/// does not reach further.
 ///
 /// Thread safety: one thread.
 class bench_server {
  public:
-  bench_server(const program& p, const transport& bus, const target& on,
+  bench_server(const program& p, const transport& bus, const target& on, std::size_t count,
                const executor_options& run_on);
   ~bench_server();
   bench_server(const bench_server&) = delete;
   bench_server& operator=(const bench_server&) = delete;
 
-  /// None when it shares this process.
-  std::optional<double> cpu_seconds() const;
+  /// Null when they share this process.
+  const child_process* process() const noexcept { return child_.get(); }
   void stop();
 
  private:
   std::unique_ptr<child_process> child_;
-  std::unique_ptr<rpc::server> local_;
+  std::unique_ptr<bench_servers> local_;
 };
 
-/// Times a server that takes `count` casts to `hit`: from the start of the first handler to the end
-/// of the last.
-///
-/// Thread safety: `hit` from any thread; the rest on one.
-class bench_sink : public rpc::endpoint {
- public:
-  struct timing {
-    double seconds = 0;
-    double cpu_seconds = 0;  ///< of the whole process
-  };
-  explicit bench_sink(std::uint64_t count);
-  /// Throws `std::runtime_error` when messages stop coming before there were `count`.
-  timing wait();
-
- private:
-  void hit();
-
-  const std::uint64_t count_;
-  std::atomic<std::uint64_t> taken_{0};
-  std::once_flag first_;
-  std::chrono::steady_clock::time_point begin_{};
-  double begin_cpu_ = 0;
-  std::promise<timing> last_;
-};
-
-/// Serves `count` casts that wait on the bus and times that; 0: only declares the queues.
-bench_sink::timing run_sink(const transport& bus, const target& on, std::uint64_t count,
-                            const executor_options& run_on);
+/// Serves until SIGTERM: the program of that process.
+int run_bench_servers(const program& p, const target& on, std::size_t count,
+                      const executor_options& run_on);
 
 }  // namespace oslo::messaging::cli

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,15 +26,6 @@ int left_until(steady_clock::time_point deadline) {
   return left > 0 ? static_cast<int>(left) : 0;
 }
 
-double cpu_seconds_of(pid_t process) {
-  clockid_t clock{};
-  timespec used{};
-  if (const int error = clock_getcpuclockid(process, &clock); error != 0)
-    throw std::system_error{error, std::generic_category(), "The CPU time of a server"};
-  if (clock_gettime(clock, &used) != 0) fail("The CPU time of a server");
-  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
-}
-
 }  // namespace
 
 child_process::child_process(const std::vector<std::string>& arguments) {
@@ -53,6 +43,7 @@ child_process::child_process(const std::vector<std::string>& arguments) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
     dup2(ends[1], STDOUT_FILENO);
+    close_range(STDERR_FILENO + 1, ~0u, 0);  // the connections of this process are none of its
     execv("/proc/self/exe", argv.data());
     _exit(127);
   }
@@ -114,13 +105,6 @@ void child_process::wait(milliseconds limit) {
   pid_ = -1;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
     throw std::runtime_error{"The server did not end well."};
-}
-
-double child_process::cpu_seconds() const {
-  return cpu_seconds_of(pid_);
-}
-double own_cpu_seconds() {
-  return cpu_seconds_of(0);
 }
 
 }  // namespace oslo::messaging::cli

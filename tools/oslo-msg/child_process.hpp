@@ -27,16 +27,12 @@ class child_process {
   void wait(std::chrono::milliseconds limit);
   /// Sends SIGTERM and waits.
   void stop(std::chrono::milliseconds limit);
-  /// User and system time it has used.
-  double cpu_seconds() const;
+  pid_t id() const noexcept { return pid_; }
 
  private:
   pid_t pid_ = -1;
   int output_ = -1;
   std::string unread_;
 };
-
-/// User and system time of this process.
-double own_cpu_seconds();
 
 }  // namespace oslo::messaging::cli

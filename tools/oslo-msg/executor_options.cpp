@@ -20,6 +20,11 @@ std::shared_ptr<executor> executor_options::make() const {
   return workers ? thread_pool(*workers) : nullptr;
 }
 
+void executor_options::append_to(std::vector<std::string>& arguments) const {
+  arguments.insert(arguments.end(), {"--executor", kind});
+  if (workers) arguments.insert(arguments.end(), {"--workers", std::to_string(*workers)});
+}
+
 void add_executor(CLI::App& command, executor_options& o) {
   command
       .add_option(

@@ -5,6 +5,7 @@
 #include <optional>
 #include <oslo/messaging/executor.hpp>
 #include <string>
+#include <vector>
 
 #include "program.hpp"
 
@@ -16,6 +17,8 @@ struct executor_options {
 
   /// Null: the library's default pool. Throws `usage_error` for workers of an inline executor.
   std::shared_ptr<executor> make() const;
+  /// Adds the same options to the command line of another process.
+  void append_to(std::vector<std::string>& arguments) const;
 };
 
 /// Adds --executor and --workers; `kind` of `o` is the default.

@@ -26,7 +26,11 @@ std::vector<std::string> program::global_arguments() const {
 transport_options program::make_options() const {
   transport_options options;
   options.conf = load_config();
-  if (temporary) options.conf.set("oslo_messaging_rabbit", "amqp_auto_delete", "true");
+  if (temporary) {
+    options.conf.set("oslo_messaging_rabbit", "amqp_auto_delete", "true");
+    // Queues of replies and fanouts end only by time, half an hour by default.
+    options.conf.set("oslo_messaging_rabbit", "rabbit_transient_queues_ttl", "10");
+  }
   if (!control_exchange.empty()) options.conf.set("DEFAULT", "control_exchange", control_exchange);
   options.log = stderr_logger(log_levels().at(level_name));
   return options;

@@ -32,8 +32,7 @@ struct program {
   transport open() const;
   /// The same, but option transport_url of [oslo_messaging_notifications] goes first.
   transport open_for_notifications() const;
-
- private:
+  /// What these two open it with.
   transport_options make_options() const;
 };
 

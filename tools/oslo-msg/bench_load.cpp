@@ -1,0 +1,89 @@
+#include "bench_load.hpp"
+
+#include <cmath>
+
+namespace oslo::messaging::cli {
+
+bench_outcome bench_load::run(const bench_plan& plan, const progress& p) {
+  plan_ = plan;
+  if (plan.rate && plan.count == bench_plan::no_end)
+    plan_.count = static_cast<std::uint64_t>(
+        std::ceil(*plan.rate * std::chrono::duration<double>(plan.time).count()));
+  outcome_ = {};
+  under_way_ = 0;
+  held_ = false;
+  all_done_ = {};
+  finished_ = 0;
+  auto end = all_done_.get_future();
+  loop_.post([this] {
+    begin_ = loop_.now();
+    const bool limited = !plan_.rate && plan_.time != std::chrono::nanoseconds::max();
+    end_ = limited ? begin_ + plan_.time : time_point::max();
+    if (plan_.rate)
+      send_what_is_due();
+    else
+      while (under_way_ < plan_.in_flight && !all_sent(begin_)) send(loop_.now());
+  });
+  // Every message has its own deadline in the library, so this ends.
+  while (end.wait_for(std::chrono::milliseconds{200}) != std::future_status::ready)
+    p(finished_.load(std::memory_order_relaxed));
+  if (plan_.rate && outcome_.count > 1)
+    outcome_.sent_rate = static_cast<double>(outcome_.count - 1) /
+                         std::chrono::duration<double>(last_sent_ - begin_).count();
+  return outcome_;
+}
+
+bool bench_load::all_sent(time_point now) const {
+  return outcome_.count >= plan_.count || now >= end_;
+}
+
+void bench_load::send(time_point due) {
+  ++under_way_;
+  from_.send(outcome_.count++, {this, due});
+}
+
+bench_load::time_point bench_load::due_time(std::uint64_t number) const {
+  return begin_ + std::chrono::duration_cast<scheduler::clock::duration>(
+                      std::chrono::duration<double>(static_cast<double>(number) / *plan_.rate));
+}
+
+void bench_load::send_what_is_due() {
+  held_ = false;
+  while (!all_sent(begin_)) {
+    const auto due = due_time(outcome_.count);
+    const auto now = loop_.now();
+    if (due > now) {
+      loop_.run_at(due, [this] { send_what_is_due(); });
+      return;
+    }
+    if (under_way_ >= plan_.in_flight) {
+      held_ = true;
+      return;
+    }
+    last_sent_ = now;
+    send(due);
+  }
+}
+
+void bench_load::done(time_point due, std::optional<failure> why) {
+  const auto now = loop_.now();
+  --under_way_;
+  if (!why) {
+    latencies_.add(now - due);
+  } else {
+    ++outcome_.errors;
+    if (!outcome_.first_error) outcome_.first_error = std::move(why);
+  }
+  finished_.fetch_add(1, std::memory_order_relaxed);
+  if (plan_.rate) {
+    if (held_) send_what_is_due();
+  } else if (!all_sent(now)) {
+    send(now);
+  }
+  if (under_way_ == 0 && all_sent(now)) {
+    outcome_.seconds = std::chrono::duration<double>(now - begin_).count();
+    all_done_.set_value();
+  }
+}
+
+}  // namespace oslo::messaging::cli

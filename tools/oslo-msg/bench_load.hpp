@@ -1,0 +1,99 @@
+// Messages on their way: a fixed number at a time, or at a fixed rate.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <limits>
+#include <optional>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/scheduler.hpp>
+#include <utility>
+
+#include "bench_histogram.hpp"
+
+namespace oslo::messaging::cli {
+
+/// How much to send, and how.
+struct bench_plan {
+  static constexpr std::uint64_t no_end = std::numeric_limits<std::uint64_t>::max();
+
+  std::uint64_t count = no_end;
+  std::chrono::nanoseconds time = std::chrono::nanoseconds::max();  ///< whichever ends first
+  std::size_t in_flight = 1;     ///< also the most that a fixed rate may have under way
+  std::optional<double> rate{};  ///< a second; none: the next when one is done
+};
+
+struct bench_outcome {
+  double seconds = 0;
+  std::uint64_t count = 0;  ///< sent, failed ones too
+  std::uint64_t errors = 0;
+  std::optional<failure> first_error{};
+  std::optional<double> sent_rate{};  ///< what came of `bench_plan::rate`
+};
+
+class bench_load;
+
+/// One message under way: whoever sends it tells when it is done.
+struct bench_ticket {
+  bench_load* load;
+  scheduler::time_point due;
+
+  /// `why`: none when all went well. On the loop.
+  void done(std::optional<failure> why) const;
+};
+
+/// Sends one message.
+class bench_source {
+ public:
+  virtual ~bench_source() = default;
+  /// Called on the loop; must not call `done` before it returns.
+  virtual void send(std::uint64_t number, bench_ticket t) = 0;
+};
+
+/// Sends what a plan says, from completions and timers alone: no thread of its own between the
+/// library and the next message. At a fixed rate a latency counts from the moment the message was
+/// due, so that a pause of the system shows in all messages that it delayed.
+///
+/// Thread safety: `run` on one thread; everything else happens on the loop.
+class bench_load {
+ public:
+  using progress = std::function<void(std::uint64_t)>;
+
+  bench_load(scheduler& loop, bench_source& from, latency_histogram& latencies)
+      : loop_{loop}, from_{from}, latencies_{latencies} {}
+
+  /// Returns when every message is done. `p` is called now and then on this thread with the number
+  /// so far.
+  bench_outcome run(const bench_plan& plan, const progress& p);
+
+ private:
+  friend bench_ticket;
+  using time_point = scheduler::time_point;
+
+  bool all_sent(time_point now) const;
+  void send(time_point due);
+  void send_what_is_due();
+  void done(time_point due, std::optional<failure> why);
+  time_point due_time(std::uint64_t number) const;
+
+  scheduler& loop_;
+  bench_source& from_;
+  latency_histogram& latencies_;
+  // Of the run under way.
+  bench_plan plan_{};
+  bench_outcome outcome_{};
+  std::uint64_t under_way_ = 0;
+  bool held_ = false;  ///< a message is due and too many are under way
+  time_point begin_{}, end_{}, last_sent_{};
+  std::promise<void> all_done_{};
+  std::atomic<std::uint64_t> finished_{0};
+};
+
+inline void bench_ticket::done(std::optional<failure> why) const {
+  load->done(due, std::move(why));
+}
+
+}  // namespace oslo::messaging::cli

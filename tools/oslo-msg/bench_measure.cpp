@@ -1,0 +1,404 @@
+#include "bench_measure.hpp"
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <oslo/messaging/notify/notifier.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "ask.hpp"
+#include "bench_bodies.hpp"
+#include "bench_callers.hpp"
+#include "bench_keeper.hpp"
+#include "bench_load.hpp"
+#include "bench_server.hpp"
+#include "bench_sink.hpp"
+#include "bench_taker.hpp"
+#include "exit_status.hpp"
+#include "process_usage.hpp"
+
+namespace oslo::messaging::cli {
+namespace {
+
+constexpr std::uint64_t usual_count = 20'000;
+/// The most that an open loop lets pile up before it waits (and the wait counts).
+constexpr std::size_t open_loop_limit = 50'000;
+
+/// One line on a terminal, rewritten; nothing elsewhere.
+class progress_line {
+ public:
+  explicit progress_line(const bench_plan& plan)
+      : total_{plan.count}, shown_{isatty(STDERR_FILENO) == 1} {}
+  ~progress_line() {
+    if (shown_) std::fputs("\r\x1b[K", stderr);
+  }
+  void show(const char* what, std::uint64_t so_far) const {
+    if (!shown_) return;
+    std::fprintf(stderr, "\r\x1b[K%s %llu", what, static_cast<unsigned long long>(so_far));
+    if (total_ != bench_plan::no_end)
+      std::fprintf(stderr, " of %llu", static_cast<unsigned long long>(total_));
+    std::fflush(stderr);
+  }
+  bench_load::progress of(const char* what) const {
+    return [this, what](std::uint64_t n) { show(what, n); };
+  }
+
+ private:
+  std::uint64_t total_;
+  bool shown_;
+};
+
+void finish(const bench_ticket& t, const result<void>& r) {
+  t.done(r ? std::optional<failure>{} : r.error());
+}
+
+class call_source : public bench_source {
+ public:
+  call_source(const rpc::client& client, const bench_bodies& bodies)
+      : client_{client}, bodies_{bodies} {}
+  void send(std::uint64_t n, bench_ticket t) override {
+    const std::string& arguments = bodies_.arguments(n);
+    client_.async_call_json("echo", {}, arguments, {}, [t, &arguments](result<std::string> r) {
+      if (!r)
+        t.done(r.error());
+      else if (*r != arguments)
+        t.done(failure{errc::malformed_message, "An echo differs from what was sent."});
+      else
+        t.done({});
+    });
+  }
+
+ private:
+  const rpc::client client_;
+  const bench_bodies& bodies_;
+};
+
+class cast_source : public bench_source {
+ public:
+  cast_source(const rpc::client& client, const bench_bodies& bodies)
+      : client_{client}, bodies_{bodies} {}
+  void send(std::uint64_t n, bench_ticket t) override {
+    client_.async_cast_json("hit", {}, bodies_.arguments(n), {},
+                            [t](result<void> r) { finish(t, r); });
+  }
+
+ private:
+  const rpc::client client_;
+  const bench_bodies& bodies_;
+};
+
+class notification_source : public bench_source {
+ public:
+  notification_source(const notify::notifier& tells, const bench_bodies& bodies)
+      : tells_{tells}, bodies_{bodies} {}
+  void send(std::uint64_t n, bench_ticket t) override {
+    tells_.async_notify_json(notify::priority::info, {}, "bench.event", bodies_.arguments(n), {},
+                             [t](result<void> r) { finish(t, r); });
+  }
+
+ private:
+  const notify::notifier tells_;
+  const bench_bodies& bodies_;
+};
+
+/// CPU time, memory and connections of all processes that take part, over one measurement.
+class meter {
+ public:
+  meter(const bench_options& o, const child_process* server)
+      : broker_{o.broker}, server_{server ? std::optional<pid_t>{server->id()} : std::nullopt} {
+    client_cpu_ = cpu_seconds_of(getpid());
+    if (server_) server_cpu_ = cpu_seconds_of(*server_);
+    if (broker_) broker_cpu_ = cpu_seconds_of(*broker_);
+  }
+  void read(figures& f) const {
+    f.client_cpu = cpu_seconds_of(getpid()) - client_cpu_;
+    f.client_peak_kib = peak_memory_kib_of(getpid());
+    f.client_connections = connections_of(getpid());
+    if (broker_) f.broker_cpu = cpu_seconds_of(*broker_) - broker_cpu_;
+    if (!server_) return;
+    f.server_cpu = cpu_seconds_of(*server_) - server_cpu_;
+    f.server_peak_kib = peak_memory_kib_of(*server_);
+    f.server_connections = connections_of(*server_);
+  }
+
+ private:
+  const std::optional<pid_t> broker_, server_;
+  double client_cpu_ = 0, server_cpu_ = 0, broker_cpu_ = 0;
+};
+
+/// A topic and an exchange that nobody else has.
+target bench_target() {
+  target on;
+  on.topic = on.exchange = "oslo-msg-bench-" + std::to_string(getpid());
+  return on;
+}
+
+rpc::client bench_client(const transport& bus, const target& on) {
+  return {bus, on, {.timeout = bench_patience}};
+}
+
+bench_plan plan_of(const bench_options& o) {
+  bench_plan plan;
+  if (o.seconds)
+    plan.time = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double>{*o.seconds});
+  if (o.count || !o.seconds) plan.count = o.count.value_or(usual_count);
+  plan.in_flight = o.rate ? open_loop_limit : o.in_flight;
+  plan.rate = o.rate;
+  return plan;
+}
+
+/// A tenth of the work, never at a fixed rate.
+bench_plan warm_up_of(const bench_options& o) {
+  bench_plan plan = plan_of(o);
+  plan.in_flight = o.in_flight;
+  plan.rate.reset();
+  if (plan.count != bench_plan::no_end) plan.count = plan.count / 10 + 1;
+  if (o.seconds) plan.time /= 10;
+  return plan;
+}
+
+void fill_in(figures& f, bench_outcome outcome) {
+  f.count = outcome.count;
+  f.seconds = outcome.seconds;
+  f.errors = outcome.errors;
+  f.first_error = std::move(outcome.first_error);
+  f.sent_rate = outcome.sent_rate;
+}
+
+bench_outcome run_calls(const rpc::client& client, const bench_bodies& bodies,
+                        const bench_options& o, const bench_plan& plan,
+                        latency_histogram& latencies, const bench_load::progress& p) {
+  if (o.callers == "coroutines") return call_by_coroutines(client, bodies, plan, latencies, p);
+  if (o.callers == "threads") return call_by_threads(client, bodies, plan, latencies, p);
+  call_source source{client, bodies};
+  return bench_load{client.bus().loop(), source, latencies}.run(plan, p);
+}
+
+void measure_calls(const program& p, const bench_options& o, const bench_bodies& bodies,
+                   figures& f) {
+  const transport bus = p.open();
+  const target on = bench_target();
+  bench_server server{p, bus, on, 1, o.run_on};
+  const rpc::client client = bench_client(bus, on);
+  const bench_plan plan = plan_of(o);
+  const progress_line line{plan};
+  auto outcome = run_calls(client, bodies, o, warm_up_of(o), f.latencies, line.of("warming up:"));
+  f.latencies.clear();
+  if (!outcome.errors) {
+    const meter m{o, server.process()};
+    outcome = run_calls(client, bodies, o, plan, f.latencies, line.of("calls:"));
+    m.read(f);
+  }
+  fill_in(f, std::move(outcome));
+  server.stop();
+}
+
+/// Returns when a server has had so many casts.
+void expect_hits(const rpc::client& client, std::uint64_t count) {
+  call_text(client, "reached", {}, "{\"hits\": " + std::to_string(count) + "}").value();
+}
+
+void measure_casts(const program& p, const bench_options& o, const bench_bodies& bodies,
+                   figures& f) {
+  const transport bus = p.open();
+  const target on = bench_target();
+  bench_server server{p, bus, on, 1, o.run_on};
+  const rpc::client client = bench_client(bus, on);
+  const bench_plan plan = plan_of(o);
+  const progress_line line{plan};
+  cast_source source{client, bodies};
+  bench_load load{bus.loop(), source, f.latencies};
+  auto outcome = load.run(warm_up_of(o), line.of("warming up:"));
+  f.latencies.clear();
+  if (!outcome.errors) {
+    const auto warmed_up = outcome.count;
+    expect_hits(client, warmed_up);
+    const meter m{o, server.process()};
+    outcome = load.run(plan, line.of("casts:"));
+    if (!outcome.errors) expect_hits(client, warmed_up + outcome.count);
+    m.read(f);
+  }
+  fill_in(f, std::move(outcome));
+  server.stop();
+}
+
+void measure_fanout(const program& p, const bench_options& o, const bench_bodies& bodies,
+                    figures& f) {
+  const transport bus = p.open();
+  const target on = bench_target();
+  bench_server server{p, bus, on, o.servers, o.run_on};
+  const rpc::client client = bench_client(bus, on);
+  const auto expect_everywhere = [&](std::uint64_t count) {
+    for (std::size_t i = 0; i < o.servers; ++i) {
+      const std::string name = "bench-" + std::to_string(i);
+      expect_hits(client.prepare({.server = name}), count);
+    }
+  };
+  const bench_plan plan = plan_of(o);
+  const progress_line line{plan};
+  cast_source source{client.prepare({.fanout = true}), bodies};
+  bench_load load{bus.loop(), source, f.latencies};
+  auto outcome = load.run(warm_up_of(o), line.of("warming up:"));
+  f.latencies.clear();
+  if (!outcome.errors) {
+    const auto warmed_up = outcome.count;
+    expect_everywhere(warmed_up);
+    const meter m{o, server.process()};
+    const auto begin = std::chrono::steady_clock::now();
+    outcome = load.run(plan, line.of("fanout casts:"));
+    if (!outcome.errors) {
+      expect_everywhere(warmed_up + outcome.count);
+      // A cast is done when every server has it.
+      outcome.seconds =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    }
+    m.read(f);
+  }
+  f.servers = o.servers;
+  fill_in(f, std::move(outcome));
+  server.stop();
+}
+
+void measure_notifications(program p, const bench_options& o, const bench_bodies& bodies,
+                           figures& f) {
+  const target on = bench_target();
+  p.control_exchange = *on.exchange;
+  const transport bus = p.open_for_notifications();
+  notify::notifier_options options;
+  options.publisher_id = "oslo-msg.bench";
+  options.drivers = {{"messagingv2"}};
+  options.topics = {{*on.topic}};
+  options.timeout = bench_patience;
+  const notify::notifier tells{bus, options};
+  const bench_plan plan = plan_of(o);
+  const progress_line line{plan};
+  notification_source source{tells, bodies};
+  bench_load load{bus.loop(), source, f.latencies};
+  auto outcome = load.run(warm_up_of(o), line.of("warming up:"));
+  std::uint64_t on_the_bus = outcome.count - outcome.errors;
+  f.latencies.clear();
+  if (!outcome.errors) {
+    const meter m{o, nullptr};
+    outcome = load.run(plan, line.of("notifications:"));
+    m.read(f);
+    on_the_bus += outcome.count - outcome.errors;
+  }
+  line.show("taking out:", on_the_bus);
+  f.taken_rate = take_notifications(bus, on, on_the_bus);
+  fill_in(f, std::move(outcome));
+}
+
+void measure_drain(const program& p, const bench_options& o, const bench_bodies& bodies,
+                   figures& f) {
+  const transport bus = p.open();
+  const target on = bench_target();
+  std::unique_ptr<bench_keeper> keeper;
+  if (bus.url().transport == "fake")
+    run_sink(bus, on, 0, o.run_on);
+  else
+    keeper = std::make_unique<bench_keeper>(p, on);
+  const bench_plan plan = plan_of(o);
+  const progress_line line{plan};
+  cast_source source{bench_client(bus, on), bodies};
+  latency_histogram unused;
+  const meter m{o, nullptr};
+  auto filled = bench_load{bus.loop(), source, unused}.run(plan, line.of("filling:"));
+  m.read(f);
+  f.count = filled.count;
+  f.errors = filled.errors;
+  f.first_error = std::move(filled.first_error);
+  if (filled.errors) return;
+
+  line.show("draining:", filled.count);
+  const meter drained{o, nullptr};
+  const auto sink = run_sink_elsewhere(p, bus, on, filled.count, o.run_on);
+  figures during;
+  drained.read(during);
+  f.broker_cpu = during.broker_cpu;
+  f.seconds = sink.seconds;
+  f.server_cpu = sink.cpu_seconds;
+  f.server_peak_kib = sink.peak_kib;
+  f.server_connections = sink.connections;
+}
+
+// ---- memory -------------------------------------------------------------------------------------
+
+struct memory {
+  double heap, resident;
+};
+memory memory_now() {
+  const auto heap = mallinfo2();
+  return {static_cast<double>(heap.uordblks + heap.hblkhd),
+          static_cast<double>(resident_bytes_of(getpid()))};
+}
+
+/// Calls wait on the bus while nobody answers; then a server answers them all.
+void measure_memory(const program& p, const bench_options& o, const bench_bodies& bodies,
+                    figures& f) {
+  const transport bus = p.open();
+  const target on = bench_target();
+  std::unique_ptr<bench_keeper> keeper;
+  if (bus.url().transport == "fake")
+    run_sink(bus, on, 0, o.run_on);
+  else
+    keeper = std::make_unique<bench_keeper>(p, on);
+  const rpc::client client = bench_client(bus, on);
+  call_source source{client, bodies};
+  latency_histogram unused;
+  // What is confirmed was written, and everything before it.
+  const auto settle = [&] { cast_text(client, "hit", {}, "{}").value(); };
+  const auto pending = [&](bench_load& load, std::size_t calls) {
+    bench_plan plan;
+    plan.count = plan.in_flight = calls;
+    return std::async(std::launch::async, [&load, plan] { return load.run(plan, [](auto) {}); });
+  };
+  bench_load first{bus.loop(), source, unused}, all{bus.loop(), source, f.latencies};
+  // The first call brings the reply queue and the buffers.
+  auto first_done = pending(first, 1);
+  settle();
+  const memory before = memory_now();
+  auto all_done = pending(all, o.in_flight);
+  settle();
+  const memory after = memory_now();
+  const auto calls = static_cast<double>(o.in_flight);
+  f.heap_a_call = (after.heap - before.heap) / calls;
+  f.resident_a_call = (after.resident - before.resident) / calls;
+
+  const meter m{o, nullptr};
+  bench_server server{p, bus, on, 1, o.run_on};
+  first_done.get();
+  fill_in(f, all_done.get());
+  m.read(f);
+  server.stop();
+}
+
+}  // namespace
+
+void measure(program p, const bench_options& o, figures& f) {
+  const bench_bodies bodies{o.body};
+  f.mode = o.mode;
+  f.executor = o.run_on.kind;
+  f.callers = o.callers;
+  f.body = o.body;
+  f.in_flight = o.in_flight;
+  f.wanted_rate = o.rate;
+  p.temporary = true;
+  if (o.mode == "call")
+    measure_calls(p, o, bodies, f);
+  else if (o.mode == "cast")
+    measure_casts(p, o, bodies, f);
+  else if (o.mode == "fanout")
+    measure_fanout(p, o, bodies, f);
+  else if (o.mode == "notify")
+    measure_notifications(p, o, bodies, f);
+  else if (o.mode == "drain")
+    measure_drain(p, o, bodies, f);
+  else
+    measure_memory(p, o, bodies, f);
+}
+
+}  // namespace oslo::messaging::cli

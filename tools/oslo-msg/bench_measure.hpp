@@ -1,0 +1,35 @@
+// The measurements of `oslo-msg bench`.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "bench_figures.hpp"
+#include "executor_options.hpp"
+#include "program.hpp"
+
+namespace oslo::messaging::cli {
+
+struct bench_options {
+  std::string mode;
+  std::size_t in_flight = 64;
+  std::optional<std::uint64_t> count{};
+  std::optional<double> seconds{};
+  std::optional<double> rate{};
+  std::string body = "100";
+  std::string callers = "completions";
+  std::size_t servers = 10;
+  std::optional<pid_t> broker{};
+  std::string json_file;
+  executor_options run_on{"inline"};
+};
+
+/// Measures what `o` says. Errors of messages are figures, too; what keeps it from measuring throws
+/// (`messaging_error`, `usage_error`, `std::runtime_error`).
+void measure(program p, const bench_options& o, figures& f);
+
+}  // namespace oslo::messaging::cli
