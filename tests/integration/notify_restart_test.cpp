@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -13,7 +12,7 @@
 #include <mutex>
 #include <oslo/messaging/messaging.hpp>
 #include <oslo/messaging/notify/listener.hpp>
-#include <oslo/messaging/notify/notifier.hpp>
+#include <oslo/messaging/notify/outbox.hpp>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,7 +31,7 @@ constexpr auto topic = "notifications";
 constexpr auto rule = 10ms;
 /// What the scheduler of a machine adds that starts a broker beside all of this.
 constexpr auto grace = 500ms;
-constexpr std::size_t window = 20'000;
+constexpr std::size_t room = 5'000;
 
 std::size_t how_many() {
   const char* text = std::getenv("OSLO_TEST_NOTIFICATIONS");
@@ -46,15 +45,17 @@ transport open(const std::string& url, std::shared_ptr<metrics> meter = {}) {
   return open_transport(url, o);
 }
 
-/// An application thread that sends as fast as it may, with a window of unconfirmed messages. It
-/// waits at most `rule` for room, then would do its other work, and tries again.
+/// An application thread that sends as fast as it may. Where its outbox has no room within `rule`
+/// it would do its other work, and tries again.
 class application {
  public:
   application(const transport& bus, std::size_t count)
-      : teller_(bus,
-                {.publisher_id = "restart", .drivers = {{"messagingv2"}}, .topics = {{topic}}}),
-        confirmed_(count) {
+      : confirmed_(count), outbox_(teller(bus), options()) {
     thread_ = std::jthread{[this] { run(); }};
+  }
+  ~application() {
+    if (thread_.joinable()) thread_.join();
+    outbox_.close(0ms);  // reports use what is destroyed next
   }
 
   /// False when that takes longer than two minutes.
@@ -64,53 +65,55 @@ class application {
   }
   void join() { thread_.join(); }
   // After join().
-  bool is_confirmed(std::size_t n) const { return confirmed_[n]; }
+  bool is_confirmed(std::size_t n) const { return confirmed_[n] != 0; }
   std::size_t failures() const { return failures_; }
-  std::size_t turned_away() const { return turned_away_; }  ///< times the window was full
+  std::size_t turned_away() const { return turned_away_; }  ///< times there was no room
   steady_clock::duration longest_stop() const { return longest_; }
 
  private:
-  bool wait_for_room() {
-    std::unique_lock lock(mutex_);
-    return room_.wait_for(lock, rule, [&] { return sent_ - settled_ < window; });
+  static notify::notifier teller(const transport& bus) {
+    return notify::notifier{
+        bus, {.publisher_id = "restart", .drivers = {{"messagingv2"}}, .topics = {{topic}}}};
+  }
+  static notify::outbox_options options() {
+    notify::outbox_options o;
+    o.max_messages = room;
+    o.rule = notify::when_full::wait;
+    o.wait_limit = rule;
+    return o;
   }
 
   void run() {
     const value text(std::string(200, 'x'));
     for (std::size_t n = 0; n < confirmed_.size();) {
       const auto started = steady_clock::now();
-      if (wait_for_room()) {
-        {
-          const std::lock_guard lock(mutex_);
-          ++sent_;
-        }
-        teller_.post(notify::priority::info, {}, "event", value{{"n", n}, {"text", text}},
-                     [this, n](result<void> r) { settled(n, r.has_value()); });
-        ++n;
-      } else {
-        ++turned_away_;
-      }
+      const auto taken =
+          outbox_.post(notify::priority::info, {}, "event", value{{"n", n}, {"text", text}},
+                       [this, n](const notify::delivery_report& r) { settled(n, r.what); });
       longest_ = std::max(longest_, steady_clock::now() - started);
+      if (taken)
+        ++n;
+      else
+        ++turned_away_;
     }
   }
 
-  void settled(std::size_t n, bool confirmed) {
+  void settled(std::size_t n, notify::delivery how) {
     const std::lock_guard lock(mutex_);
-    confirmed_[n] = confirmed;
-    failures_ += !confirmed;
+    confirmed_[n] = how == notify::delivery::delivered;
+    failures_ += how != notify::delivery::delivered;
     ++settled_;
-    room_.notify_one();
     changed_.notify_one();
   }
 
-  notify::notifier teller_;
   std::mutex mutex_;
-  std::condition_variable room_, changed_;
+  std::condition_variable changed_;
   std::vector<char> confirmed_;
-  std::size_t sent_ = 0, settled_ = 0, failures_ = 0;
+  std::size_t settled_ = 0, failures_ = 0;
   std::size_t turned_away_ = 0;        ///< of the thread
   steady_clock::duration longest_{0};  ///< of the thread
-  std::jthread thread_;                ///< last: uses the others
+  notify::outbox outbox_;
+  std::jthread thread_;  ///< last: uses the others
 };
 
 /// How often each message came to the handler of one queue.
@@ -205,7 +208,7 @@ TEST(notify_restart, no_confirmed_notification_is_lost_and_the_application_goes_
   std::cout << count << " notifications in " << ms(took) << " ms, broker away for " << ms(away)
             << " ms; lost " << lost << ", handled again " << live.repeated() << " + "
             << later.repeated() << ", second copies recognised " << recognised
-            << "; longest stop of the application " << ms(app.longest_stop()) << " ms, window full "
+            << "; longest stop of the application " << ms(app.longest_stop()) << " ms, outbox full "
             << app.turned_away() << " times\n";
 }
 

@@ -120,6 +120,21 @@ TEST(unread_queues, need_not_exist_at_all) {
   EXPECT_THAT(take_all(bus, topic), ElementsAre(2));
 }
 
+TEST(unread_queues, that_an_operator_deletes_are_made_and_bound_again) {
+  const auto topic = unique_name("topic");
+  const auto bus = open("?cpp_notification_reader_check=1");
+  EXPECT_TRUE(teller(bus, topic).info({}, "event", 1));
+  rabbitmqctl({"delete_queue", topic + ".info"});
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  do {
+    EXPECT_TRUE(teller(bus, topic).info({}, "event", 2));
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+  } while (rabbitmqctl({"list_queues", "--silent", "name"}).find(topic + ".info\n") ==
+           std::string::npos);
+  EXPECT_TRUE(teller(bus, topic).info({}, "event", 3));
+  EXPECT_EQ(take_all(open("?cpp_notification_queues=none"), topic).back(), 3);
+}
+
 TEST(unread_queues, are_told_once) {
   const auto topic = unique_name("topic");
   log_lines log;

@@ -143,23 +143,25 @@ void publisher::ensure_destination(const destination& to) {
   if (to.ensure_queue) {
     const auto key = to.to.name + '\n' + to.ensure_queue->name;
     if (declared_.contains(key)) {
-      if (readers_.due(to.ensure_queue->name, clock::now())) declare_queue(*to.ensure_queue);
+      if (readers_.due(to.ensure_queue->name, clock::now())) declare_queue(to);
       return;
     }
-    readers_.feeds(to.ensure_queue->name, clock::now());
-    declare_queue(*to.ensure_queue);
-    machine().queue_bind(channel_, 0, to.ensure_queue->name, to.to.name, to.routing_key);
+    // One that vanishes with its readers is not to be made again behind their back.
+    if (!to.ensure_queue->auto_delete) readers_.feeds(to.ensure_queue->name, clock::now());
+    declare_queue(to);
     declared_.insert(key);
   }
 }
 
 /// The answer tells how many read it. Of a queue with other properties only that is asked.
-void publisher::declare_queue(const queue& q) {
+void publisher::declare_queue(const destination& to) {
+  const auto& q = *to.ensure_queue;
   if (foreign_.contains(q.name))
     machine().queue_declare(channel_, feeding, q.name, true, false, false, false, {});
   else
     machine().queue_declare(channel_, feeding, q.name, false, q.durable, false, q.auto_delete,
                             q.arguments);
+  machine().queue_bind(channel_, 0, q.name, to.to.name, to.routing_key);
 }
 
 void publisher::on_request_ok(amqp091::channel_id ch, amqp091::request_id request,

@@ -93,7 +93,7 @@ class publisher final : public net::amqp_link {
   void pump();
   void write(const publication_ptr& p);
   void ensure_destination(const destination& to);
-  void declare_queue(const queue& q);
+  void declare_queue(const destination& to);
   void open_channel();
   void requeue_unconfirmed();
   bool adopt(const std::deque<publication_ptr>& pending, const amqp091::close_reason& why);
