@@ -16,6 +16,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds first_pause{100};
 constexpr milliseconds longest_pause{5'000};
 constexpr std::chrono::seconds between_lines{30};
+/// Reports of dropped messages that may wait for the loop, at least.
+constexpr std::size_t least_reports = 10'000;
 /// Coroutines that may wait for room; threads bound themselves.
 constexpr std::size_t most_parked = 10'000;
 
@@ -109,7 +111,7 @@ bool outbox::state::drop_for(const entry& e) {
   if (on_the_way_.size() >= o_.max_messages || e.bytes > o_.max_bytes - bytes_under_way)
     return false;
   // Reports that wait are messages, too: a loop that stands still must not make them pile up.
-  if (reports_.size() >= o_.max_messages) return false;
+  if (!may_report()) return false;
   while (!fits(e)) {
     const auto oldest = queue_.begin()->second;
     queue_.erase(queue_.begin());
@@ -121,9 +123,22 @@ bool outbox::state::drop_for(const entry& e) {
 }
 
 void outbox::state::drop(const entry_ptr& e) {
-  settle(e, delivery::dropped, full());
-  e->message.body = {};
-  e->message.ctxt = {};
+  if (e->done || o_.on_report) {
+    settle(e, delivery::dropped, full());
+    e->message.body = {};
+    e->message.ctxt = {};
+    return;
+  }
+  // Nobody reads its report, so that it does not have to wait for the loop.
+  e->settled = true;
+  ++counts_.dropped;
+  later flushed;
+  reported(*e, flushed);
+  for (auto& f : flushed) bus().loop().post(std::move(f));
+}
+
+bool outbox::state::may_report() const noexcept {
+  return reports_.size() < std::max(o_.max_messages, least_reports);
 }
 
 outbox::state::verdict outbox::state::admit(const entry_ptr& e, failure& why, later& todo) {
@@ -155,7 +170,7 @@ outbox::state::verdict outbox::state::admit(const entry_ptr& e, failure& why, la
       }
       [[fallthrough]];
     case when_full::drop_newest:
-      if (reports_.size() < o_.max_messages) {
+      if (may_report()) {
         number(e);
         drop(e);
         return verdict::taken;

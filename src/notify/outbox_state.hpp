@@ -91,6 +91,7 @@ class outbox::state : public std::enable_shared_from_this<outbox::state> {
   void take_in(const entry_ptr& e);
   bool drop_for(const entry& e);
   void drop(const entry_ptr& e);
+  bool may_report() const noexcept;
   void admit_parked(later& todo);
   void want_turn();
   bool can_send() const;

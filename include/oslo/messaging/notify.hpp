@@ -6,6 +6,7 @@
 #include <oslo/messaging/notify/endpoint.hpp>
 #include <oslo/messaging/notify/filter.hpp>
 #include <oslo/messaging/notify/listener.hpp>
+#include <oslo/messaging/notify/log_notifier.hpp>
 #include <oslo/messaging/notify/notification.hpp>
 #include <oslo/messaging/notify/notifier.hpp>
 #include <oslo/messaging/notify/options.hpp>

@@ -26,6 +26,8 @@ namespace {
 using testing::open_recording;
 using testing::recorder;
 
+using strings = std::vector<std::string>;
+
 class notifiers : public ::testing::Test {
  protected:
   transport open(std::string_view conf = {}) {
@@ -160,6 +162,42 @@ TEST_F(notifiers, send_of_the_context_what_the_rule_lets_through) {
     blocking::notifier{bus, {.drivers = {{"messaging"}}, .redact = rule}}.info(given, "e", 1);
     EXPECT_EQ(sent->last().message.ctxt, expected);
   }
+}
+
+TEST_F(notifiers, know_the_keys_of_contexts_that_oslo_lets_through) {
+  const strings known{"user_id",
+                      "project_id",
+                      "domain_id",
+                      "user_domain_id",
+                      "project_domain_id",
+                      "is_admin",
+                      "request_id",
+                      "roles",
+                      "user_name",
+                      "project_name",
+                      "domain_name",
+                      "user_domain_name",
+                      "project_domain_name",
+                      "service_user_id",
+                      "service_user_domain_id",
+                      "service_user_domain_name",
+                      "service_project_id",
+                      "service_project_name",
+                      "service_project_domain_id",
+                      "service_project_domain_name",
+                      "service_roles",
+                      "global_request_id",
+                      "system_scope",
+                      "user",
+                      "domain",
+                      "user_domain",
+                      "project_domain"};
+  context given, expected;
+  for (const auto& key : known) given.entries()[key] = expected.entries()[key] = 1;
+  for (const char* key : {"auth_token", "service_token", "service_catalog", "password", "User",
+                          "tenant", "read_only", "show_deleted", "resource_uuid"})
+    given.entries()[key] = 1;
+  EXPECT_EQ(known_keys(given), expected);
 }
 
 class marking final : public serializer {
