@@ -151,14 +151,9 @@ double json_reader::read_double() {
 
 inline void json_reader::scan_plain() {
   for (;;) {
-    if (end_ - p_ >= 8) [[likely]] {
-      const std::uint64_t stops = json_text::string_stops(json_text::load8(p_));
-      if (stops == 0) {
-        p_ += 8;
-        continue;
-      }
-      p_ += json_text::first_byte(stops);
-    }
+    const int plain = json_text::plain_run<json_text::direction::reading>(p_, end_);
+    p_ += plain;
+    if (plain == json_text::step) continue;
     if (p_ == end_) fail_at(p_, "the string has no end");
     const auto c = static_cast<unsigned char>(*p_);
     if (c == '"' || c == '\\') return;
@@ -231,25 +226,27 @@ void json_reader::scan_string() {
 void json_reader::decode_tail(std::string& out) {
   // Through a small buffer, as in `json_text::escape`.
   constexpr std::size_t room = 512;
-  char buffer[room + 16];
+  char buffer[room + json_text::step + 16];
   char* to = buffer;
   for (;;) {
     if (to >= buffer + room) {
       out.append(buffer, static_cast<std::size_t>(to - buffer));
       to = buffer;
     }
-    if (end_ - p_ >= 8) [[likely]] {
-      std::memcpy(to, p_, 8);
-      const std::uint64_t stops = json_text::string_stops(json_text::load8(p_));
-      const int plain = stops == 0 ? 8 : json_text::first_byte(stops);
-      p_ += plain;
-      to += plain;
-      if (stops == 0) continue;
-    }
+    const int plain = json_text::copy_plain<json_text::direction::reading>(to, p_, end_);
+    p_ += plain;
+    to += plain;
+    if (plain == json_text::step) continue;
     if (p_ == end_) fail_at(p_, "the string has no end");
     const auto c = static_cast<unsigned char>(*p_);
     if (c == '"') break;
     if (c == '\\') {
+      // What an envelope is full of.
+      if (end_ - p_ >= 2 && p_[1] == '"') [[likely]] {
+        *to++ = '"';
+        p_ += 2;
+        continue;
+      }
       to = decode_escape(to);
     } else if (c < 0x20) {
       fail_at(p_, "control character inside a string");

@@ -86,8 +86,8 @@ void escape(std::string& out, std::string_view text, invalid_text policy) {
   // The text grows while it is copied, so it goes through a small buffer: one bounds check a step,
   // and no byte of the string is written twice.
   constexpr std::size_t room = 512;
-  constexpr std::size_t step = 8 + 12;  // eight plain bytes and one escaped character
-  char buffer[room + step];
+  char buffer[room + step + 12];  // and one escaped character
+
   char* to = buffer;
   const char* p = text.data();
   const char* const end = p + text.size();
@@ -96,14 +96,11 @@ void escape(std::string& out, std::string_view text, invalid_text policy) {
       out.append(buffer, static_cast<std::size_t>(to - buffer));
       to = buffer;
     }
-    if (end - p >= 8) {
-      std::memcpy(to, p, 8);
-      const std::uint64_t stops = escape_stops(load8(p));
-      const int plain = stops == 0 ? 8 : first_byte(stops);
-      p += plain;
-      to += plain;
-      if (stops == 0) continue;
-    }
+    const int plain = copy_plain<direction::writing>(to, p, end);
+    p += plain;
+    to += plain;
+    if (plain == step) continue;
+    if (p == end) break;
     const auto c = static_cast<unsigned char>(*p);
     if (c == '"' || c == '\\') [[likely]] {
       to[0] = '\\';

@@ -1,4 +1,4 @@
-// Bytes of JSON strings: eight at a time where they stand for themselves, UTF-8, escaping.
+// Bytes of JSON strings: many at a time where they stand for themselves, UTF-8, escaping.
 #pragma once
 
 #include <bit>
@@ -6,6 +6,10 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace oslo::messaging::json_text {
 
@@ -32,17 +36,68 @@ inline std::uint64_t control_bytes(std::uint64_t word) noexcept {
   return (word - ones * 0x20) & ~word & highs;
 }
 
-/// What ends a run of plain characters inside a JSON string.
-inline std::uint64_t string_stops(std::uint64_t word) noexcept {
-  return equal_bytes(word, '"') | equal_bytes(word, '\\') | control_bytes(word) | (word & highs);
-}
-/// What has to be escaped; Python also escapes DEL.
-inline std::uint64_t escape_stops(std::uint64_t word) noexcept {
-  return string_stops(word) | equal_bytes(word, 0x7f);
-}
 /// Index of the first byte set in a mask that is not zero.
 inline int first_byte(std::uint64_t mask) noexcept {
   return std::countr_zero(mask) >> 3;
+}
+
+enum class direction {
+  reading,  ///< stops: quote, backslash, control characters, bytes above 0x7f
+  writing,  ///< and DEL, which Python escapes
+};
+
+/// Of eight bytes, how many from the first on stand for themselves inside a string.
+template <direction d>
+int plain_of_8(const char* p) noexcept {
+  const std::uint64_t word = load8(p);
+  std::uint64_t stops =
+      equal_bytes(word, '"') | equal_bytes(word, '\\') | control_bytes(word) | (word & highs);
+  if constexpr (d == direction::writing) stops |= equal_bytes(word, 0x7f);
+  return stops == 0 ? 8 : first_byte(stops);
+}
+
+#if defined(__SSE2__)
+/// As many bytes as are looked at in one step.
+inline constexpr int step = 16;
+
+template <direction d>
+int plain_of_step(const char* p) noexcept {
+  __m128i bytes;
+  std::memcpy(&bytes, p, sizeof bytes);
+  // Signed: bytes above 0x7f are below the blank, too.
+  __m128i stops = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
+                               _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                            _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+  if constexpr (d == direction::writing)
+    stops = _mm_or_si128(stops, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
+  return std::countr_zero(static_cast<unsigned>(_mm_movemask_epi8(stops)) | 1u << step);
+}
+#else
+inline constexpr int step = 8;
+
+template <direction d>
+int plain_of_step(const char* p) noexcept {
+  return plain_of_8<d>(p);
+}
+#endif
+
+/// How many bytes from `p` on stand for themselves: as far as a step looks, which may be too short.
+template <direction d>
+int plain_run(const char* p, const char* end) noexcept {
+  if (end - p >= step) [[likely]]
+    return plain_of_step<d>(p);
+  return end - p >= 8 ? plain_of_8<d>(p) : 0;
+}
+/// The same, and copies that many; `to` must have room for a whole step.
+template <direction d>
+int copy_plain(char* to, const char* p, const char* end) noexcept {
+  if (end - p >= step) [[likely]] {
+    std::memcpy(to, p, step);
+    return plain_of_step<d>(p);
+  }
+  if (end - p < 8) return 0;
+  std::memcpy(to, p, 8);
+  return plain_of_8<d>(p);
 }
 
 /// Length of the UTF-8 sequence at `p`, which is a byte above 0x7f; 0 when it is invalid. The

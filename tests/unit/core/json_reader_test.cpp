@@ -159,6 +159,49 @@ TEST(json_reader, escapes_decode_to_utf8) {
   EXPECT_EQ(out, std::string("A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xed\xaf\xbf\0z", 15));
 }
 
+TEST(json_reader, whatever_stands_in_a_string_is_found_at_every_place_of_a_run) {
+  struct {
+    std::string_view json;
+    std::string_view text;   // what it stands for
+    std::string_view error;  // or why it is refused
+  } const cases[] = {
+      {R"(\")", "\"", {}},
+      {R"(\\)", "\\", {}},
+      {R"(\n)", "\n", {}},
+      {R"(\u00e9)", "\xc3\xa9", {}},
+      {"\x7f", "\x7f", {}},
+      {"\xc3\xa9", "\xc3\xa9", {}},
+      {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80", {}},
+      {"\x1f", {}, "control character inside a string"},
+      {"\x80", {}, "the text is not valid UTF-8"},
+      {R"(\x)", {}, "invalid escape"},
+  };
+  for (const auto& c : cases)
+    for (std::size_t before = 0; before < 35; ++before)
+      for (const std::size_t after : {0u, 1u, 7u, 8u, 15u, 16u, 17u})
+        for (const bool escaped_before : {false, true}) {  // decoded, or only looked at
+          const std::string head = escaped_before ? "\\t" : "", a(before, 'a'), z(after, 'z');
+          const std::string json = '"' + head + a + std::string(c.json) + z + '"';
+          std::string out;
+          const auto read = [&] {
+            json_reader r(json);
+            r.read_string(out);
+            r.finish();
+          };
+          if (!c.error.empty()) {
+            const auto error = error_of(read);
+            EXPECT_NE(error.find(c.error), error.npos) << error;
+            const auto place = "at byte " + std::to_string(1 + head.size() + before) + ":";
+            EXPECT_NE(error.find(place), error.npos) << error;
+          } else {
+            read();
+            EXPECT_EQ(out, (escaped_before ? "\t" : "") + a + std::string(c.text) + z);
+          }
+          EXPECT_EQ(error_of([&] { json_reader(json).skip_value(); }) == "no error",
+                    c.error.empty());
+        }
+}
+
 TEST(json_reader, a_big_integer_keeps_its_digits_as_text_and_is_out_of_range_as_a_number) {
   const std::string digits = "123456789012345678901234567890";
   EXPECT_EQ(json_reader(digits).skip_value(), digits);

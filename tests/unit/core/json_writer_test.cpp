@@ -69,8 +69,8 @@ TEST(json_writer, texts_are_escaped_as_python_does) {
 TEST(json_writer, each_byte_is_escaped_alone_at_every_place_of_a_run) {
   for (unsigned c = 0; c < 0x80; ++c) {
     const std::string one = written(std::string(1, static_cast<char>(c)));
-    for (std::size_t before = 0; before < 17; ++before) {
-      for (std::size_t after = 0; after < 9; after += 4) {
+    for (std::size_t before = 0; before < 35; ++before) {
+      for (const std::size_t after : {0u, 4u, 8u, 15u, 16u, 17u}) {
         const std::string text =
             std::string(before, 'a') + static_cast<char>(c) + std::string(after, 'z');
         EXPECT_EQ(written(text), '"' + std::string(before, 'a') + one.substr(1, one.size() - 2) +
