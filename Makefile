@@ -12,6 +12,8 @@ FUZZ_SECONDS ?= 60
 TEST_PRESET ?= dev
 # Further arguments for ctest, e.g. TESTS='-R interop'.
 TESTS ?=
+# Further arguments for bench/run.py, e.g. BENCH='--quick --only call'.
+BENCH ?=
 PYTHON := /usr/bin/python3
 
 # Precompiled headers and checkouts in different folders share ccache entries only like this.
@@ -38,7 +40,7 @@ help:
 	@echo "make build                    release build; programs are in build/release/bin"
 	@echo "make asan | make tsan         the tests under address+undefined or thread sanitizer"
 	@echo "make fuzz [FUZZ_SECONDS=60]   each fuzz target for that long"
-	@echo "make bench                    speed beside a plain rabbitmq-c client"
+	@echo "make bench [BENCH=--quick]    speed beside everything a user would pick instead"
 	@echo "make lint                     format, layers, headers, scripts"
 	@echo "make install [PREFIX=DIR]     headers, library, CMake package, oslo-msg"
 	@echo "make clean                    remove the build folder"
@@ -71,10 +73,15 @@ lint: setup
 	@tools/step.sh "Configuring dev" build/log/configure-dev.log cmake --preset dev
 	@$(call header_check,dev)
 
-bench: setup
+bench:
+	@tools/setup.sh bench
 	@$(call build_preset,bench)
+	@tools/step.sh "Preparing Python peers" build/log/venv-bench.log \
+	  $(PYTHON) tests/support/make_venv.py build/venv \
+	  tests/support/requirements-18.3.1.txt bench/requirements-plots.txt
 	@$(PYTHON) tests/support/with_broker.py --dir build/bench/broker -- \
-	  $(SHELL) -c 'exec $(PYTHON) bench/run.py --url "$$OSLO_TEST_RABBIT_URL" --bin build/bench/bin'
+	  $(PYTHON) bench/run.py --bin build/bench/bin --json build/bench/report.json \
+	  --html build/bench/report.html --plot-python build/venv/plots/bin/python3 $(BENCH)
 
 install: build
 	@cmake --install build/release --prefix "$(PREFIX)"

@@ -1,9 +1,16 @@
 #!/bin/bash
-# Installs the Debian packages of packages.txt that are missing. Does nothing when all are there.
+# setup.sh [SECTION…]: installs the Debian packages of packages.txt that are missing: those above the
+# first section, and those of the sections that are named. Does nothing when all are there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -t wanted < <(sed 's/#.*//' packages.txt | tr -s ' \t' '\n' | sed '/^$/d')
+for section in "$@"; do
+  grep -qxF "[$section]" packages.txt || { echo "setup: packages.txt has no [$section]" >&2; exit 2; }
+done
+mapfile -t wanted < <(sed 's/#.*//' packages.txt | tr -s ' \t' '\n' |
+  awk -v sections=" $* " '
+    /^\[.*\]$/ { wanted_section = index(sections, " " substr($0, 2, length($0) - 2) " ") > 0; below = 1; next }
+    NF && (!below || wanted_section)')
 mapfile -t present < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null |
   sed -n 's/^installed //p')
 missing=()

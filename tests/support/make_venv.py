@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""make_venv.py FOLDER: a virtual environment for each tests/support/requirements-VERSION.txt.
+"""make_venv.py FOLDER [REQUIREMENTS...]: a virtual environment for each requirements-VERSION.txt,
+by default those of tests/support.
 
 FOLDER/VERSION is made once, and again when its requirements change. One whose requirements have a
 line "# above: OTHER" also sees the packages of OTHER, which comes before it; it need not be complete.
@@ -50,11 +51,12 @@ def make(folder, requirements):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         print(__doc__, file=sys.stderr)
         return 2
     here = os.path.dirname(os.path.abspath(__file__))
-    for requirements in sorted(glob.glob(os.path.join(here, "requirements-*.txt"))):
+    usual = sorted(glob.glob(os.path.join(here, "requirements-*.txt")))
+    for requirements in sys.argv[2:] or usual:
         make(os.path.abspath(sys.argv[1]), requirements)
     return 0
 

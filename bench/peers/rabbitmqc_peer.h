@@ -49,6 +49,9 @@ void peer_open(peer* p, const char* url, ack_mode acks);
 void peer_close(peer* p);
 
 void peer_declare_topic(peer* p, const char* exchange, const char* queue);
+/* A queue of its own for each of the `queues` readers of a fanout exchange: `prefix`0 and so on. */
+void peer_declare_fanout(peer* p, const char* exchange, const char* prefix, unsigned queues);
+void peer_delete_exchange(peer* p, const char* exchange);
 void peer_declare_reply_queue(peer* p, const char* queue);
 uint32_t peer_queue_depth(peer* p, const char* queue);
 void peer_delete_queue(peer* p, const char* queue);
@@ -63,11 +66,26 @@ void peer_await_confirms(peer* p, uint64_t at_most_outstanding);
 
 /* Properties that oslo.messaging sets, plus the two that a bare AMQP call needs. */
 amqp_basic_properties_t peer_properties(void);
+
+/* Bodies in oslo's form: JSON of `overhead` bytes around an argument. `kind` is a number of bytes,
+ * or "simulator": 1,000 lengths distributed as those of oslo.messaging's simulator. */
+enum { peer_most_bodies = 1000 };
+typedef struct {
+  size_t count, overhead, longest; /* longest: of a whole body */
+  amqp_bytes_t body[peer_most_bodies];
+} peer_bodies;
+void peer_make_bodies(peer_bodies* b, const char* kind, size_t overhead);
+void peer_free_bodies(peer_bodies* b);
 /* A JSON envelope in oslo's form of exactly `size` bytes (at least 80). */
 amqp_bytes_t peer_body(size_t size);
 
 double peer_now(void);                  /* seconds, monotonic */
 double peer_cpu_seconds(pid_t process); /* user + system; 0 = this one */
+long peer_peak_kib(pid_t process);      /* 0 = this one */
+/* Prints "latency_us": {...}; sorts `seconds`. */
+void peer_print_latencies(float* seconds, size_t count);
+/* A whole number of the command line, 0 to 100,000,000. */
+unsigned long peer_number(const char* text);
 void peer_die(const char* format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 #endif

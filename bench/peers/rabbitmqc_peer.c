@@ -2,12 +2,15 @@
 #include "rabbitmqc_peer.h"
 
 #include <amqp_tcp_socket.h>
+#include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 void peer_die(const char* format, ...) {
   va_list args;
@@ -71,6 +74,25 @@ void peer_declare_topic(peer* p, const char* exchange, const char* queue) {
   amqp_queue_bind(p->conn, peer_channel, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
                   amqp_cstring_bytes(queue), amqp_empty_table);
   check_reply(p, "queue.bind");
+}
+
+void peer_declare_fanout(peer* p, const char* exchange, const char* prefix, unsigned queues) {
+  amqp_exchange_declare(p->conn, peer_channel, amqp_cstring_bytes(exchange),
+                        amqp_cstring_bytes("fanout"), 0, 0, 0, 0, amqp_empty_table);
+  check_reply(p, "exchange.declare");
+  for (unsigned i = 0; i < queues; ++i) {
+    char queue[96];
+    snprintf(queue, sizeof queue, "%s%u", prefix, i);
+    peer_declare_reply_queue(p, queue);
+    amqp_queue_bind(p->conn, peer_channel, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
+                    amqp_empty_bytes, amqp_empty_table);
+    check_reply(p, "queue.bind");
+  }
+}
+
+void peer_delete_exchange(peer* p, const char* exchange) {
+  amqp_exchange_delete(p->conn, peer_channel, amqp_cstring_bytes(exchange), 0);
+  check_reply(p, "exchange.delete");
 }
 
 void peer_declare_reply_queue(peer* p, const char* queue) {
@@ -223,6 +245,77 @@ amqp_bytes_t peer_body(size_t size) {
   memcpy(text, head, sizeof head - 1);
   memcpy(text + size - (sizeof tail - 1), tail, sizeof tail - 1);
   return body;
+}
+
+/* Length at a fraction of the simulator's distribution: the same formula as oslo-msg bench. */
+static double simulator_length(double fraction) {
+  static const double at[] = {0, 0.5, 0.95, 1}, length[] = {806, 2450, 6576, 11292};
+  int i = 1;
+  while (fraction > at[i]) ++i;
+  double part = (fraction - at[i - 1]) / (at[i] - at[i - 1]);
+  return length[i - 1] * pow(length[i] / length[i - 1], part);
+}
+
+void peer_make_bodies(peer_bodies* b, const char* kind, size_t overhead) {
+  memset(b, 0, sizeof *b);
+  b->overhead = overhead;
+  bool simulator = !strcmp(kind, "simulator");
+  b->count = simulator ? peer_most_bodies : 1;
+  size_t fixed = simulator ? 0 : peer_number(kind);
+  for (size_t i = 0; i < b->count; ++i) {
+    double at = ((double)(i * 389 % peer_most_bodies) + 0.5) / peer_most_bodies;
+    b->body[i] = peer_body(overhead + (simulator ? (size_t)simulator_length(at) : fixed));
+    if (b->body[i].len > b->longest) b->longest = b->body[i].len;
+  }
+}
+
+void peer_free_bodies(peer_bodies* b) {
+  for (size_t i = 0; i < b->count; ++i) amqp_bytes_free(b->body[i]);
+}
+
+long peer_peak_kib(pid_t process) {
+  char path[64], line[256];
+  long kib = 0;
+  snprintf(path, sizeof path, "/proc/%d/status", (int)(process ? process : getpid()));
+  FILE* file = fopen(path, "r");
+  if (!file) return 0;
+  while (fgets(line, sizeof line, file))
+    if (sscanf(line, "VmHWM: %ld", &kib) == 1) break;
+  fclose(file);
+  return kib;
+}
+
+static int by_size(const void* a, const void* b) {
+  float x = *(const float*)a, y = *(const float*)b;
+  return (x > y) - (x < y);
+}
+
+static double percentile_us(const float* sorted, size_t count, double fraction) {
+  size_t at = (size_t)(fraction * (double)count);
+  return 1e6 * (double)sorted[at < count ? at : count - 1];
+}
+
+void peer_print_latencies(float* seconds, size_t count) {
+  static const double curve[] = {0.01, 0.05, 0.1,   0.25,  0.5,   0.75,   0.9,    0.95,
+                                 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1};
+  qsort(seconds, count, sizeof *seconds, by_size);
+  printf(
+      "\"latency_us\": {\"p50\": %.2f, \"p90\": %.2f, \"p99\": %.2f, \"p999\": %.2f, "
+      "\"max\": %.2f, \"curve\": [",
+      percentile_us(seconds, count, 0.5), percentile_us(seconds, count, 0.9),
+      percentile_us(seconds, count, 0.99), percentile_us(seconds, count, 0.999),
+      percentile_us(seconds, count, 1));
+  for (size_t i = 0; i < sizeof curve / sizeof *curve; ++i)
+    printf("%s[%g, %.2f]", i ? ", " : "", curve[i], percentile_us(seconds, count, curve[i]));
+  printf("]}");
+}
+
+unsigned long peer_number(const char* text) {
+  char* end;
+  errno = 0;
+  unsigned long n = strtoul(text, &end, 10);
+  if (errno || !*text || *end || *text == '-' || n > 100000000) peer_die("%s is no count", text);
+  return n;
 }
 
 double peer_now(void) {

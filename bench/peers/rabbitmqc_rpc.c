@@ -1,9 +1,10 @@
-/* rabbitmqc_rpc --url amqp://… [--in-flight W] [--count N] [--request-bytes B] [--reply-bytes B]
- *               [--acks each|folded]
+/* rabbitmqc_rpc --url amqp://… [--in-flight W] [--count N] [--body BYTES|simulator]
+ *               [--overhead B] [--reply-overhead B] [--acks each|folded] [--broker-pid P]
  *
  * Calls over RabbitMQ as tightly as rabbitmq-c makes them: an echo server in a child process, a
  * client with W calls in flight. Confirms on at both ends, replies mandatory, each message
- * acknowledged: what oslo.messaging does for a call. Prints one JSON line. */
+ * acknowledged: what oslo.messaging does for a call. A reply is as long as its request, but for the
+ * two envelopes. Prints one JSON line. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -19,8 +20,10 @@
 typedef struct {
   const char* url;
   uint32_t in_flight, count;
-  size_t request_bytes, reply_bytes;
+  const char* body;
+  size_t overhead, reply_overhead;
   ack_mode acks;
+  pid_t broker;
 } settings;
 
 static const char exchange_name[] = "bench_rabbitmqc";
@@ -34,7 +37,9 @@ static void serve(const settings* s, int ready_pipe) {
   peer_declare_topic(&p, exchange_name, request_queue);
   peer_consume(&p, request_queue);
   if (write(ready_pipe, "r", 1) != 1) peer_die("the client is gone");
-  amqp_bytes_t body = peer_body(s->reply_bytes);
+  peer_bodies requests;
+  peer_make_bodies(&requests, s->body, s->overhead);
+  amqp_bytes_t longest = peer_body(requests.longest + s->reply_overhead);
   peer_message m;
   for (;;) {
     if (!peer_pump(&p, &m)) continue;
@@ -45,13 +50,15 @@ static void serve(const settings* s, int ready_pipe) {
     amqp_basic_properties_t props = peer_properties();
     props._flags |= AMQP_BASIC_CORRELATION_ID_FLAG;
     props.correlation_id = m.properties->correlation_id;
+    amqp_bytes_t body = {m.body.len - s->overhead + s->reply_overhead, longest.bytes};
     peer_publish(&p, amqp_empty_bytes, m.properties->reply_to, true, &props, body);
     peer_ack(&p, m.tag);
   }
   peer_await_confirms(&p, 0);
   peer_delete_queue(&p, request_queue);
   peer_close(&p);
-  amqp_bytes_free(body);
+  amqp_bytes_free(longest);
+  peer_free_bodies(&requests);
 }
 
 /* ---- client ---------------------------------------------------------------------------------- */
@@ -59,7 +66,9 @@ static void serve(const settings* s, int ready_pipe) {
 typedef struct {
   peer p;
   double* sent; /* by slot */
-  amqp_bytes_t body, exchange, key;
+  peer_bodies bodies;
+  uint32_t calls;
+  amqp_bytes_t exchange, key;
   amqp_basic_properties_t props;
 } client;
 
@@ -67,7 +76,8 @@ static void call(client* c, uint32_t slot) {
   c->props.correlation_id.bytes = &slot;
   c->props.correlation_id.len = sizeof slot;
   c->sent[slot] = peer_now();
-  peer_publish(&c->p, c->exchange, c->key, false, &c->props, c->body);
+  peer_publish(&c->p, c->exchange, c->key, false, &c->props,
+               c->bodies.body[c->calls++ % c->bodies.count]);
 }
 
 /* Makes `count` calls, at most `in_flight` at once, and waits for each answer. */
@@ -92,23 +102,13 @@ static void run(client* c, uint32_t in_flight, uint32_t count, float* latencies)
   }
 }
 
-static int ascending(const void* a, const void* b) {
-  float x = *(const float*)a, y = *(const float*)b;
-  return (x > y) - (x < y);
-}
-
-static double percentile_us(const float* sorted, uint32_t count, double fraction) {
-  uint32_t at = (uint32_t)(fraction * count);
-  return 1e6 * (double)sorted[at < count ? at : count - 1];
-}
-
 static void measure(const settings* s, pid_t server) {
   client c;
   memset(&c, 0, sizeof c);
   peer_open(&c.p, s->url, s->acks);
   peer_declare_reply_queue(&c.p, reply_queue);
   peer_consume(&c.p, reply_queue);
-  c.body = peer_body(s->request_bytes);
+  peer_make_bodies(&c.bodies, s->body, s->overhead);
   c.exchange = amqp_cstring_bytes(exchange_name);
   c.key = amqp_cstring_bytes(request_queue);
   c.props = peer_properties();
@@ -122,11 +122,14 @@ static void measure(const settings* s, pid_t server) {
 
   run(&c, s->in_flight, s->count / 10 + 1, NULL); /* warm-up */
   double client_cpu = peer_cpu_seconds(0), server_cpu = peer_cpu_seconds(server);
+  double broker_cpu = s->broker ? peer_cpu_seconds(s->broker) : 0;
   double begin = peer_now();
   run(&c, s->in_flight, s->count, latencies);
   double seconds = peer_now() - begin;
   client_cpu = peer_cpu_seconds(0) - client_cpu;
   server_cpu = peer_cpu_seconds(server) - server_cpu;
+  broker_cpu = s->broker ? peer_cpu_seconds(s->broker) - broker_cpu : 0;
+  long server_kib = peer_peak_kib(server);
 
   amqp_basic_properties_t end = peer_properties();
   peer_publish(&c.p, c.exchange, c.key, false, &end, amqp_empty_bytes);
@@ -134,50 +137,52 @@ static void measure(const settings* s, pid_t server) {
   peer_delete_queue(&c.p, reply_queue);
   peer_close(&c.p);
 
-  qsort(latencies, s->count, sizeof *latencies, ascending);
   double n = s->count;
   printf(
-      "{\"mode\": \"call\", \"in_flight\": %u, \"count\": %u, \"seconds\": %.6f, \"rate\": %.1f, "
-      "\"latency_us\": {\"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f}, "
-      "\"cpu_us\": {\"client\": %.2f, \"server\": %.2f}, \"errors\": 0}\n",
-      s->in_flight, s->count, seconds, n / seconds, percentile_us(latencies, s->count, 0.5),
-      percentile_us(latencies, s->count, 0.99), percentile_us(latencies, s->count, 0.999),
-      1e6 * client_cpu / n, 1e6 * server_cpu / n);
+      "{\"mode\": \"call\", \"in_flight\": %u, \"count\": %u, \"seconds\": %.6f, \"rate\": %.1f, ",
+      s->in_flight, s->count, seconds, n / seconds);
+  peer_print_latencies(latencies, s->count);
+  printf(
+      ", \"cpu_us\": {\"client\": %.2f, \"server\": %.2f, \"broker\": %.2f}, "
+      "\"peak_memory_kib\": {\"client\": %ld, \"server\": %ld}, "
+      "\"connections\": {\"client\": 1, \"server\": 1}, \"errors\": 0}\n",
+      1e6 * client_cpu / n, 1e6 * server_cpu / n, 1e6 * broker_cpu / n, peer_peak_kib(0),
+      server_kib);
   free(latencies);
   free(c.sent);
-  amqp_bytes_free(c.body);
+  peer_free_bodies(&c.bodies);
 }
 
 /* ---- main ------------------------------------------------------------------------------------ */
 
-static unsigned long number(const char* text) {
-  char* end;
-  errno = 0;
-  unsigned long n = strtoul(text, &end, 10);
-  if (errno || *end || n == 0 || n > 100000000) peer_die("%s is not a count", text);
-  return n;
-}
-
 static settings read_arguments(int argc, char** argv) {
-  settings s = {.in_flight = 1, .count = 5000, .request_bytes = 400, .reply_bytes = 300};
+  settings s = {
+      .in_flight = 1, .count = 5000, .body = "100", .overhead = 276, .reply_overhead = 215};
   for (int i = 1; i + 1 < argc; i += 2) {
     const char* value = argv[i + 1];
     if (!strcmp(argv[i], "--url"))
       s.url = value;
     else if (!strcmp(argv[i], "--in-flight"))
-      s.in_flight = (uint32_t)number(value);
+      s.in_flight = (uint32_t)peer_number(value);
     else if (!strcmp(argv[i], "--count"))
-      s.count = (uint32_t)number(value);
-    else if (!strcmp(argv[i], "--request-bytes"))
-      s.request_bytes = number(value);
-    else if (!strcmp(argv[i], "--reply-bytes"))
-      s.reply_bytes = number(value);
+      s.count = (uint32_t)peer_number(value);
+    else if (!strcmp(argv[i], "--body"))
+      s.body = value;
+    else if (!strcmp(argv[i], "--overhead"))
+      s.overhead = peer_number(value);
+    else if (!strcmp(argv[i], "--reply-overhead"))
+      s.reply_overhead = peer_number(value);
+    else if (!strcmp(argv[i], "--broker-pid"))
+      s.broker = (pid_t)peer_number(value);
     else if (!strcmp(argv[i], "--acks"))
       s.acks = strcmp(value, "folded") ? ack_each : ack_folded;
     else
       peer_die("unknown option %s", argv[i]);
   }
   if (!s.url) peer_die("--url is missing");
+  if (s.in_flight == 0 || s.in_flight > 20000) peer_die("--in-flight is not 1 to 20,000");
+  if (s.count == 0) peer_die("--count is 0");
+  if (s.overhead < 80 || s.reply_overhead < 80) peer_die("an envelope has at least 80 bytes");
   return s;
 }
 

@@ -1,0 +1,65 @@
+"""The ratios that this project sets itself, and whether a run has them."""
+
+from harness import cases as c
+
+
+def rate(results, case, *programs):
+    """The rate of a program; of several, the better one's. None when it was not measured."""
+    rates = [results[case][p]["rate"] for p in programs if p in results.get(case, {})]
+    return max(rates, default=None)
+
+
+def ratio(results, case, *others, ours=c.OURS):
+    mine, theirs = rate(results, case, ours), rate(results, case, *others)
+    return mine / theirs if mine and theirs else None
+
+
+def cpu_ratio(results, case, other):
+    programs = results.get(case, {})
+    if c.OURS not in programs or other not in programs:
+        return None
+    return programs[c.OURS]["cpu_us_total"] / programs[other]["cpu_us_total"]
+
+
+def pending_call(results):
+    found = results.get("memory", {}).get(c.OURS)
+    return max(found["bytes_a_call"].values()) if found else None
+
+
+def check(results):
+    """Rows of (what, target, measured, reached); measured is None where a case was left out."""
+    oslo = (c.OSLO_14, c.OSLO_18, c.EVENTLET)
+    at_least = [
+        ("calls/s, 64 in flight, ours / rabbitmq-c", 1.3, ratio(results, "call-64", c.RABBITMQ_C)),
+        ("calls/s, 8 in flight, ours / rabbitmq-c", 1.2, ratio(results, "call-8", c.RABBITMQ_C)),
+        ("calls/s, 1,024 in flight, ours / rabbitmq-c", 1.2,
+         ratio(results, "call-1024", c.RABBITMQ_C)),
+        ("calls/s, 1 in flight, ours / rabbitmq-c", 1.0, ratio(results, "call-1", c.RABBITMQ_C)),
+        ("casts drained/s, ours / rabbitmq-c with an ack a message", 1.1,
+         ratio(results, "drain", c.RABBITMQ_C)),
+        ("notifications/s with confirms, ours / rabbitmq-c, window 1,024", 1.0,
+         ratio(results, "notify", c.RABBITMQ_C)),
+        ("calls/s, 1 caller, ours / the better oslo.messaging", 5, ratio(results, "call-1", *oslo)),
+        ("calls/s, 8 callers, ours / the better oslo.messaging", 15,
+         ratio(results, "call-8", *oslo)),
+        ("calls/s, 64 callers, ours / the better oslo.messaging", 30,
+         ratio(results, "call-64", *oslo)),
+        ("casts drained/s, ours / plain kombu", 2.5, ratio(results, "drain", c.KOMBU)),
+        ("casts drained/s, ours / the better oslo.messaging", 7, ratio(results, "drain", *oslo)),
+        ("in-process calls/s, 64 in flight, echo of JSON text", 500_000,
+         rate(results, "inproc-64", c.OURS)),
+        ("in-process calls/s, 64 in flight, ours / gRPC unary", 3,
+         ratio(results, "inproc-64", c.GRPC_INPROC)),
+        ("calls/s, 64 callers, threads / coroutines", 0.7,
+         ratio(results, "faces", c.COROUTINES, ours=c.THREADS)),
+    ]
+    at_most = [
+        ("CPU a call of client and server, 64 in flight, ours / rabbitmq-c", 0.5,
+         cpu_ratio(results, "call-64", c.RABBITMQ_C)),
+        ("memory of a pending call, 10,000 in flight, bytes", 2048, pending_call(results)),
+    ]
+    rows = [{"what": what, "target": f">= {want:,}", "measured": got,
+             "reached": None if got is None else got >= want} for what, want, got in at_least]
+    rows += [{"what": what, "target": f"<= {want:,}", "measured": got,
+              "reached": None if got is None else got <= want} for what, want, got in at_most]
+    return rows

@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+"""Python's oslo.messaging doing the work of `oslo-msg bench`; prints one JSON line.
+
+    oslo_peer.py call|cast|fanout|notify|drain --url URL [--in-flight N] [--count N]
+                 [--body BYTES|simulator] [--executor threading|eventlet] [--servers N]
+                 [--broker-pid P]
+
+N threads (green ones with eventlet) make the calls, each one at a time, as an application of
+oslo.messaging does. The server is another process with the same executor and its defaults (64
+threads). For drain the queue is filled by kombu, which is faster; only the server is timed.
+"""
+
+import sys
+
+if "eventlet" in sys.argv:
+    import eventlet
+
+    eventlet.monkey_patch()
+
+# pylint: disable=wrong-import-position
+import argparse
+import json
+import logging
+import os
+import signal
+import subprocess
+import threading
+import time
+import uuid
+import warnings
+
+import figures
+import filling
+import kombu
+import oslo_messaging
+from oslo_config import cfg
+
+
+def set_up(url, kept):
+    """URL and configuration; with `kept` queues stay when their reader goes."""
+    warnings.simplefilter("ignore")
+    logging.basicConfig(stream=sys.stderr, level=logging.CRITICAL)
+    cfg.CONF([], project="bench", default_config_files=[])
+    return url if kept else url + "?amqp_auto_delete=true"
+
+
+def broker_channel(url):
+    connection = kombu.Connection(filling.amqp_url(url))
+    return connection, connection.channel()
+
+
+# ---- server -------------------------------------------------------------------------------------
+
+
+class Endpoint:
+    """Says when it has had as many hits as `expected`, each of them in turn."""
+
+    def __init__(self, expected):
+        self.lock = threading.Lock()
+        self.hits = 0
+        self.expected = set(expected)
+
+    def echo(self, ctxt, **arguments):
+        return arguments
+
+    def hit(self, ctxt, **arguments):
+        with self.lock:
+            self.hits += 1
+            if self.hits in self.expected:
+                pid = os.getpid()
+                print(json.dumps({"hits": self.hits, "now": time.monotonic(),
+                                  "cpu": figures.cpu_seconds(pid),
+                                  "peak_kib": figures.peak_kib(pid),
+                                  "connections": figures.connections(pid)}), flush=True)
+
+
+def wait_for_end_of_input(executor):
+    if executor == "eventlet":  # green threads run only while this one waits in the hub
+        eventlet.hubs.trampoline(sys.stdin.fileno(), read=True)
+    sys.stdin.read()
+
+
+def serve(options):
+    url = set_up(options.url, options.kept)
+    transport = oslo_messaging.get_rpc_transport(cfg.CONF, url)
+    endpoint = Endpoint(options.expect)
+    servers = []
+    for number in range(options.servers):
+        target = oslo_messaging.Target(exchange=options.topic, topic=options.topic,
+                                       server=f"bench-{number}")
+        servers.append(oslo_messaging.get_rpc_server(transport, target, [endpoint],
+                                                     executor=options.executor))
+        servers[-1].start()
+    print("ready", flush=True)
+    wait_for_end_of_input(options.executor)  # the client closes it when it is done
+    # Stopping 64 threads and draining says nothing about speed.
+    os._exit(0)
+
+
+class Server:
+    """The server process."""
+
+    def __init__(self, options, topic, expect=(), kept=False):
+        command = [sys.executable, os.path.abspath(__file__), "serve", "--url", options.url,
+                   "--topic", topic, "--executor", options.executor,
+                   "--servers", str(options.servers if options.mode == "fanout" else 1),
+                   "--expect", *map(str, expect)]
+        self.process = subprocess.Popen(command + ["--kept"] * kept, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        if self.line() != "ready\n":
+            sys.exit("The server did not start.")
+
+    def line(self):
+        return self.process.stdout.readline()
+
+    def reached(self, hits):
+        """Waits until there were so many, and returns what the server said about it."""
+        said = json.loads(self.line() or "null")
+        if not said or said["hits"] != hits:
+            sys.exit(f"The server did not have {hits} messages but said {said}.")
+        return said
+
+    def stop(self):
+        self.process.stdin.close()
+        if self.process.wait(60) != 0:
+            sys.exit("The server failed.")
+
+
+# ---- client -------------------------------------------------------------------------------------
+
+
+def in_threads(number, count, work):
+    """`work(n)` for n below `count`, by `number` threads; latencies and seconds of all."""
+    latencies = [[] for _ in range(number)]
+    errors = []
+
+    def one(mine, first):
+        try:
+            for n in range(first, count, number):
+                begin = time.perf_counter()
+                work(n)
+                mine.append(time.perf_counter() - begin)
+        except Exception as error:  # pylint: disable=broad-except
+            errors.append(error)
+
+    threads = [threading.Thread(target=one, args=(mine, i)) for i, mine in enumerate(latencies)]
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = time.perf_counter() - begin
+    if errors:
+        raise errors[0]
+    return [value for mine in latencies for value in mine], seconds
+
+
+def measure_rpc(options, topic):
+    warm_up = options.count // 10 + 1
+    readers = options.servers if options.mode == "fanout" else 1
+    both = [warm_up * readers, (warm_up + options.count) * readers]
+    counted = options.mode != "call"
+    server = Server(options, topic, both if counted else ())
+    transport = oslo_messaging.get_rpc_transport(cfg.CONF, set_up(options.url, False))
+    target = oslo_messaging.Target(exchange=topic, topic=topic,
+                                   fanout=options.mode == "fanout" or None)
+    client = oslo_messaging.get_rpc_client(transport, target, timeout=60)
+    texts = figures.bodies(options.body)
+
+    def call(n):
+        text = texts[n % len(texts)]
+        if client.call({}, "echo", data=text) != {"data": text}:
+            raise ValueError("An echo differs from what was sent.")
+
+    def cast(n):
+        client.cast({}, "hit", data=texts[n % len(texts)])
+
+    work = cast if counted else call
+    in_threads(options.in_flight, warm_up, work)
+    if counted:
+        server.reached(both[0])
+    meter = figures.Meter(server.process.pid, options.broker_pid)
+    begin = time.perf_counter()
+    latencies, _ = in_threads(options.in_flight, options.count, work)
+    if counted:
+        server.reached(both[1])
+    seconds = time.perf_counter() - begin
+    read = meter.read(options.count)
+    server.stop()
+    figures.print_line(options.mode, options.in_flight, options.count, seconds, latencies, **read)
+
+
+def measure_notify(options, topic):
+    url = set_up(options.url, True)
+    oslo_messaging.set_transport_defaults(control_exchange=topic)
+    transport = oslo_messaging.get_notification_transport(cfg.CONF, url)
+    notifier = oslo_messaging.Notifier(transport, publisher_id="bench", driver="messagingv2",
+                                       topics=[topic])
+    texts = figures.bodies(options.body)
+
+    def work(n):
+        notifier.info({}, "bench.event", {"data": texts[n % len(texts)]})
+
+    warm_up = options.count // 10 + 1
+    in_threads(options.in_flight, warm_up, work)
+    meter = figures.Meter(None, options.broker_pid)
+    latencies, seconds = in_threads(options.in_flight, options.count, work)
+    read = meter.read(options.count)
+    connection, channel = broker_channel(options.url)
+    waiting = channel.queue_declare(f"{topic}.info", passive=True).message_count
+    channel.queue_delete(f"{topic}.info")
+    channel.exchange_delete(topic)
+    connection.release()
+    if waiting != warm_up + options.count:
+        sys.exit(f"{waiting} of {warm_up + options.count} notifications are in the queue.")
+    figures.print_line("notify", options.in_flight, options.count, seconds, latencies, **read)
+
+
+def request(text):
+    inner = {"method": "hit", "args": {"data": text}, "namespace": None, "version": "1.0",
+             "options": {}, "_unique_id": uuid.uuid4().hex}
+    return {"oslo.version": "2.0", "oslo.message": json.dumps(inner)}
+
+
+def measure_drain(options, topic):
+    Server(options, topic, kept=True).stop()  # leaves the queue behind
+    texts = figures.bodies(options.body)
+    filling.fill(options.url, topic, topic,
+                 [request(texts[n % len(texts)]) for n in range(options.count)])
+    broker = options.broker_pid
+    server = Server(options, topic, (1, options.count), kept=True)
+    first = server.reached(1)
+    before = figures.cpu_seconds(broker) if broker else 0
+    last = server.reached(options.count)
+    cpu = {"server": 1e6 * (last["cpu"] - first["cpu"]) / options.count}
+    if broker:
+        cpu["broker"] = 1e6 * (figures.cpu_seconds(broker) - before) / options.count
+    server.stop()
+    connection, channel = broker_channel(options.url)
+    for queue in (topic, f"{topic}.bench-0"):
+        channel.queue_delete(queue)
+    channel.exchange_delete(topic)
+    connection.release()
+    figures.print_line("drain", 0, options.count, last["now"] - first["now"], cpu_us=cpu,
+                       peak_memory_kib={"server": last["peak_kib"]},
+                       connections={"server": last["connections"]})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mode", choices=["call", "cast", "fanout", "notify", "drain", "serve"])
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--in-flight", type=int, default=1)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--body", default="100")
+    parser.add_argument("--executor", choices=["threading", "eventlet"], default="threading")
+    parser.add_argument("--servers", type=int, default=10)
+    parser.add_argument("--broker-pid", type=int)
+    parser.add_argument("--topic", help=argparse.SUPPRESS)
+    parser.add_argument("--expect", type=int, nargs="*", default=[], help=argparse.SUPPRESS)
+    parser.add_argument("--kept", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    if options.mode == "serve":
+        serve(options)
+    topic = f"bench-python-{os.getpid()}"
+    run = {"notify": measure_notify, "drain": measure_drain}.get(options.mode, measure_rpc)
+    run(options, topic)
+    sys.stdout.flush()
+    os._exit(0)  # stopping connections and threads says nothing about speed
+
+
+if __name__ == "__main__":
+    main()
