@@ -21,6 +21,7 @@ from matplotlib import pyplot, ticker
 TEXT = "#010203"  # replaced by the colour of the page's text
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1"]
 MARKERS = "osD^vPX"
+PYTHON = ("oslo.messaging", "kombu")  # whose bars leave no room for others
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -43,7 +44,7 @@ def figure(size=(9.5, 4.6)):
     drawing, axes = pyplot.subplots(figsize=size, layout="constrained")
     drawing.patch.set_alpha(0)
     axes.patch.set_alpha(0)
-    axes.grid(True, which="major", color=TEXT, alpha=0.15)
+    axes.grid(True, which="major")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return drawing, axes
@@ -100,7 +101,7 @@ def distribution(cases, names, caption):
             curve = (r.get("latency_us") or {}).get("curve") or []
             points = [(1 / (1 - f), us) for f, us in curve if f < 1]
             if points:
-                shown = label if len(names) == 1 else f"{cases[name]['title'].split(',')[0]}: {label}"
+                shown = label if len(names) == 1 else cases[name]["title"].split(", latency")[0]
                 axes.plot(*zip(*points), marker=MARKERS[drawn % 7], markersize=4,
                           color=COLOURS[drawn % 7], label=shown)
                 drawn += 1
@@ -116,12 +117,12 @@ def distribution(cases, names, caption):
     return svg(drawing, caption)
 
 
-def processor_time(cases, name, caption):
+def processor_time(cases, name, caption, without=()):
     """Bars of client, server and broker."""
-    if name not in cases:
+    programs = cases[name]["programs"] if name in cases else {}
+    labels = [label for label in programs if not label.startswith(without)][::-1]
+    if not labels:
         return ""
-    programs = cases[name]["programs"]
-    labels = list(programs)[::-1]
     drawing, axes = figure((9.5, 1.2 + 0.42 * len(labels)))
     left = [0.0] * len(labels)
     for colour, who in zip(COLOURS, ("client", "server", "broker")):
@@ -178,7 +179,8 @@ def page(report):
     matplotlib.rcParams.update({
         "svg.fonttype": "none", "svg.hashsalt": "bench", "font.family": "sans-serif",
         "font.size": 11, "text.color": TEXT, "axes.labelcolor": TEXT, "axes.edgecolor": TEXT,
-        "xtick.color": TEXT, "ytick.color": TEXT})
+        "xtick.color": TEXT, "ytick.color": TEXT, "grid.color": "#888888", "grid.alpha": 0.35,
+        "grid.linewidth": 0.6})
     cases = report["cases"]
     facts = "".join(f"<tr><td>{html.escape(str(k))}</td><td>{html.escape(str(v))}</td></tr>"
                     for k, v in report["environment"].items())
@@ -202,8 +204,11 @@ def page(report):
         distribution(cases, rates, "Calls at a fixed rate, counted from the moment each was due."),
         "<h2>CPU a message</h2>",
         processor_time(cases, "call-64", "Calls, 64 in flight. Lower is better."),
+        processor_time(cases, "call-64", "The same without the Python peers.", PYTHON),
         processor_time(cases, "drain", "Casts drained; the server and the broker."),
-        processor_time(cases, "notify", "Notifications with confirms."),
+        processor_time(cases, "drain", "The same without the Python peers.", PYTHON),
+        processor_time(cases, "notify", "Notifications with confirms, without the Python peers.",
+                       PYTHON),
         "<h2>What each does</h2><ul>", work, "</ul>",
         "<h2>All figures</h2>", *(case_table(n, c) for n, c in cases.items()),
         "<h2>Where</h2><table>", facts, "</table></html>\n"])
