@@ -100,6 +100,8 @@ def main():
     except running.ProgramFailed as error:
         running.progress("")
         return str(error)
+    except KeyboardInterrupt:
+        return 130
     running.progress("")
     about["load average after"] = environment.load()
     about["minutes"] = round((time.monotonic() - begin) / 60, 1)

@@ -84,9 +84,13 @@ int main(int argc, char** argv) {
   double n = (double)count;
   printf(
       "{\"mode\": \"drain\", \"count\": %lu, \"seconds\": %.6f, \"rate\": %.1f, "
-      "\"cpu_us\": {\"server\": %.2f, \"broker\": %.2f}, \"peak_memory_kib\": {\"server\": %ld}, "
-      "\"connections\": {\"server\": 1}, \"errors\": 0}\n",
-      count, seconds, n / seconds, 1e6 * cpu / n, 1e6 * broker_cpu / n, peer_peak_kib(0));
+      "\"cpu_us\": {\"server\": %.2f",
+      count, seconds, n / seconds, 1e6 * cpu / n);
+  peer_print_broker(broker, 1e6 * broker_cpu / n);
+  printf(
+      "}, \"peak_memory_kib\": {\"server\": %ld}, \"connections\": {\"server\": 1}, "
+      "\"errors\": 0}\n",
+      peer_peak_kib(0));
   peer_free_bodies(&bodies);
   return 0;
 }

@@ -310,6 +310,10 @@ void peer_print_latencies(float* seconds, size_t count) {
   printf("]}");
 }
 
+void peer_print_broker(pid_t broker, double us) {
+  if (broker) printf(", \"broker\": %.2f", us);
+}
+
 unsigned long peer_number(const char* text) {
   char* end;
   errno = 0;

@@ -84,6 +84,8 @@ double peer_cpu_seconds(pid_t process); /* user + system; 0 = this one */
 long peer_peak_kib(pid_t process);      /* 0 = this one */
 /* Prints "latency_us": {...}; sorts `seconds`. */
 void peer_print_latencies(float* seconds, size_t count);
+/* Prints , "broker": us inside of "cpu_us", where there is a process that is the broker. */
+void peer_print_broker(pid_t broker, double us);
 /* A whole number of the command line, 0 to 100,000,000. */
 unsigned long peer_number(const char* text);
 void peer_die(const char* format, ...) __attribute__((format(printf, 1, 2), noreturn));

@@ -129,8 +129,8 @@ static void measure(const settings* s, unsigned long warm_up, pid_t readers, int
       "\"rate\": %.1f, ",
       s->window, s->count, seconds, n / seconds);
   peer_print_latencies(latencies, s->count);
-  printf(", \"cpu_us\": {\"client\": %.2f, \"broker\": %.2f", 1e6 * client_cpu / n,
-         1e6 * broker_cpu / n);
+  printf(", \"cpu_us\": {\"client\": %.2f", 1e6 * client_cpu / n);
+  peer_print_broker(s->broker, 1e6 * broker_cpu / n);
   if (readers) printf(", \"server\": %.2f", 1e6 * server_cpu / n);
   printf("}, \"peak_memory_kib\": {\"client\": %ld", peer_peak_kib(0));
   if (readers) printf(", \"server\": %ld", server_kib);

@@ -142,12 +142,13 @@ static void measure(const settings* s, pid_t server) {
       "{\"mode\": \"call\", \"in_flight\": %u, \"count\": %u, \"seconds\": %.6f, \"rate\": %.1f, ",
       s->in_flight, s->count, seconds, n / seconds);
   peer_print_latencies(latencies, s->count);
+  printf(", \"cpu_us\": {\"client\": %.2f, \"server\": %.2f", 1e6 * client_cpu / n,
+         1e6 * server_cpu / n);
+  peer_print_broker(s->broker, 1e6 * broker_cpu / n);
   printf(
-      ", \"cpu_us\": {\"client\": %.2f, \"server\": %.2f, \"broker\": %.2f}, "
-      "\"peak_memory_kib\": {\"client\": %ld, \"server\": %ld}, "
+      "}, \"peak_memory_kib\": {\"client\": %ld, \"server\": %ld}, "
       "\"connections\": {\"client\": 1, \"server\": 1}, \"errors\": 0}\n",
-      1e6 * client_cpu / n, 1e6 * server_cpu / n, 1e6 * broker_cpu / n, peer_peak_kib(0),
-      server_kib);
+      peer_peak_kib(0), server_kib);
   free(latencies);
   free(c.sent);
   peer_free_bodies(&c.bodies);
