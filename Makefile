@@ -75,7 +75,9 @@ lint: setup
 
 bench:
 	@tools/setup.sh bench
-	@$(call build_preset,bench)
+	@tools/step.sh "Configuring bench" build/log/configure-bench.log cmake --preset bench
+	@tools/step.sh "Building bench" build/log/build-bench.log \
+	  cmake --build --preset bench --target bench_programs
 	@tools/step.sh "Preparing Python peers" build/log/venv-bench.log \
 	  $(PYTHON) tests/support/make_venv.py build/venv \
 	  tests/support/requirements-18.3.1.txt bench/requirements-plots.txt

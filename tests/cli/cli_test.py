@@ -420,7 +420,9 @@ class Bench(unittest.TestCase):
         f = self.figures("memory", "--in-flight", "500")
         self.assertEqual((f["mode"], f["count"], f["errors"]), ("memory", 500, 0))
         self.assertEqual(set(f["bytes_a_call"]), {"heap", "resident"})
-        self.assertLess(f["bytes_a_call"]["heap"], 100_000)
+        # More than the arguments and less than absurd; sanitizers keep the heap from being seen.
+        heap = f["bytes_a_call"]["heap"]
+        self.assertTrue(heap == 0 or 100 < heap < 100_000, heap)
 
     def test_figures_go_to_a_file_and_to_the_operator(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -336,6 +336,22 @@ memory memory_now() {
           static_cast<double>(resident_bytes_of(getpid()))};
 }
 
+/// Tells when so many calls are on their way.
+class announced_calls : public call_source {
+ public:
+  announced_calls(const rpc::client& client, const bench_bodies& bodies, std::size_t count)
+      : call_source{client, bodies}, left_{count} {}
+  void send(std::uint64_t n, bench_ticket t) override {
+    call_source::send(n, t);
+    if (--left_ == 0) all_sent_.set_value();
+  }
+  void wait() { all_sent_.get_future().get(); }
+
+ private:
+  std::size_t left_;
+  std::promise<void> all_sent_;
+};
+
 /// Calls wait on the bus while nobody answers; then a server answers them all.
 void measure_memory(const program& p, const bench_options& o, const bench_bodies& bodies,
                     figures& f) {
@@ -347,22 +363,25 @@ void measure_memory(const program& p, const bench_options& o, const bench_bodies
   else
     keeper = std::make_unique<bench_keeper>(p, on);
   const rpc::client client = bench_client(bus, on);
-  call_source source{client, bodies};
+  announced_calls one{client, bodies, 1}, many{client, bodies, o.in_flight};
   latency_histogram unused;
   // What is confirmed was written, and everything before it.
-  const auto settle = [&] { cast_text(client, "hit", {}, "{}").value(); };
+  const auto settle = [&](announced_calls& calls) {
+    calls.wait();
+    cast_text(client, "hit", {}, "{}").value();
+  };
   const auto pending = [&](bench_load& load, std::size_t calls) {
     bench_plan plan;
     plan.count = plan.in_flight = calls;
     return std::async(std::launch::async, [&load, plan] { return load.run(plan, [](auto) {}); });
   };
-  bench_load first{bus.loop(), source, unused}, all{bus.loop(), source, f.latencies};
+  bench_load first{bus.loop(), one, unused}, all{bus.loop(), many, f.latencies};
   // The first call brings the reply queue and the buffers.
   auto first_done = pending(first, 1);
-  settle();
+  settle(one);
   const memory before = memory_now();
   auto all_done = pending(all, o.in_flight);
-  settle();
+  settle(many);
   const memory after = memory_now();
   const auto calls = static_cast<double>(o.in_flight);
   f.heap_a_call = (after.heap - before.heap) / calls;
