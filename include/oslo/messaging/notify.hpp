@@ -12,6 +12,7 @@
 #include <oslo/messaging/notify/options.hpp>
 #include <oslo/messaging/notify/outbox.hpp>
 #include <oslo/messaging/notify/priority.hpp>
+#include <oslo/messaging/notify/request_notifier.hpp>
 #include <oslo/messaging/notify/responder.hpp>
 #include <oslo/messaging/notify/test_driver.hpp>
 // IWYU pragma: end_exports
