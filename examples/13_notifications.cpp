@@ -168,6 +168,28 @@ void outboxed(const om::notify::notifier& notifier) {
   expect(outbox.counts().delivered == 1, "the bus has it");
 }
 
+// A handler that never succeeds.
+void poisoned(const om::transport& bus) {
+  std::promise<std::string> reason;
+  auto graves = std::make_shared<om::notify::endpoint>();
+  graves->bind(priority::info, [&](const om::notify::notification& n) {
+    reason.set_value(n.headers.at(std::string(om::notify::dead_letter_error)));
+  });
+  om::notify::listener cemetery{bus, {{.topic = "dead"}}, {graves}};
+  cemetery.start();
+  auto fails = std::make_shared<om::notify::endpoint>();
+  fails->bind(priority::info, [] { throw std::runtime_error("disk full"); });
+  om::notify::listener listener{
+      bus,
+      {{.topic = "notifications"}},
+      {fails},
+      {.allow_requeue = true,
+       .dead_letters = om::notify::dead_letter_options{.after = 3, .to = {.topic = "dead"}}}};
+  listener.start();
+  om::blocking::notifier{bus, {.drivers = {{"messagingv2"}}}}.info({}, "write", 1);
+  expect(reason.get_future().get() == "disk full", "the reason travels with it");
+}
+
 void batches(const om::transport& bus) {
   countdown seen(251);
   auto collector = std::make_shared<om::notify::endpoint>();
@@ -225,6 +247,7 @@ int main() {
   const om::transport bus = om::open_transport("fake://");
   single(bus);
   forwarded(bus);
+  poisoned(bus);
   batches(bus);
   configured();
   tested();

@@ -49,6 +49,7 @@ std::optional<notification> dispatcher::read(const incoming_message& m) const {
   n.event_type = text_of(m, "event_type");
   n.message_id = text_of(m, "message_id");
   n.timestamp = text_of(m, "timestamp");
+  for (const auto& h : m.headers()) n.headers.insert_or_assign(h.name, h.value);
   if (const auto payload = m.field("payload"); !payload.empty()) n.payload_json = payload;
   if (serializer_)
     n.payload_json = to_json(serializer_->deserialize_entity(n.ctxt, parse_json(n.payload_json)));

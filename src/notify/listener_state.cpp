@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::size_t inline_limit = 1'000;
 constexpr std::size_t largest_batch = 10'000;
+/// How long a dead letter may wait for the bus before its message is given back.
+constexpr std::chrono::seconds dead_letter_limit{30};
+constexpr std::chrono::seconds pause_after_refusal{1};
 /// What drivers hold ready by themselves.
 constexpr std::size_t usual_prefetch = 256;
 constexpr std::size_t most_prefetched = 10'000;
@@ -30,7 +33,8 @@ std::vector<target> checked(std::vector<target> targets) {
   return targets;
 }
 
-listener_options checked(listener_options o, const transport& bus) {
+listener_options checked(listener_options o, const std::vector<target>& targets,
+                         const transport& bus) {
   if (o.batch && (o.batch->size < 1 || o.batch->size > largest_batch))
     throw configuration_error({errc::invalid_argument,
                                "The size of a batch must be 1 to " + std::to_string(largest_batch) +
@@ -43,6 +47,24 @@ listener_options checked(listener_options o, const transport& bus) {
     throw messaging_error({errc::not_supported, "This driver has no notifications."});
   if (o.allow_requeue && !bus.driver().caps().requeue)
     throw messaging_error({errc::not_supported, "This driver cannot requeue notifications."});
+  if (o.dead_letters) {
+    const auto& to = o.dead_letters->to;
+    if (!o.allow_requeue)
+      throw configuration_error({errc::invalid_argument,
+                                 "Dead letters need allow_requeue: without it nothing is given "
+                                 "back, and nothing can come too often."});
+    if (o.dead_letters->after == 0)
+      throw configuration_error(
+          {errc::invalid_argument, "Dead letters need a number of deliveries of at least 1."});
+    if (!to.topic || to.topic->empty())
+      throw invalid_target(
+          {errc::invalid_target, "The target of dead letters must have a topic:" + to_string(to)});
+    for (const auto& t : targets)
+      if (t.topic == to.topic && t.exchange == to.exchange)
+        throw configuration_error(
+            {errc::invalid_argument,
+             "A listener cannot send its dead letters to its own topic " + *to.topic + "."});
+  }
   // What is in work, and as much on its way.
   const std::size_t in_work = o.batch ? o.batch->size : std::min(o.max_running, most_prefetched);
   if (o.prefetch == 0 && 2 * in_work > usual_prefetch) o.prefetch = 2 * in_work;
@@ -51,11 +73,11 @@ listener_options checked(listener_options o, const transport& bus) {
 
 }  // namespace
 
-listener_state::listener_state(transport b, std::vector<target> targets,
+listener_state::listener_state(transport b, std::vector<target> where,
                                std::vector<std::shared_ptr<endpoint>> endpoints, listener_options o)
     : bus(std::move(b)),
-      options(checked(std::move(o), bus)),
-      targets_(checked(std::move(targets))),
+      targets(checked(std::move(where))),
+      options(checked(std::move(o), targets, bus)),
       dispatcher_(std::move(endpoints), options.serializer, bus.log(), options.batch.has_value()),
       executor_(executor_or_default(options.executor, bus.defaults())),
       coroutines_(executor_->is_inline() ? as_asio_executor(bus.shared_loop())
@@ -149,7 +171,7 @@ void listener_state::subscribe() {
   phase_ = phase::starting;
   ++round_;
   std::vector<notification_topic> topics;
-  for (const auto& t : targets_)
+  for (const auto& t : targets)
     for (const priority p : dispatcher_.priorities())
       topics.push_back({t, std::string(to_string(p))});
   try {
@@ -192,7 +214,7 @@ void listener_state::subscribed(result<void> verdict) {
     pull();
   } else {
     verdict = failure(verdict.error().code(), "Failed to listen on target \"" +
-                                                  to_string(targets_.front()) +
+                                                  to_string(targets.front()) +
                                                   "\": " + verdict.error().message());
     ended();
   }
@@ -381,10 +403,73 @@ void listener_state::resume(unique_function<void()> work) {
 }
 
 void listener_state::done(incoming_batch work, std::vector<verdict> verdicts) noexcept {
-  for (std::size_t i = 0; i < verdicts.size(); ++i) settle(*work[i], verdicts[i]);
   const auto messages = work.size();
+  std::shared_ptr<void> open_work;  // made for dead letters only, which are settled later
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    const auto failures = is_hopeless(*work[i], verdicts[i]);
+    if (!failures) {
+      settle(*work[i], verdicts[i]);
+      continue;
+    }
+    if (!open_work)
+      open_work = std::shared_ptr<void>(
+          this, [self = shared_from_this(), messages](void*) { self->finished(messages); });
+    bury(std::move(work[i]), verdicts[i], *failures, open_work);
+  }
   work.clear();  // without verdicts this gives them back
-  finished(messages);
+  if (!open_work) finished(messages);
+}
+
+std::optional<std::size_t> listener_state::is_hopeless(const incoming_message& m,
+                                                       const verdict& v) {
+  if (!options.dead_letters) return std::nullopt;
+  if (v.what == outcome::handled) {
+    requeues_.forget(m);
+    return std::nullopt;
+  }
+  const auto counted = m.requeues();
+  const std::size_t failures = counted ? *counted + 1 : requeues_.add(m);
+  return failures >= options.dead_letters->after ? std::optional(failures) : std::nullopt;
+}
+
+void listener_state::bury(std::shared_ptr<incoming_message> m, const verdict& v,
+                          std::size_t failures, std::shared_ptr<void> open_work) noexcept {
+  // Only a message whose priority is known gets to a handler that can fail.
+  const auto p = parse_priority(text_of(*m, "priority").value_or("")).value_or(priority::info);
+  target to = options.dead_letters->to;
+  *to.topic += "." + std::string(to_string(p));
+  const auto told = [self = shared_from_this(), m, open_work = std::move(open_work),
+                     place = *to.topic, error = v.error, failures](const result<reply>& r) {
+    const auto id = text_of(*m, "message_id").value_or("without an id").substr(0, 100);
+    const auto what = "Notification " + id + " has failed " + std::to_string(failures) + " times";
+    if (r.has_error()) {
+      self->bus.log()(log_level::error, what + ", but cannot be put among the dead letters: " +
+                                            r.error().message() + " It is given back.");
+      // Not at once: it may come again at once, and a broker that refuses it closes a channel.
+      auto& loop = self->bus.loop();
+      loop.run_at(loop.now() + pause_after_refusal, [m, open_work] { m->requeue(); });
+      return;
+    }
+    m->acknowledge();
+    self->requeues_.forget(*m);
+    self->bus.log()(log_level::error,
+                    what + " and is a dead letter now, in " + place + ". The last time: " + error);
+    if (auto* const meter = self->bus.meter()) {
+      const metric_label where{"topic", place};
+      meter->add("notification_dead_letters_total", {&where, 1}, 1);
+    }
+  };
+  try {
+    send_options o;
+    o.timeout = dead_letter_limit;
+    o.keep = true;
+    bus.driver().send_notification(std::move(to), dead_letter_of(*m, failures, v.error), 2.0,
+                                   std::move(o), told);
+  } catch (const messaging_error& e) {
+    told(e.failure());
+  } catch (const std::exception& e) {
+    told(failure(errc::broker_error, e.what()));
+  }
 }
 
 void listener_state::settle(incoming_message& m, const verdict& v) noexcept {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/watchers.hpp"
+#include "notify/dead_letters.hpp"
 #include "notify/delivery.hpp"
 
 namespace oslo::messaging::notify::detail {
@@ -25,7 +26,7 @@ namespace oslo::messaging::notify::detail {
 class listener_state final : public delivery_owner,
                              public std::enable_shared_from_this<listener_state> {
  public:
-  listener_state(transport b, std::vector<target> targets,
+  listener_state(transport b, std::vector<target> where,
                  std::vector<std::shared_ptr<endpoint>> endpoints, listener_options o);
 
   // Each may be called from any thread and happens on the loop, in the order of the calls. Throws
@@ -59,6 +60,7 @@ class listener_state final : public delivery_owner,
   }
 
   transport bus;
+  const std::vector<target> targets;
   const listener_options options;
   std::atomic<std::size_t> open{0};  ///< messages that are not settled
 
@@ -87,9 +89,13 @@ class listener_state final : public delivery_owner,
   void resume(unique_function<void()> work) override;
   void done(incoming_batch work, std::vector<verdict> verdicts) noexcept override;
   void settle(incoming_message& m, const verdict& v) noexcept;
+  /// How many deliveries have failed, when this one was the last; else none.
+  std::optional<std::size_t> is_hopeless(const incoming_message& m, const verdict& v);
+  /// Sends it to the dead letters. `open` ends when it is settled.
+  void bury(std::shared_ptr<incoming_message> m, const verdict& v, std::size_t failures,
+            std::shared_ptr<void> open) noexcept;
   void finished(std::size_t messages);
 
-  const std::vector<target> targets_;
   const dispatcher dispatcher_;
   std::shared_ptr<messaging::executor> executor_;
   boost::asio::any_io_executor coroutines_;                      ///< the same, for coroutines
@@ -114,6 +120,7 @@ class listener_state final : public delivery_owner,
   std::atomic<bool> starved_{false};     // somebody waits for `busy_` to become less
   std::atomic<bool> draining_{false};    // somebody waits for `open` to become 0
   std::atomic<bool> consuming_{false};
+  requeue_counter requeues_;
   std::mutex mutex_;  // guards what follows
   std::shared_ptr<void> bus_watch_;
   messaging::watchers<listener_health> watchers_;

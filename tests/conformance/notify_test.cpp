@@ -1,4 +1,7 @@
 // Notifications over every driver.
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <oslo/messaging/blocking/notifier.hpp>
 #include <oslo/messaging/notify.hpp>
 #include <set>
@@ -182,6 +185,105 @@ TEST_P(notify_over, a_batch_larger_than_the_drivers_own_prefetch_fills) {
                 [&](std::span<const notification> batch) { sizes.set(batch.size()); });
   const auto l = listen(e, {.batch = notify::batch_options{600, 1h}});
   EXPECT_EQ(sizes.get(), 600u);
+}
+
+TEST_P(notify_over, what_fails_too_often_becomes_a_dead_letter) {
+  const std::string graveyard = unique_name("dead");
+  expected<notification> dead;
+  auto graves = std::make_shared<notify::endpoint>();
+  graves->bind(priority::info, [&](const notification& n) { dead.set(n); });
+  expected<std::string> got, other_pool;
+  auto e = std::make_shared<notify::endpoint>();
+  e->bind(priority::info, [&](const notification& n) {
+    got.set(*n.event_type);
+    if (*n.event_type == "bad") throw std::runtime_error("broken");
+  });
+  const std::string pool = unique_name("pool");
+  const auto other = listen(writing(other_pool), {.pool = unique_name("pool")});
+  const auto l = listen(
+      e, {.allow_requeue = true,
+          .dead_letters = notify::dead_letter_options{.after = 3, .to = {.topic = graveyard}},
+          .pool = pool});
+  const context ctxt{{"user", "bob"}};
+  notifier("messaging").info(ctxt, "bad", value{{"x", {1, nullptr}}});
+  // Nobody has listened there so far: it waits.
+  const auto cemetery = listen(graves, {}, {{.topic = graveyard}});
+  const auto n = dead.get();
+  EXPECT_EQ(n.event_type, "bad");
+  EXPECT_EQ(n.publisher_id, "test.host1");
+  EXPECT_EQ(n.ctxt, ctxt);
+  EXPECT_EQ(n.payload<value>(), (value{{"x", {1, nullptr}}}));
+  EXPECT_EQ(n.message_id.value_or("").size(), 36u);
+  EXPECT_EQ(n.headers.at(std::string(notify::dead_letter_error)), "broken");
+  EXPECT_EQ(n.headers.at(std::string(notify::dead_letter_requeues)), "3");
+  notifier().info({}, "good", 1);
+  for (const char* event : {"bad", "bad", "bad", "good"}) EXPECT_EQ(got.get(), event);
+  EXPECT_TRUE(l->drain(patience));
+  EXPECT_EQ(got.count(), 4u);
+  EXPECT_EQ(dead.count(), 1u);
+  for (const char* event : {"bad", "good"}) EXPECT_EQ(other_pool.get(), event);
+  EXPECT_EQ(other_pool.count(), 2u);
+}
+
+TEST_P(notify_over, two_listeners_of_a_pool_give_a_message_up_together) {
+  const std::string graveyard = unique_name("dead"), pool = unique_name("pool");
+  expected<std::string> dead, got;
+  const auto cemetery = listen(writing(dead), {}, {{.topic = graveyard}});
+  std::vector<std::unique_ptr<notify::listener>> both;
+  for (int i = 0; i < 2; ++i) {
+    auto e = std::make_shared<notify::endpoint>();
+    e->bind(priority::info, [&](const notification& n) {
+      got.set(*n.event_type);
+      return outcome::requeue;
+    });
+    both.push_back(listen(
+        e, {.allow_requeue = true,
+            .dead_letters = notify::dead_letter_options{.after = 3, .to = {.topic = graveyard}},
+            .pool = pool}));
+  }
+  notifier().info({}, "bad", 1);
+  EXPECT_EQ(dead.get(), "bad");
+  for (auto& l : both) EXPECT_TRUE(l->drain(patience));
+  EXPECT_EQ(dead.count(), 1u);
+  // A bus that does not count leaves it to each listener.
+  EXPECT_GE(got.count(), 3u);
+  EXPECT_LE(got.count(), 5u);
+}
+
+TEST_P(notify_over, drain_leaves_no_consumer_behind) {
+  expected<std::string> got;
+  const auto l = listen(writing(got));
+  EXPECT_TRUE(l->health().ok());
+  notifier().info({}, "one", 1);
+  EXPECT_EQ(got.get(), "one");
+  EXPECT_TRUE(l->drain(patience));
+  EXPECT_FALSE(l->health().consuming);
+  notifier().info({}, "two", 1);
+  expected<std::string> next;
+  const auto successor = listen(writing(next));
+  EXPECT_EQ(next.get(), "two");
+  EXPECT_EQ(got.count(), 1u);
+}
+
+TEST_P(notify_over, coroutines_settle_their_messages) {
+  expected<std::string> got;
+  auto e = std::make_shared<notify::endpoint>();
+  std::atomic<bool> first{true};
+  e->bind(priority::info, [&](const notification& n) -> boost::asio::awaitable<outcome> {
+    co_await boost::asio::post(co_await boost::asio::this_coro::executor,
+                               boost::asio::use_awaitable);
+    got.set(*n.event_type);
+    co_return first.exchange(false) ? outcome::requeue : outcome::handled;
+  });
+  auto l = listen(e, {.allow_requeue = true, .max_running = 500});
+  notifier().info({}, "again", 1);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(got.get(), "again");
+  for (int i = 0; i < 300; ++i) notifier("messaging").info({}, "many", i);
+  for (int i = 0; i < 300; ++i) EXPECT_EQ(got.get(), "many");
+  EXPECT_TRUE(l->drain(patience));
+  l->start();  // nothing comes a second time
+  notifier().info({}, "last", 1);
+  EXPECT_EQ(got.get(), "last");
 }
 
 TEST_P(notify_over, filters_choose_what_an_endpoint_gets) {

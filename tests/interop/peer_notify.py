@@ -16,6 +16,16 @@ from oslo_config import cfg
 PRIORITIES = ["audit", "debug", "info", "warn", "error", "critical", "sample"]
 
 
+OUTPUT = threading.Lock()
+
+
+def print_line(line):
+    """Lines of several threads must not mix."""
+    with OUTPUT:
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+
 class RequestContext(dict):
     """Something that every version lets through: a dict that knows what of it may be seen."""
 
@@ -78,7 +88,7 @@ class Printer:
         with self.lock:
             for message in batch:
                 line = {"priority": priority, "context": message.pop("ctxt"), **message}
-                print(json.dumps(line), flush=True)
+                print_line(line)
             if self.left is not None:
                 self.left -= len(batch)
                 if self.left <= 0:
@@ -89,24 +99,38 @@ class Printer:
             return oslo_messaging.NotificationResult.HANDLED
 
 
+class Matches:
+    """Endpoint with a filter: prints the context's key n of what it gets."""
+
+    def __init__(self, number, rules):
+        self.number = number
+        self.filter_rule = oslo_messaging.NotificationFilter(**rules)
+        for priority in PRIORITIES:
+            setattr(self, priority, self.matched)
+
+    def matched(self, ctxt, publisher_id, event_type, payload, metadata):
+        print_line({"rule": self.number, "n": int(ctxt["n"])})
+
+
 def listen(transport, options):
     targets = [
         oslo_messaging.Target(topic=topic, exchange=options.exchange) for topic in options.topic
     ]
     endpoint = Printer(options)
+    endpoints = [Matches(*rules) for rules in enumerate(json.loads(options.rules))] + [endpoint]
     arguments = {"executor": "threading", "allow_requeue": True, "pool": options.pool}
     if options.batch_size:
         listener = oslo_messaging.get_batch_notification_listener(
             transport,
             targets,
-            [endpoint],
+            endpoints,
             batch_size=options.batch_size,
             batch_timeout=options.batch_timeout,
             **arguments,
         )
     else:
         listener = oslo_messaging.get_notification_listener(
-            transport, targets, [endpoint], **arguments
+            transport, targets, endpoints, **arguments
         )
     listener.start()
     print("ready", file=sys.stderr, flush=True)
@@ -141,6 +165,7 @@ def main():
     listener.add_argument("--batch-timeout", type=float)
     listener.add_argument("--requeue-first", type=int, default=0)
     listener.add_argument("--count", type=int)
+    listener.add_argument("--rules", default="[]")
     options = parser.parse_args()
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

@@ -7,16 +7,13 @@
 Prints one line "ready" on stdout once it consumes. SIGTERM drains and exits 0.
 """
 
-import argparse
 import builtins
-import logging
-import signal
 import sys
 import threading
 import time
 
 import oslo_messaging
-from oslo_config import cfg
+import service
 from oslo_messaging.rpc import dispatcher
 
 REPLY_LIMIT = "kombu_missing_consumer_retry_timeout=2"
@@ -65,23 +62,14 @@ class Endpoint:
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--url", required=True)
-    serve = parser.add_subparsers(dest="command", required=True).add_parser("serve")
-    serve.add_argument("topic")
-    serve.add_argument("--server", required=True)
+    parser, serve = service.parser()
     serve.add_argument("--exchange")
     serve.add_argument("--namespace")
     serve.add_argument("--version")
     serve.add_argument("--ping", action="store_true")
     options = parser.parse_args()
 
-    logging.basicConfig(stream=sys.stderr, level=logging.ERROR)
-    # Blocked in every thread and fetched below: a Python handler would wait for the main thread,
-    # which a signal that reaches another thread does not wake.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    conf = cfg.CONF
-    conf([], project="peer", default_config_files=[])
+    conf = service.prepare("peer")
     # A reply whose caller is gone keeps a server busy for a minute by default, also when it stops.
     url = options.url + ("&" if "?" in options.url else "?") + REPLY_LIMIT
     transport = oslo_messaging.get_rpc_transport(conf, url)
@@ -95,13 +83,7 @@ def main():
         ),
         [Endpoint(options.namespace, options.version)],
     )
-    server.start()
-    print("ready", flush=True)
-    signal.sigwait({signal.SIGTERM})
-    server.stop()
-    server.wait()
-    transport.cleanup()
-    return 0
+    return service.serve_until_told(server, transport)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,11 @@
 //
 //   interop_rules --url URL serve TOPIC --server NAME [--policy legacy|default|explicit]
 //                 [--tagging yes]
-#include <csignal>
-#include <cstdio>
-#include <map>
 #include <oslo/messaging/messaging.hpp>
 #include <string>
 #include <utility>
+
+#include "service.hpp"
 
 namespace om = oslo::messaging;
 
@@ -50,41 +49,21 @@ std::shared_ptr<om::rpc::endpoint> guarded() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::map<std::string, std::string> options;
-  std::string topic;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::string(argv[i]) == "serve")
-      topic = argv[i + 1];
-    else
-      options[argv[i]] = argv[i + 1];
-  }
-  sigset_t end;
-  sigemptyset(&end);
-  sigaddset(&end, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &end, nullptr);  // before any thread starts
-
-  try {
+  return om::interop::run_service(argc, argv, [](const om::interop::service_options& options) {
     const auto bus =
-        om::open_transport(options["--url"], {.log = om::stderr_logger(om::log_level::error)});
+        om::open_transport(options["url"], {.log = om::stderr_logger(om::log_level::error)});
     auto classes = std::make_shared<om::rpc::exception_table>();
     classes->add<key_error>("builtins", "KeyError");
     om::rpc::server_options o;
     o.exceptions = std::move(classes);
-    if (options["--policy"] == "explicit") o.access_policy = om::rpc::explicit_access_policy();
-    if (options["--policy"] == "legacy") o.access_policy = om::rpc::legacy_access_policy();
-    if (options["--tagging"] == "yes") o.serializer = std::make_shared<tagging>();
+    if (options["policy"] == "explicit") o.access_policy = om::rpc::explicit_access_policy();
+    if (options["policy"] == "legacy") o.access_policy = om::rpc::legacy_access_policy();
+    if (options["tagging"] == "yes") o.serializer = std::make_shared<tagging>();
     om::rpc::server server{
-        bus, {.topic = topic, .server = options["--server"]}, {renamed(), guarded()}, o};
+        bus, {.topic = options.topic, .server = options["server"]}, {renamed(), guarded()}, o};
     server.start();
-    std::puts("ready");
-    std::fflush(stdout);
-    int received = 0;
-    sigwait(&end, &received);
+    om::interop::serve_until_told();
     server.stop();
     server.wait();
-    return 0;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
-    return 1;
-  }
+  });
 }

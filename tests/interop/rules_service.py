@@ -6,13 +6,10 @@ tests/interop/rules_service.cpp.
                      [--tagging yes]
 """
 
-import argparse
-import logging
-import signal
 import sys
 
 import oslo_messaging
-from oslo_config import cfg
+import service
 
 POLICIES = {
     "legacy": oslo_messaging.LegacyRPCAccessPolicy,
@@ -64,20 +61,12 @@ class Guarded:
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--url", required=True)
-    serve = parser.add_subparsers(dest="command", required=True).add_parser("serve")
-    serve.add_argument("topic")
-    serve.add_argument("--server", required=True)
+    parser, serve = service.parser()
     serve.add_argument("--policy", choices=POLICIES, default="default")
     serve.add_argument("--tagging")
     options = parser.parse_args()
 
-    logging.basicConfig(stream=sys.stderr, level=logging.ERROR)
-    # Blocked in every thread and fetched below.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    cfg.CONF([], project="rules", default_config_files=[])
-    transport = oslo_messaging.get_rpc_transport(cfg.CONF, options.url)
+    transport = oslo_messaging.get_rpc_transport(service.prepare("rules"), options.url)
     server = oslo_messaging.get_rpc_server(
         transport,
         oslo_messaging.Target(topic=options.topic, server=options.server),
@@ -85,13 +74,7 @@ def main():
         serializer=Tagging() if options.tagging == "yes" else None,
         access_policy=POLICIES[options.policy],
     )
-    server.start()
-    print("ready", flush=True)
-    signal.sigwait({signal.SIGTERM})
-    server.stop()
-    server.wait()
-    transport.cleanup()
-    return 0
+    return service.serve_until_told(server, transport)
 
 
 if __name__ == "__main__":

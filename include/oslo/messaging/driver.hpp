@@ -35,10 +35,19 @@ struct capabilities {
 
 // ---- sending ------------------------------------------------------------------------------------
 
+/// A text beside the message, for people and tools. Peers ignore the names that they do not know.
+struct message_header {
+  std::string name;
+  std::string value;
+  bool operator==(const message_header&) const = default;
+};
+
 /// A message on its way out: the inner JSON object as text, without the transport's own keys.
 struct outgoing_message {
   std::string body;  ///< one JSON object, e.g. {"method": "add", "args": {"a": 1}}
   context ctxt;      ///< already serialized
+  /// Of notifications only. A bus without headers drops them.
+  std::vector<message_header> headers{};
 };
 
 struct send_options {
@@ -52,7 +61,10 @@ struct send_options {
   int retry = -1;
   bool at_least_once = false;  ///< fail with `errc::undeliverable` when no queue is bound
   bool fail_fast = false;      ///< fail with `errc::not_sent` at once while offline
-  std::stop_token cancel{};    ///< completes with `errc::cancelled`; a late reply is dropped
+  /// A notification is kept for its readers whatever the configuration says: its queue exists when
+  /// the send succeeds, and the message does not expire in it.
+  bool keep = false;
+  std::stop_token cancel{};  ///< completes with `errc::cancelled`; a late reply is dropped
 };
 
 /// What a call brought back.
@@ -95,6 +107,9 @@ class incoming_message {
   /// Seconds between heartbeats that the caller accepts (its call_monitor_timeout), if it asked.
   virtual std::optional<double> client_timeout() const noexcept { return std::nullopt; }
   virtual bool redelivered() const noexcept { return false; }
+  /// How often `requeue` gave it back before, whoever did so; none when the bus does not count.
+  virtual std::optional<std::size_t> requeues() const noexcept { return std::nullopt; }
+  virtual std::span<const message_header> headers() const noexcept { return {}; }
   /// When the sender stops waiting for an answer, on this process's clock; none: it did not say.
   virtual std::optional<scheduler::time_point> deadline() const noexcept { return std::nullopt; }
 

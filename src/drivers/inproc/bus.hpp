@@ -41,6 +41,7 @@ class content {
   const context& ctxt() const noexcept { return ctxt_; }
   std::size_t bytes() const noexcept { return body_.size(); }
 
+  std::vector<message_header> headers{};
   std::optional<reply_address> reply_to{};
   std::optional<double> client_timeout{};
   std::optional<scheduler::time_point> deadline{};  ///< when the caller stops waiting
@@ -55,6 +56,7 @@ class content {
 struct waiting_message {
   std::shared_ptr<const content> what;
   bool redelivered = false;
+  std::size_t requeues = 0;  ///< by handlers, not by a receiver that went away
 };
 
 /// Bounds of one queue. Beyond them a send fails with `errc::limit_exceeded`.

@@ -11,9 +11,7 @@ class incoming final : public incoming_message {
  public:
   incoming(subscription::taken taken, std::shared_ptr<node> owner) noexcept
       : taken_(std::move(taken)), owner_(std::move(owner)) {}
-  ~incoming() override {
-    if (!settled_) requeue();
-  }
+  ~incoming() override { give_back(); }
   incoming(const incoming&) = delete;
   incoming& operator=(const incoming&) = delete;
 
@@ -24,14 +22,16 @@ class incoming final : public incoming_message {
   }
   std::optional<double> client_timeout() const noexcept override { return what().client_timeout; }
   bool redelivered() const noexcept override { return taken_.message.redelivered; }
+  std::optional<std::size_t> requeues() const noexcept override { return taken_.message.requeues; }
+  std::span<const message_header> headers() const noexcept override { return what().headers; }
   std::optional<scheduler::time_point> deadline() const noexcept override {
     return what().deadline;
   }
 
   void acknowledge() override { settled_ = true; }
   void requeue() override {
-    if (std::exchange(settled_, true)) return;
-    owner_->where()->requeue(*taken_.from, taken_.message);
+    if (!settled_) ++taken_.message.requeues;
+    give_back();
   }
 
   void reply(outgoing_reply r, unique_function<void(result<void>)> done) override {
@@ -59,6 +59,9 @@ class incoming final : public incoming_message {
 
  private:
   const content& what() const noexcept { return *taken_.message.what; }
+  void give_back() {
+    if (!std::exchange(settled_, true)) owner_->where()->requeue(*taken_.from, taken_.message);
+  }
 
   subscription::taken taken_;
   std::shared_ptr<node> owner_;

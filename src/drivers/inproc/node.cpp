@@ -39,6 +39,7 @@ void node::start(target&& to, outgoing_message&& m, send_options&& o, send_compl
   std::shared_ptr<content> what;
   try {
     what = std::make_shared<content>(std::move(m.body), std::move(m.ctxt));
+    what->headers = std::move(m.headers);
   } catch (const messaging_error& e) {
     finish(std::move(done), e.failure());
     return;

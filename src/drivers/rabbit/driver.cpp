@@ -45,7 +45,7 @@ class rabbit_driver final : public driver {
     } catch (const messaging_error& e) {
       return fail(std::move(done), e.failure());
     }
-    send_body(destination_of(to), std::move(body), std::move(o), std::move(done));
+    send_body(destination_of(to), std::move(body), {}, std::move(o), std::move(done));
   }
 
   void send_notification(target to, outgoing_message m, double version, send_options o,
@@ -56,8 +56,8 @@ class rabbit_driver final : public driver {
     } catch (const messaging_error& e) {
       return fail(std::move(done), e.failure());
     }
-    send_body(notification_destination(engine_->opts(), exchange_of(to), *to.topic),
-              std::move(body), std::move(o), std::move(done));
+    send_body(notification_destination(engine_->opts(), exchange_of(to), *to.topic, o.keep),
+              std::move(body), std::move(m.headers), std::move(o), std::move(done));
   }
 
   std::unique_ptr<listener> listen(target on, listen_options l) override {
@@ -113,10 +113,12 @@ class rabbit_driver final : public driver {
     return topic_destination(engine_->opts(), exchange_of(to), *to.topic);
   }
 
-  void send_body(destination to, std::string body, send_options o, send_completion done) {
+  void send_body(destination to, std::string body, std::vector<message_header> headers,
+                 send_options o, send_completion done) {
     engine_->loop().dispatch([e = engine_, to = std::move(to), body = std::move(body),
-                              o = std::move(o), done = std::move(done)]() mutable {
-      e->send(std::move(to), std::move(body), std::move(o), std::move(done));
+                              headers = std::move(headers), o = std::move(o),
+                              done = std::move(done)]() mutable {
+      e->send(std::move(to), std::move(body), std::move(headers), std::move(o), std::move(done));
     });
   }
 

@@ -142,12 +142,14 @@ void engine::complete(send_completion done, result<messaging::reply> r) {
 
 // ---- casts --------------------------------------------------------------------------------------
 
-void engine::send(destination to, std::string body, send_options o, send_completion done) {
+void engine::send(destination to, std::string body, std::vector<message_header> headers,
+                  send_options o, send_completion done) {
   sending_ = true;
   auto p = std::make_shared<publication>();
   p->to = std::move(to);
   p->body = std::move(body);
-  p->mandatory = o.at_least_once;
+  p->headers = std::move(headers);
+  p->mandatory = o.at_least_once || o.keep;
   p->fail_fast = o.fail_fast;
   p->retry = o.retry;
 

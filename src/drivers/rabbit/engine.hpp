@@ -36,7 +36,8 @@ class engine : public std::enable_shared_from_this<engine> {
 
   void call(destination to, outgoing_message m, send_options o, send_completion done);
   /// A cast or a notification: complete once the broker has it.
-  void send(destination to, std::string body, send_options o, send_completion done);
+  void send(destination to, std::string body, std::vector<message_header> headers, send_options o,
+            send_completion done);
   void close(std::chrono::milliseconds limit, unique_function<void()> done);
   /// A message to our own reply queue.
   void probe(std::chrono::milliseconds limit,

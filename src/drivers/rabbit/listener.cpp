@@ -1,5 +1,9 @@
 #include "drivers/rabbit/listener.hpp"
 
+#include <type_traits>
+#include <utility>
+#include <variant>
+
 #include "core/unique_id.hpp"
 #include "drivers/rabbit/deadline.hpp"
 #include "wire/reply.hpp"
@@ -212,7 +216,20 @@ rabbit_message::rabbit_message(std::shared_ptr<listener_state> from, std::uint64
       tag_(d.delivery_tag),
       redelivered_(d.redelivered),
       deadline_(deadline),
-      request_(std::move(r)) {}
+      request_(std::move(r)) {
+  if (!d.props->headers) return;
+  for (const auto& [name, v] : d.props->headers->entries())
+    if (const auto* const text = v.as_string()) headers_.push_back({name, *text});
+  if (const auto* const count = d.props->headers->find("x-delivery-count"))
+    requeues_ = std::visit(
+        [](const auto& n) -> std::optional<std::size_t> {
+          using number = std::decay_t<decltype(n)>;
+          if constexpr (std::is_integral_v<number> && !std::is_same_v<number, bool>)
+            if (std::in_range<std::size_t>(n)) return static_cast<std::size_t>(n);
+          return std::nullopt;
+        },
+        count->data);
+}
 
 rabbit_message::~rabbit_message() {
   settle(false);

@@ -104,6 +104,8 @@ class rabbit_message final : public incoming_message {
   std::string_view message_id() const noexcept override { return request_.msg_id; }
   std::optional<double> client_timeout() const noexcept override { return request_.client_timeout; }
   bool redelivered() const noexcept override { return redelivered_; }
+  std::optional<std::size_t> requeues() const noexcept override { return requeues_; }
+  std::span<const message_header> headers() const noexcept override { return headers_; }
   std::optional<scheduler::time_point> deadline() const noexcept override { return deadline_; }
 
   void acknowledge() override { settle(true); }
@@ -125,6 +127,8 @@ class rabbit_message final : public incoming_message {
   std::uint64_t tag_;
   bool redelivered_;
   bool settled_ = false;
+  std::optional<std::size_t> requeues_;  ///< only quorum queues count them
+  std::vector<message_header> headers_;  ///< those that are text
   std::optional<scheduler::time_point> deadline_;
   wire::incoming_request request_;
   mutable std::optional<context> ctxt_;  ///< built when somebody asks

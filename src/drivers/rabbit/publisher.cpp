@@ -32,6 +32,13 @@ bool names(const amqp091::close_reason& why, const std::string& name) {
   return !name.empty() && why.text.find("'" + name + "'") != std::string::npos;
 }
 
+amqp091::properties with_headers(amqp091::properties properties,
+                                 const std::vector<message_header>& headers) {
+  if (!properties.headers) properties.headers.emplace();
+  for (const auto& h : headers) properties.headers->set(h.name, h.value);
+  return properties;
+}
+
 }  // namespace
 
 void publisher::publish(const publication_ptr& p) {
@@ -116,8 +123,12 @@ void publisher::write(const publication_ptr& p) {
                     std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now()));
     }
     if (!p->expires && ttl.count() != 0) aging_properties_.expiration = std::to_string(ttl.count());
-    machine().publish(channel_, p->to.to.name, p->to.routing_key, p->mandatory, properties,
-                      p->body);
+    if (p->headers.empty())
+      machine().publish(channel_, p->to.to.name, p->to.routing_key, p->mandatory, properties,
+                        p->body);
+    else
+      machine().publish(channel_, p->to.to.name, p->to.routing_key, p->mandatory,
+                        with_headers(properties, p->headers), p->body);
   } catch (const std::length_error& e) {
     // Not `limit_exceeded`, which passes: no broker would ever take this one.
     return settle(

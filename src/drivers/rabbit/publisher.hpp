@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <oslo/messaging/driver.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/function.hpp>
 #include <set>
@@ -28,6 +29,7 @@ struct publication {
 
   destination to;
   std::string body;
+  std::vector<message_header> headers{};
   bool mandatory = false;
   bool fail_fast = false;
   /// Somebody waits for `done`. That of others may come some 20 ms late.

@@ -87,10 +87,10 @@ destination reply_destination(std::string reply_queue) {
 }
 
 destination notification_destination(const options& o, std::string exchange_name,
-                                     const std::string& topic_and_priority) {
+                                     const std::string& topic_and_priority, bool keep) {
   destination d{topic_exchange(o, std::move(exchange_name)), topic_and_priority, {}};
-  if (o.notifications.declare) d.ensure_queue = notification_queue(o, topic_and_priority);
-  d.message_ttl = o.notifications.ttl;
+  if (o.notifications.declare || keep) d.ensure_queue = notification_queue(o, topic_and_priority);
+  if (!keep) d.message_ttl = o.notifications.ttl;
   return d;
 }
 

@@ -64,7 +64,8 @@ destination server_destination(const options& o, std::string exchange_name,
                                const std::string& topic, const std::string& server);
 destination fanout_destination(const std::string& topic);
 destination reply_destination(std::string reply_queue);
+/// `keep`: with a queue that exists and without expiry, whatever the options say.
 destination notification_destination(const options& o, std::string exchange_name,
-                                     const std::string& topic_and_priority);
+                                     const std::string& topic_and_priority, bool keep = false);
 
 }  // namespace oslo::messaging::rabbit

@@ -8,10 +8,10 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/describe/class.hpp>
-#include <oslo/messaging/json.hpp>
 #include <thread>
 
 #include "support/log_lines.hpp"
+#include "unit/notify/plain_message.hpp"
 
 namespace oslo::messaging::notify {
 
@@ -24,34 +24,6 @@ BOOST_DESCRIBE_STRUCT(sized_payload, (), (name, size))
 namespace {
 
 namespace asio = boost::asio;
-
-/// A message without a bus.
-class plain_message final : public incoming_message {
- public:
-  explicit plain_message(std::string body, context c = {})
-      : body_(std::move(body)), ctxt_(std::move(c)) {
-    json_reader in(body_);
-    in.begin_object();
-    std::string key;
-    while (in.next_key(key)) {
-      keys_.push_back(std::make_unique<std::string>(key));
-      fields_.push_back({*keys_.back(), in.skip_value()});
-    }
-  }
-  std::span<const message_field> fields() const noexcept override { return fields_; }
-  const context& ctxt() const noexcept override { return ctxt_; }
-  std::string_view message_id() const noexcept override { return {}; }
-  void acknowledge() override {}
-  void requeue() override {}
-  void reply(outgoing_reply, unique_function<void(result<void>)>) override {}
-  void heartbeat() override {}
-
- private:
-  std::string body_;
-  context ctxt_;
-  std::vector<std::unique_ptr<std::string>> keys_;
-  std::vector<message_field> fields_;
-};
 
 std::string body_of(std::string_view priority, std::string_view event = "ev",
                     std::string_view payload = R"({"name": "n", "size": 3})") {

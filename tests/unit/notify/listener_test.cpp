@@ -16,6 +16,7 @@
 
 #include "support/log_lines.hpp"
 #include "support/recording_driver.hpp"
+#include "support/recording_metrics.hpp"
 
 namespace oslo::messaging::notify {
 namespace {
@@ -253,6 +254,45 @@ TEST_F(listeners, batches_wait_for_a_busy_executor_and_go_on) {
   EXPECT_EQ(sum, 7u);
 }
 
+TEST_F(listeners, a_batch_that_fails_harms_no_other) {
+  auto e = std::make_shared<endpoint>();
+  e->bind_batch(priority::info, [&](std::span<const notification> b) {
+    seen.add(std::to_string(b.size()) + *b.front().event_type);
+    if (*b.front().event_type == "b") throw std::runtime_error("broken");
+  });
+  const auto l = listen(e, {.executor = thread_pool(1), .batch = batch_options{5, std::nullopt}});
+  for (const char* event : {"a", "b", "c"})
+    for (int i = 0; i < 5; ++i) tell(event);
+  EXPECT_EQ(seen.wait_for(3), (names{"5a", "5b", "5c"}));
+  EXPECT_TRUE(l->drain(20s));
+  l->start();  // all are acknowledged
+  for (int i = 0; i < 5; ++i) tell("d");
+  EXPECT_EQ(seen.wait_for(4).back(), "5d");
+}
+
+TEST_F(listeners, keep_exchanges_apart) {
+  const auto in_exchange = [](const std::string& name) {
+    config conf;
+    conf.set("DEFAULT", "control_exchange", name);
+    return open_transport("fake://", {.conf = conf});
+  };
+  auto e = std::make_shared<endpoint>();
+  e->bind(priority::info, [&](const notification& m) { seen.add(*m.event_type); });
+  listener l{bus,
+             {{.exchange = "one", .topic = "apart"}, {.exchange = "two", .topic = "apart"}},
+             {e},
+             {.executor = thread_pool(1)}};
+  l.start();
+  blocking::notifier{bus, {.drivers = {{"messaging"}}, .topics = {{"apart"}}}}.info(
+      {}, "of the default exchange", 1);
+  for (const char* exchange : {"one", "three", "two"})
+    blocking::notifier{in_exchange(exchange), {.drivers = {{"messaging"}}, .topics = {{"apart"}}}}
+        .info({}, exchange, 1);
+  EXPECT_EQ(seen.wait_for(2), (names{"one", "two"}));
+  EXPECT_TRUE(l.drain(20s));
+  EXPECT_EQ(seen.wait_for(2).size(), 2u);
+}
+
 TEST_F(listeners, a_batch_that_is_requeued_comes_again_whole) {
   auto e = std::make_shared<endpoint>();
   auto first = std::make_shared<std::atomic<bool>>(true);
@@ -375,14 +415,16 @@ TEST_F(listeners, take_no_more_than_may_run) {
 
 TEST_F(listeners, give_back_what_a_coroutine_or_a_deferred_handler_wants_again) {
   auto e = std::make_shared<endpoint>();
-  std::atomic<int> left{3};
+  std::atomic<int> calls{0}, warnings{0};
   e->bind(priority::info, [&](const notification& m) -> boost::asio::awaitable<outcome> {
+    const bool again = ++calls < 3;
     seen.add(*m.event_type);
-    co_return left-- > 1 ? outcome::requeue : outcome::handled;
+    co_return again ? outcome::requeue : outcome::handled;
   });
   e->bind(priority::warn, [&](const notification& m, responder r) {
+    const bool again = ++warnings == 1;
     seen.add(*m.event_type);
-    if (left++ == 0)
+    if (again)
       r.fail(std::runtime_error("broken"));
     else
       r.answer();
@@ -394,6 +436,132 @@ TEST_F(listeners, give_back_what_a_coroutine_or_a_deferred_handler_wants_again) 
   EXPECT_EQ(seen.wait_for(5).back(), "b");
   EXPECT_TRUE(l->drain(20s));
   EXPECT_EQ(seen.wait_for(5).size(), 5u);
+}
+
+TEST_F(listeners, put_away_what_fails_too_often) {
+  const auto meter = std::make_shared<testing::recording_metrics>();
+  const auto measured = open_transport("fake://", {.log = lines.into(), .meter = meter});
+  happened dead;
+  auto graves = std::make_shared<endpoint>();
+  for (const auto p : {priority::info, priority::error})
+    graves->bind(p, [&](const notification& m) {
+      dead.add(std::string(to_string(m.priority)) + ' ' + *m.event_type + ' ' +
+               m.headers.at("oslo-dead-letter-requeues") + ' ' +
+               m.headers.at("oslo-dead-letter-error") + ' ' + m.payload_json);
+    });
+  listener cemetery{bus, {{.topic = "dead"}}, {graves}};
+  cemetery.start();
+  auto e = std::make_shared<endpoint>();
+  e->bind(priority::info, [&](const notification& m) {
+    seen.add(*m.event_type);
+    if (*m.event_type == "bad") throw std::runtime_error("broken");
+  });
+  e->bind(priority::error, [](const notification&) -> boost::asio::awaitable<outcome> {
+    co_return outcome::requeue;
+  });
+  listener l{measured,
+             {{.topic = "t"}},
+             {e},
+             {.executor = thread_pool(1),
+              .allow_requeue = true,
+              .dead_letters = dead_letter_options{.after = 3, .to = {.topic = "dead"}}}};
+  l.start();
+  tell("bad");
+  EXPECT_EQ(dead.wait_for(1), names{"info bad 3 broken 1"});
+  tell("good");
+  EXPECT_EQ(seen.wait_for(4), (names{"bad", "bad", "bad", "good"}));
+  tell("worse", priority::error);
+  EXPECT_EQ(dead.wait_for(2).back(), "error worse 3 The handler asked for it. 1");
+  EXPECT_TRUE(l.drain(20s));
+  EXPECT_EQ(lines.count(log_level::error,
+                        " has failed 3 times and is a dead letter now, in dead.info. The last "
+                        "time: broken"),
+            1);
+  EXPECT_EQ(meter->lines(), (names{"notification_dead_letters_total +1 topic=dead.info",
+                                   "notification_dead_letters_total +1 topic=dead.error"}));
+}
+
+TEST_F(listeners, count_failures_across_their_restarts_where_the_bus_does) {
+  happened dead;
+  auto graves = std::make_shared<endpoint>();
+  graves->bind(priority::info,
+               [&](const notification& m) { dead.add(m.headers.at("oslo-dead-letter-requeues")); });
+  listener cemetery{bus, {{.topic = "dead"}}, {graves}};
+  cemetery.start();
+  // Each of them fails once, and ends.
+  for (std::size_t i = 0; i < 4; ++i) {
+    auto e = std::make_shared<endpoint>();
+    listener* self = nullptr;
+    e->bind_batch(priority::info, [&](std::span<const notification>) {
+      self->stop();
+      seen.add("failed");
+      return outcome::requeue;
+    });
+    listener l{bus,
+               {{.topic = "t"}},
+               {e},
+               {.allow_requeue = true,
+                .dead_letters = dead_letter_options{.after = 4, .to = {.topic = "dead"}},
+                .batch = batch_options{1, 1s}}};
+    self = &l;
+    l.start();
+    if (i == 0) tell("bad");
+    seen.wait_for(i + 1);
+    ASSERT_TRUE(l.drain(20s));
+    EXPECT_EQ(seen.wait_for(i + 1).size(), i + 1);
+  }
+  EXPECT_EQ(dead.wait_for(1), names{"4"});
+}
+
+TEST(dead_letters_of_listeners, are_acknowledged_only_when_the_bus_has_them) {
+  testing::log_lines lines;
+  testing::test_bus clock{{.log = lines.into()}};
+  const auto bus = clock.open();
+  const blocking::notifier n{bus, {.drivers = {{"messaging"}}, .topics = {{"t"}}}};
+  std::atomic<int> calls{0};
+  auto e = std::make_shared<endpoint>();
+  e->bind(priority::info, [&] {
+    if (++calls == 1) clock.fail_sends({errc::rejected, "Not here."});
+    return outcome::requeue;
+  });
+  listener l{bus,
+             {{.topic = "t"}},
+             {e},
+             {.executor = thread_pool(1),
+              .allow_requeue = true,
+              .dead_letters = dead_letter_options{.after = 1, .to = {.topic = "dead"}}}};
+  l.start();
+  EXPECT_TRUE(n.info({}, "bad", 1).has_value());
+  EXPECT_EQ(clock.wait_for_sent(2).at(1).fault->message(), "Not here.");
+  clock.settle();
+  EXPECT_EQ(l.running(), 1u);
+  EXPECT_EQ(lines.count(log_level::error,
+                        "has failed 1 times, but cannot be put among the dead letters: Not here. "
+                        "It is given back."),
+            1);
+  clock.advance(999ms);
+  EXPECT_EQ(calls, 1);
+  clock.advance(1ms);
+  const auto last = clock.wait_for_sent(3).at(2);
+  EXPECT_EQ(last.to.topic, "dead.info");
+  EXPECT_EQ(last.fault, std::nullopt);
+  EXPECT_TRUE(l.drain(20s));
+  EXPECT_EQ(l.running(), 0u);
+  EXPECT_EQ(calls, 2);
+}
+
+TEST_F(listeners, refuse_dead_letters_that_cannot_work) {
+  auto e = std::make_shared<endpoint>();
+  e->bind(priority::info, [] {});
+  const auto make = [&](dead_letter_options d, bool requeue = true) {
+    listener(bus, {{.topic = "t"}}, {e}, {.allow_requeue = requeue, .dead_letters = d});
+  };
+  EXPECT_NO_THROW(make({.after = 1, .to = {.topic = "dead"}}));
+  EXPECT_NO_THROW(make({.after = 1, .to = {.exchange = "x", .topic = "t"}}));
+  EXPECT_THROW(make({.after = 1, .to = {.topic = "dead"}}, false), configuration_error);
+  EXPECT_THROW(make({.after = 0, .to = {.topic = "dead"}}), configuration_error);
+  EXPECT_THROW(make({.after = 1, .to = {}}), invalid_target);
+  EXPECT_THROW(make({.after = 1, .to = {.topic = "t"}}), configuration_error);
 }
 
 TEST_F(listeners, drain_finishes_what_was_taken) {
@@ -417,9 +585,6 @@ TEST_F(listeners, drain_finishes_what_was_taken) {
   EXPECT_TRUE(drained.get_future().get());
   EXPECT_EQ(seen.wait_for(2), (names{"2", "1"}));
   EXPECT_TRUE(l->drain(0ms));  // nothing is left
-  tell("later");
-  l->start();
-  EXPECT_TRUE(l->drain(20s));
 }
 
 TEST_F(listeners, drain_at_once_when_they_never_started) {

@@ -39,6 +39,17 @@ struct batch_options {
   batch_clock counts_from = batch_clock::first_message;
 };
 
+/// What becomes of a message whose handlers fail again and again ("poison").
+struct dead_letter_options {
+  /// Deliveries that may end in a requeue; the last of them is not given back any more, but goes to
+  /// `to`. At least 1.
+  std::size_t after = 5;
+  /// Topic, and exchange, of the dead letters, which are notifications of the priority they had,
+  /// for any listener: queue "TOPIC.info" and so on, which is made. Not one of the listener's own
+  /// targets.
+  target to{};
+};
+
 struct listener_options {
   /// Where handlers run. Null: `thread_pool` with option executor_thread_pool_size (64) threads.
   /// With more than one thread handlers overlap, and messages may overtake each other.
@@ -47,6 +58,10 @@ struct listener_options {
   std::shared_ptr<const messaging::serializer> serializer{};
   /// Whether `outcome::requeue` gives a message back to the bus; else it is acknowledged.
   bool allow_requeue = false;
+  /// Not given: what fails is given back for ever. Needs `allow_requeue`. The message is
+  /// acknowledged once the bus has confirmed its copy among the dead letters; when that fails it is
+  /// given back. The copy has the headers `dead_letter_error` and `dead_letter_requeues`.
+  std::optional<dead_letter_options> dead_letters{};
   /// Listeners with the same pool name share one queue, which gets a copy of every message.
   std::optional<std::string> pool{};
   /// Handlers of batches are called (`bind_batch`); not given: handlers of single messages.

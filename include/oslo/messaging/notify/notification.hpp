@@ -1,11 +1,14 @@
 // A notification that arrived.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <oslo/messaging/context.hpp>
 #include <oslo/messaging/convert.hpp>
 #include <oslo/messaging/notify/priority.hpp>
 #include <string>
+#include <string_view>
 
 namespace oslo::messaging::notify {
 
@@ -14,6 +17,11 @@ enum class outcome {
   handled,  ///< done with it
   requeue,  ///< deliver it again; only with `listener_options::allow_requeue`
 };
+
+/// Names of headers of a dead letter (`listener_options::dead_letters`): what its handler threw,
+/// and how many deliveries had ended in a requeue.
+inline constexpr std::string_view dead_letter_error = "oslo-dead-letter-error";
+inline constexpr std::string_view dead_letter_requeues = "oslo-dead-letter-requeues";
 
 /// One notification, as handlers see it. A publisher of another program may leave out or misuse any
 /// field: none stands for one that is missing, null or not text.
@@ -25,6 +33,8 @@ struct notification {
   std::string payload_json = "null";  ///< one JSON value
   std::optional<std::string> message_id{};
   std::optional<std::string> timestamp{};
+  /// Texts that the bus carries beside the message, such as those of a dead letter.
+  std::map<std::string, std::string, std::less<>> headers{};
 
   /// The payload as a C++ type. Throws `messaging_error` (`errc::malformed_message`) with the path
   /// of what does not fit, as in "payload.ram: expected int, got string".

@@ -43,9 +43,11 @@ class rabbit_listener_test : public ::testing::Test {
            R"(\"_unique_id\": \")" +
            unique_id + R"(\"}"})";
   }
-  void deliver(std::uint64_t tag, const std::string& body) {
+  void deliver(std::uint64_t tag, const std::string& body,
+               std::optional<amqp091::field_table> headers = {}) {
     amqp091::properties p;
     p.content_type = "application/json";
+    p.headers = std::move(headers);
     broker.send(amqp_script::deliver_method(channel, tag, "1") +
                 amqp_script::content(channel, body, p));
   }
@@ -89,6 +91,27 @@ TEST_F(rabbit_listener_test, a_message_that_was_taken_is_not_handed_out_again) {
   deliver(3, request("u2"));
   ASSERT_EQ(batch.size(), 1u);
   batch[0]->acknowledge();
+}
+
+TEST_F(rabbit_listener_test, texts_among_the_headers_and_the_count_of_a_quorum_queue_are_seen) {
+  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  deliver(1, request("u1"),
+          amqp091::field_table{{"a", "text"}, {"x-delivery-count", std::int64_t{3}}, {"b", true}});
+  ASSERT_EQ(batch.size(), 1u);
+  EXPECT_THAT(batch[0]->headers(), ElementsAre(message_header{"a", "text"}));
+  EXPECT_EQ(batch[0]->requeues(), 3u);
+  int id = 2;
+  const auto count_of = [&](amqp091::field_table headers) {
+    from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+    deliver(static_cast<std::uint64_t>(id), request("u" + std::to_string(id)), std::move(headers));
+    ++id;
+    return batch.at(0)->requeues();
+  };
+  EXPECT_EQ(count_of({}), std::nullopt);  // a classic queue
+  EXPECT_EQ(count_of({{"x-delivery-count", std::uint8_t{1}}}), 1u);
+  EXPECT_EQ(count_of({{"x-delivery-count", std::int64_t{-1}}}), std::nullopt);
+  EXPECT_EQ(count_of({{"x-delivery-count", true}}), std::nullopt);
+  EXPECT_EQ(count_of({{"x-delivery-count", "5"}}), std::nullopt);
 }
 
 TEST_F(rabbit_listener_test, a_copy_of_what_is_in_work_is_settled_with_it) {

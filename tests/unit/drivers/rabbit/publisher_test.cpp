@@ -336,6 +336,19 @@ TEST_F(rabbit_publisher, a_broker_that_contradicts_itself_ends_the_message) {
   EXPECT_NE(why["a"].find("no queue 'n.info'"), std::string::npos) << why["a"];
 }
 
+TEST_F(rabbit_publisher, headers_go_with_their_message_only) {
+  auto p = make("a");
+  p->headers = {{"oslo-dead-letter-error", "broken"}, {"n", "1"}};
+  out->publish(p);
+  publish("b");
+  const auto first = broker.next(method::basic_publish);
+  EXPECT_EQ(first.props.headers,
+            (amqp091::field_table{{"oslo-dead-letter-error", "broken"}, {"n", "1"}}));
+  EXPECT_EQ(first.props.content_type, "application/json");
+  EXPECT_EQ(first.props.delivery_mode, 2);
+  EXPECT_TRUE(broker.next(method::basic_publish).props.headers->empty());
+}
+
 TEST_F(rabbit_publisher, the_broker_drops_what_is_too_old_in_its_queue) {
   auto p = make("a");
   options o;

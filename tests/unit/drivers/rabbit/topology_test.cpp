@@ -100,6 +100,16 @@ TEST(rabbit_topology, bounds_of_notification_queues_are_the_same_for_both_sides)
   EXPECT_EQ(notification_destination(o, "x", "n.info").to.name, "x");
 }
 
+TEST(rabbit_topology, what_has_to_be_kept_has_a_queue_and_no_end) {
+  options o;
+  o.notifications.declare = false;
+  o.notifications.ttl = std::chrono::seconds(5);
+  const auto kept = notification_destination(o, "x", "n.info", true);
+  EXPECT_TRUE(kept.ensure_queue);
+  EXPECT_EQ(kept.message_ttl.count(), 0);
+  EXPECT_NE(notification_destination(o, "x", "n.info").message_ttl.count(), 0);
+}
+
 TEST(rabbit_topology, a_pool_is_one_queue_bound_to_every_topic) {
   EXPECT_EQ(pool_source({}, "openstack", "workers", {"n.info", "n.error"}),
             (source{{"openstack", "topic", false, false},
