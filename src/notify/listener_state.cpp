@@ -241,17 +241,22 @@ void listener_state::ended() {
 }
 
 /// Not at once: this may run inside one of its own callbacks. `told`: it knows that it is to stop.
+/// Holds nothing of us: whoever waited for the end may destroy the transport right after, and has
+/// to be the last one that holds it, so that its end is waited for.
 void listener_state::drop_subscription(bool told) {
   if (!subscription_) return;
   consuming_ = false;
   ++leaving_;
-  bus.loop().post([self = shared_from_this(), told,
-                   leaving = std::shared_ptr<messaging::listener>(std::move(subscription_))] {
+  const auto loop = bus.shared_loop();
+  loop->post([weak = weak_from_this(), told, weak_loop = std::weak_ptr(loop),
+              leaving = std::shared_ptr<messaging::listener>(std::move(subscription_))] {
     if (!told) leaving->stop();
-    leaving->when_gone([self, leaving]() mutable {
-      --self->leaving_;
-      self->tell_departed();
-      self->bus.loop().post([l = std::move(leaving)] {});
+    leaving->when_gone([weak, weak_loop, leaving]() mutable {
+      if (const auto self = weak.lock()) {
+        --self->leaving_;
+        self->tell_departed();
+      }
+      if (const auto l = weak_loop.lock()) l->post([last = std::move(leaving)] {});
     });
   });
 }
