@@ -150,9 +150,11 @@ void listener_state::async_drain(unique_function<void()> done) {
       [self = shared_from_this(), done = guarded(bus.shared_loop(), std::move(done))]() mutable {
         // One that was never started has stopped as well.
         if (self->phase_ == phase::fresh) self->ended();
-        self->waits_.push_back([self = self.get(), done = std::move(done)]() mutable {
-          self->departed_.push_back(std::move(done));
-          self->tell_departed();
+        self->waits_.push_back([weak = self->weak_from_this(), done = std::move(done)]() mutable {
+          const auto still = weak.lock();
+          if (!still) return;
+          still->departed_.push_back(std::move(done));
+          still->tell_departed();
         });
         self->draining_ = true;
         self->tell_waiters();
@@ -264,8 +266,12 @@ void listener_state::drop_subscription(bool told) {
 void listener_state::tell_waiters() {
   if (phase_ != phase::stopped || open != 0) return;
   draining_ = false;
-  for (auto& done : std::exchange(waits_, {}))
-    if (done) done();
+  if (waits_.empty()) return;
+  // In a turn that holds nothing of us, for the reason that `drop_subscription` gives.
+  bus.loop().post([told = std::exchange(waits_, {})]() mutable {
+    for (auto& done : told)
+      if (done) done();
+  });
 }
 
 void listener_state::tell_departed() {
