@@ -29,30 +29,27 @@ random_engine& thread_engine() {
   return here.engine;
 }
 
-std::array<char, 32> uuid4_digits() {
-  auto& next = thread_engine();
-  const std::uint64_t high = (next() & ~std::uint64_t{0xf000}) | 0x4000;
-  const std::uint64_t low = (next() >> 2) | (std::uint64_t{1} << 63);
-  std::array<char, 32> digits;
-  write_hex64(digits.data(), high);
-  write_hex64(digits.data() + 16, low);
-  return digits;
-}
-
 }  // namespace
 
 void write_hex64(char* out, std::uint64_t value) noexcept {
   for (int i = 15; i >= 0; --i, value >>= 4) out[i] = "0123456789abcdef"[value & 15];
 }
 
+unique_digits::unique_digits() {
+  auto& next = thread_engine();
+  const std::uint64_t high = (next() & ~std::uint64_t{0xf000}) | 0x4000;
+  const std::uint64_t low = (next() >> 2) | (std::uint64_t{1} << 63);
+  write_hex64(digits_.data(), high);
+  write_hex64(digits_.data() + 16, low);
+}
+
 std::string unique_id() {
-  const auto digits = uuid4_digits();
-  return {digits.data(), digits.size()};
+  return std::string(unique_digits());
 }
 
 std::string unique_id_dashed() {
-  const auto digits = uuid4_digits();
-  const std::string_view all{digits.data(), digits.size()};
+  const unique_digits digits;
+  const std::string_view all = digits;
   std::string text;
   text.reserve(36);
   text.append(all.substr(0, 8)).append(1, '-').append(all.substr(8, 4)).append(1, '-');

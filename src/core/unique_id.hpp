@@ -1,8 +1,10 @@
 // Names that nobody else has: message ids, reply queues, consumer tags.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace oslo::messaging {
 
@@ -11,6 +13,16 @@ namespace oslo::messaging {
 /// Unique across processes, threads and forks; not a secret.
 /// Thread safety: any thread; no lock.
 std::string unique_id();
+
+/// The same for messages, of which there are many: costs no allocation.
+class unique_digits {
+ public:
+  unique_digits();
+  operator std::string_view() const noexcept { return {digits_.data(), digits_.size()}; }
+
+ private:
+  std::array<char, 32> digits_;
+};
 
 /// The same with dashes: "xxxxxxxx-xxxx-4xxx-xxxx-xxxxxxxxxxxx".
 std::string unique_id_dashed();

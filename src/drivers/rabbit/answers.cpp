@@ -41,13 +41,15 @@ void answers::publish(const attempt_ptr& a) {
   auto p = std::make_shared<publication>();
   p->to = reply_destination(a->queue);
   p->mandatory = options_.mandatory_replies;
-  p->body = a->body;
+  p->body = std::move(a->body);
   p->awaited = a->awaited;
-  p->done = [weak = weak_from_this(), a](result<void> r) {
+  p->done = [weak = weak_from_this(), a, sent = p.get()](result<void> r) {
     const auto self = weak.lock();
     if (!self) return;
-    if (r.has_error() && r.error().code() == errc::undeliverable)
+    if (r.has_error() && r.error().code() == errc::undeliverable) {
+      a->body = std::move(sent->body);  // it is there as long as it may call this
       return self->returned(a, r.error());
+    }
     if (std::exchange(a->retrying, false)) --self->retrying_;
     if (r.has_error())
       self->env_.log(log_level::error, "Can not send the reply for message " + a->message_id +

@@ -33,15 +33,17 @@ class rabbit_driver final : public driver {
 
   void send(target to, outgoing_message m, send_options o, send_completion done) override {
     if (o.wait_for_reply) {
-      engine_->loop().dispatch([e = engine_, to = destination_of(to), m = std::move(m),
-                                o = std::move(o), done = std::move(done)]() mutable {
+      if (engine_->loop().running_here())  // without a copy of it all
+        return engine_->call(destination_of(to), std::move(m), std::move(o), std::move(done));
+      engine_->loop().post([e = engine_, to = destination_of(to), m = std::move(m),
+                            o = std::move(o), done = std::move(done)]() mutable {
         e->call(std::move(to), std::move(m), std::move(o), std::move(done));
       });
       return;
     }
     std::string body;
     try {
-      wire::write_request(body, m.body, m.ctxt, {.unique_id = unique_id()});
+      wire::write_request(body, m.body, m.ctxt, {.unique_id = unique_digits()});
     } catch (const messaging_error& e) {
       return fail(std::move(done), e.failure());
     }
@@ -52,7 +54,7 @@ class rabbit_driver final : public driver {
                          send_completion done) override {
     std::string body;
     try {
-      wire::write_notification(body, m.body, m.ctxt, unique_id(), version);
+      wire::write_notification(body, m.body, m.ctxt, unique_digits(), version);
     } catch (const messaging_error& e) {
       return fail(std::move(done), e.failure());
     }

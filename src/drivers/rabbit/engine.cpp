@@ -217,7 +217,7 @@ void engine::call(destination to, outgoing_message m, send_options o, send_compl
   std::optional<std::int64_t> monitor;
   if (o.call_monitor_timeout) monitor = o.call_monitor_timeout->count();
   begin_call(std::move(p), std::move(o), std::move(done), [&](std::string& body, auto id) {
-    wire::write_request(body, m.body, m.ctxt, {id, reply_queue_, monitor, unique_id()});
+    wire::write_request(body, m.body, m.ctxt, {id, reply_queue_, monitor, unique_digits()});
   });
 }
 
@@ -237,7 +237,7 @@ void engine::probe(milliseconds limit,
   };
   begin_call(p, std::move(o), std::move(finish), [&](std::string& body, auto id) {
     p->to = reply_destination(reply_queue_);
-    wire::write_reply(body, {}, id, unique_id());
+    wire::write_reply(body, {}, id, unique_digits());
   });
 }
 
@@ -276,17 +276,16 @@ void engine::begin_call(publication_ptr p, send_options o, send_completion done,
   } catch (const messaging_error& e) {
     return fail_call(id.view(), e.failure());
   }
-  p->done = [weak = weak_from_this(), id = id.str()](result<void> r) {
+  p->done = [weak = weak_from_this(), id](result<void> r) {
     if (const auto self = weak.lock()) self->call_published(id, std::move(r));
   };
   if (o.cancel.stop_possible()) {
-    auto on_cancel =
-        unique_function<void()>([weak = weak_from_this(), loop = loop_, id = id.str()]() mutable {
-          loop->post([weak, id] {
-            if (const auto self = weak.lock())
-              self->fail_call(id, {errc::cancelled, "The caller cancelled the call."});
-          });
-        });
+    auto on_cancel = unique_function<void()>([weak = weak_from_this(), loop = loop_, id]() mutable {
+      loop->post([weak, id] {
+        if (const auto self = weak.lock())
+          self->fail_call(id.view(), {errc::cancelled, "The caller cancelled the call."});
+      });
+    });
     auto callback = std::make_unique<std::stop_callback<unique_function<void()>>>(
         o.cancel, std::move(on_cancel));
     if (auto* call = calls_.find(id.view())) call->on_cancel = std::move(callback);
@@ -344,15 +343,15 @@ void engine::acknowledge_replies_later() {
   });
 }
 
-void engine::call_published(const std::string& id, result<void> r) {
+void engine::call_published(const protocol::call_id& id, result<void> r) {
   if (r.has_value()) {
-    calls_.advance(id, protocol::call_stage::confirmed);
+    calls_.advance(id.view(), protocol::call_stage::confirmed);
     return;
   }
-  auto* call = calls_.find(id);
+  auto* call = calls_.find(id.view());
   if (call == nullptr) return;
   if (r.error().code() != errc::undeliverable || call->at_least_once)
-    return fail_call(id, r.error());
+    return fail_call(id.view(), r.error());
   // Nobody listens yet, or not again since the broker came back: try until the caller's deadline.
   const auto p = call->sent;
   p->at = publication::stage::waiting;

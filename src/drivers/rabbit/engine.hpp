@@ -73,7 +73,7 @@ class engine : public std::enable_shared_from_this<engine> {
   void reply_queue_unreachable(const failure& why);
   void on_reply(const amqp091::delivery& d);
   void acknowledge_replies_later();
-  void call_published(const std::string& id, result<void> r);
+  void call_published(const protocol::call_id& id, result<void> r);
   void resolve(pending_call call, result<messaging::reply> r);
   void fail_call(std::string_view id, const failure& why);
   failure timeout_failure(const protocol::call_tracker<pending_call>::expired_call& c) const;

@@ -259,7 +259,7 @@ void rabbit_message::reply(outgoing_reply r, unique_function<void(result<void>)>
     return;
   }
   std::string body;  // written here, on the handler's thread, not on the loop
-  wire::write_reply(body, r, request_.msg_id, oslo::messaging::unique_id());
+  wire::write_reply(body, r, request_.msg_id, unique_digits());
   outgoing_answer a{std::string(request_.reply_q),
                     std::string(request_.msg_id),
                     std::move(body),
@@ -275,7 +275,7 @@ void rabbit_message::reply(outgoing_reply r, unique_function<void(result<void>)>
 void rabbit_message::heartbeat() {
   if (request_.msg_id.empty() || request_.reply_q.empty()) return;
   std::string body;
-  wire::write_heartbeat(body, request_.msg_id, oslo::messaging::unique_id());
+  wire::write_heartbeat(body, request_.msg_id, unique_digits());
   from_->owner().loop().dispatch(
       [from = from_, queue = std::string(request_.reply_q), body = std::move(body)]() mutable {
         from->owner().answers().heartbeat(std::move(queue), std::move(body));
