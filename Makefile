@@ -32,7 +32,7 @@ venvs = tools/step.sh "Preparing Python peers" build/log/venv.log \
   $(PYTHON) tests/support/make_venv.py build/venv
 run_tests = $(PYTHON) tests/support/run_tests.py --build build/$(1) --jobs $(JOBS)
 
-.PHONY: help setup build demo test asan tsan fuzz lint bench install clean
+.PHONY: help setup build demo test asan tsan fuzz lint bench bench-check install clean
 
 help:
 	@echo "make demo [URL=rabbit://...]  the main job in one process, or over a broker"
@@ -41,6 +41,7 @@ help:
 	@echo "make asan | make tsan         the tests under address+undefined or thread sanitizer"
 	@echo "make fuzz [FUZZ_SECONDS=60]   each fuzz target for that long"
 	@echo "make bench [BENCH=--quick]    speed beside everything a user would pick instead"
+	@echo "make bench-check [UPDATE=1]   instructions and allocations of each step, beside the record"
 	@echo "make lint                     format, layers, headers, scripts"
 	@echo "make install [PREFIX=DIR]     headers, library, CMake package, oslo-msg"
 	@echo "make clean                    remove the build folder"
@@ -84,6 +85,14 @@ bench:
 	@$(PYTHON) tests/support/with_broker.py --dir build/bench/broker -- \
 	  $(PYTHON) bench/run.py --bin build/bench/bin --json build/bench/report.json \
 	  --html build/bench/report.html --plot-python build/venv/plots/bin/python3 $(BENCH)
+
+bench-check:
+	@tools/setup.sh bench
+	@tools/step.sh "Configuring bench" build/log/configure-bench.log cmake --preset bench
+	@tools/step.sh "Building oslo_micro" build/log/build-micro.log \
+	  cmake --build --preset bench --target oslo_micro
+	@$(PYTHON) bench/micro/check_counts.py --program build/bench/bin/oslo_micro \
+	  $(if $(UPDATE),--update)
 
 install: build
 	@cmake --install build/release --prefix "$(PREFIX)"
