@@ -1,5 +1,6 @@
 #include "net/stream.hpp"
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
 
 #include <boost/asio/buffer.hpp>
@@ -25,6 +26,8 @@ constexpr int user_timeout_ms = 20'000;
 
 void tune_socket(tcp::socket& s) {
   error_code ignored;  // each option only makes a dead peer visible sooner
+  // A program that the application starts must not keep the connection open, nor read from it.
+  ::fcntl(s.native_handle(), F_SETFD, FD_CLOEXEC);
   s.set_option(tcp::no_delay(true), ignored);
   s.set_option(asio::socket_base::keep_alive(true), ignored);
   const auto set = [&](int name, int value) {

@@ -152,7 +152,7 @@ void listener_state::async_drain(unique_function<void()> done) {
         if (self->phase_ == phase::fresh) self->ended();
         self->waits_.push_back([weak = self->weak_from_this(), done = std::move(done)]() mutable {
           const auto still = weak.lock();
-          if (!still) return;
+          if (!still) return done();
           still->departed_.push_back(std::move(done));
           still->tell_departed();
         });

@@ -256,20 +256,25 @@ void server_state::ended() {
   }
 }
 
-/// Not at once: this may run inside one of its own callbacks.
+/// Not at once: this may run inside one of its own callbacks. What waits for the end holds nothing
+/// of us: whoever waited for the server may destroy the transport right after, and has to be the
+/// last one that holds it, so that its end is waited for.
 void server_state::drop_listener() {
   if (!listener_) return;
   consuming_ = false;
   const std::shared_ptr<listener> leaving = std::move(listener_);
   ++leaving_;
   const bool told = now() == phase::stopping;  // not after a start that failed
-  bus.loop().post([self = shared_from_this(), leaving, told]() mutable {
+  const auto loop = bus.shared_loop();
+  loop->post([weak = weak_from_this(), weak_loop = std::weak_ptr(loop), leaving, told]() mutable {
     if (!told) leaving->stop();
     auto& from = *leaving;
-    from.when_gone([self, leaving = std::move(leaving)]() mutable {
-      --self->leaving_;
-      self->tell_departed();
-      self->bus.loop().post([l = std::move(leaving)] {});
+    from.when_gone([weak, weak_loop, leaving = std::move(leaving)]() mutable {
+      if (const auto self = weak.lock()) {
+        --self->leaving_;
+        self->tell_departed();
+      }
+      if (const auto l = weak_loop.lock()) l->post([last = std::move(leaving)] {});
     });
   });
 }

@@ -1,7 +1,10 @@
 // The stream to a broker, secured or not, against servers of this process.
 #include "net/stream.hpp"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -102,6 +105,27 @@ outcome connect_and_read(const endpoint& to, const tls_options& tls) {
   });
   io.run_for(10s);
   return out;
+}
+
+TEST(stream, a_program_that_is_started_meanwhile_does_not_inherit_it) {
+  one_shot_server server(false);
+  asio::io_context io;
+  const auto s = make_stream(io.get_executor(), {});
+  std::optional<result<void>> connected;
+  s->connect({"127.0.0.1", server.port()}, 5s, [&](result<void> r) { connected = std::move(r); });
+  io.run();
+  ASSERT_TRUE(connected && connected->has_value());
+  int ours = 0;
+  for (int fd = 0; fd < 1024; ++fd) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 ||
+        peer.sin_family != AF_INET || ntohs(peer.sin_port) != server.port())
+      continue;
+    ++ours;
+    EXPECT_NE(::fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+  }
+  EXPECT_EQ(ours, 1);
 }
 
 TEST(stream, plain) {
