@@ -26,7 +26,7 @@ constexpr int user_timeout_ms = 20'000;
 
 void tune_socket(tcp::socket& s) {
   error_code ignored;  // each option only makes a dead peer visible sooner
-  // A program that the application starts must not keep the connection open, nor read from it.
+  // A program that the application starts from now on must not keep the connection open.
   ::fcntl(s.native_handle(), F_SETFD, FD_CLOEXEC);
   s.set_option(tcp::no_delay(true), ignored);
   s.set_option(asio::socket_base::keep_alive(true), ignored);
@@ -131,7 +131,8 @@ class tcp_stream final : public stream {
   }
 
   void wake_after(int bytes) noexcept override {
-    // Where the system cannot, reads only come earlier.
+    // Linux before 4.17 does not look again when the number shrinks: what lies there is then read
+    // with the next bytes, a heartbeat at the latest.
     ::setsockopt(c_->socket.native_handle(), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
   }
 

@@ -34,12 +34,17 @@ std::size_t requeue_counter::add(const incoming_message& m) {
     order_.emplace_back(key, next_age_++);
   }
   const std::size_t count = ++at->second.count;
-  while (order_.size() > most_) {
-    const auto [oldest, age] = order_.front();
+  const auto is_counted = [this](const auto& entry) {
+    const auto found = counts_.find(entry.first);
+    return found != counts_.end() && found->second.age == entry.second;
+  };
+  while (counts_.size() > most_) {
+    if (is_counted(order_.front())) counts_.erase(order_.front().first);
     order_.pop_front();
-    const auto found = counts_.find(oldest);
-    if (found != counts_.end() && found->second.age == age) counts_.erase(found);
   }
+  // Those that were forgotten leave now and then.
+  if (order_.size() > 2 * most_)
+    std::erase_if(order_, [&](const auto& entry) { return !is_counted(entry); });
   return count;
 }
 

@@ -53,6 +53,7 @@ class delivery final : public detail::invocation, public std::enable_shared_from
 
   std::span<const notification> what() const noexcept override { return what_; }
   void unreadable(const messaging_error& why) const noexcept override;
+  void threw(const std::exception_ptr& error) const noexcept override { (void)failed(error); }
   void answer(outcome what) noexcept override;
   void fail(std::exception_ptr error) noexcept override;
   void run(boost::asio::awaitable<outcome> handler) override;

@@ -108,8 +108,9 @@ void listener::async_drain(std::chrono::milliseconds limit, unique_function<void
       d->timer = l.run_at(*when, [d] {
         if (d->done) std::exchange(d->done, {})(false);
       });
-    s->async_drain([d, s] {
-      s->bus.loop().cancel(d->timer);
+    // Not `s`: it keeps this, and must not keep itself.
+    s->async_drain([d, weak = std::weak_ptr(s->bus.shared_loop())] {
+      if (const auto still = weak.lock()) still->cancel(d->timer);
       if (d->done) std::exchange(d->done, {})(true);
     });
   });

@@ -275,9 +275,11 @@ void listener_state::tell_waiters() {
 }
 
 void listener_state::tell_departed() {
-  if (leaving_ != 0) return;
-  for (auto& done : std::exchange(departed_, {}))
-    if (done) done();
+  if (leaving_ != 0 || departed_.empty()) return;
+  bus.loop().post([told = std::exchange(departed_, {})]() mutable {  // as in `tell_waiters`
+    for (auto& done : told)
+      if (done) done();
+  });
 }
 
 // ---- health -------------------------------------------------------------------------------------

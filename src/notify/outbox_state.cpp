@@ -212,6 +212,7 @@ result<void> outbox::state::post(entry_ptr e) {
 }
 
 void outbox::state::async_post(entry_ptr e, unique_function<void(result<void>)> accepted) {
+  accepted = guarded(bus().shared_loop(), std::move(accepted));
   later todo;
   failure why;
   std::unique_lock lock(mutex_);
@@ -345,8 +346,13 @@ void outbox::state::answered(const entry_ptr& e, std::optional<std::size_t> sink
       bool over = true;
       if (r.has_error()) {
         const auto code = r.error().code();
-        if (may_pass(code) && !(e->deadline && code == errc::timed_out)) {
+        // Refused as a whole, login or virtual host; not this message's exchange.
+        const bool link_refused = code == errc::access_refused &&
+                                  bus().health().publishing != link_state::connected &&
+                                  bus().health().publishing != link_state::idle;
+        if ((may_pass(code) || link_refused) && !(e->deadline && code == errc::timed_out)) {
           e->passing = r.error();
+          e->try_later = true;
           over = false;
         } else if (!e->alone && may_be_of_a_neighbour(code)) {
           e->alone = true;
@@ -367,7 +373,7 @@ void outbox::state::end_attempt(const entry_ptr& e, later& todo) {
   if (!e->left.empty()) {
     queue_.emplace(e->number, e);
     queued_bytes_ += e->bytes;
-    if (e->passing) hold_up(*e->passing, todo);
+    if (std::exchange(e->try_later, false)) hold_up(*e->passing, todo);
     if (can_send()) want_turn();
     return;
   }
@@ -507,6 +513,7 @@ result<void> outbox::state::flush(milliseconds limit) {
 void outbox::state::async_flush(milliseconds limit, unique_function<void(result<void>)> done) {
   auto& loop = bus().loop();
   if (inherited()) return done(failure(errc::wrong_process, "The outbox is the parent's."));
+  done = guarded(bus().shared_loop(), std::move(done));
   const std::lock_guard lock(mutex_);
   if (unreported_ == 0) return loop.post([done = std::move(done)]() mutable { done({}); });
   const auto f = std::make_shared<flusher>(flusher{last_number_, unreported_, std::move(done)});
@@ -622,8 +629,8 @@ void outbox::state::measure(later& todo) {
   });
 }
 
-void outbox::state::run(later& todo) {
-  for (auto& f : todo) f();
+void outbox::state::run(later& todo) const {
+  for (auto& f : todo) call_guarded(bus().loop(), f);  // a log or a metric may throw, too
   todo.clear();
 }
 

@@ -36,9 +36,10 @@ class outbox::state : public std::enable_shared_from_this<outbox::state> {
     std::size_t bytes = 0;
     std::uint64_t number = 0;
     std::optional<clock::time_point> deadline{};
-    std::vector<std::size_t> left{};  ///< sinks that have not taken it
-    std::size_t under_way = 0;        ///< sinks that have not answered
-    std::optional<failure> passing{};
+    std::vector<std::size_t> left{};   ///< sinks that have not taken it
+    std::size_t under_way = 0;         ///< sinks that have not answered
+    std::optional<failure> passing{};  ///< the last one
+    bool try_later = false;            ///< the attempt under way has failed with that
     std::optional<failure> for_good{};
     bool alone = false;  ///< is sent by itself, to find out whether it is the one that is refused
     bool settled = false;
@@ -106,7 +107,7 @@ class outbox::state : public std::enable_shared_from_this<outbox::state> {
   failure full() const;
 
   // Without it.
-  static void run(later& todo);
+  void run(later& todo) const;
   unique_function<void()> to_self(void (state::*member)());
   void turn();
   void deliver_reports();

@@ -146,8 +146,9 @@ void server::async_drain(std::chrono::milliseconds limit, unique_function<void(b
         s->hurry();
         if (d->done) std::exchange(d->done, {})(false);
       });
-    s->async_drain([d, s] {
-      s->bus.loop().cancel(d->timer);
+    // Not `s`: it keeps this, and must not keep itself.
+    s->async_drain([d, weak = std::weak_ptr(s->bus.shared_loop())] {
+      if (const auto still = weak.lock()) still->cancel(d->timer);
       if (d->done) std::exchange(d->done, {})(true);
     });
   });

@@ -282,15 +282,20 @@ void server_state::drop_listener() {
 void server_state::async_drain(unique_function<void()> done) {
   begin(task_call::kind::stop, {});
   begin(task_call::kind::wait,
-        [self = shared_from_this(), done = std::move(done)](result<void>) mutable {
+        [weak = weak_from_this(), done = std::move(done)](result<void>) mutable {
+          const auto self = weak.lock();
+          if (!self) return done();
           self->departed_.push_back(std::move(done));
           self->tell_departed();
         });
 }
 
 void server_state::tell_departed() {
-  if (leaving_ != 0) return;
-  for (auto& done : std::exchange(departed_, {})) done();
+  if (leaving_ != 0 || departed_.empty()) return;
+  // In a turn that holds nothing of us, for the reason that `drop_listener` gives.
+  bus.loop().post([told = std::exchange(departed_, {})]() mutable {
+    for (auto& done : told) done();
+  });
 }
 
 void server_state::hurry() {

@@ -30,7 +30,7 @@ constexpr auto topic = "notifications";
 /// The rule of the application: its thread never stands still for longer, whatever the bus does.
 constexpr auto rule = 10ms;
 /// What the scheduler of a machine adds that starts a broker beside all of this.
-constexpr auto grace = 500ms;
+constexpr auto grace = 5s;
 constexpr std::size_t room = 5'000;
 
 std::size_t how_many() {

@@ -77,6 +77,15 @@ class gate_keeper {
       answer(1, automatic_(event));
     }
   }
+  /// What the driver says of its connections.
+  void set_health(transport_health h) {
+    const std::lock_guard lock(mutex_);
+    health_ = std::move(h);
+  }
+  transport_health health() const {
+    const std::lock_guard lock(mutex_);
+    return health_;
+  }
   void deliver_all() {
     answer_all([](const std::string&) { return result<void>{}; });
   }
@@ -138,6 +147,7 @@ class gate_keeper {
   std::condition_variable changed_;
   std::vector<held> sent_;
   std::deque<std::shared_ptr<pending>> pending_;
+  transport_health health_;
   std::function<result<void>(const std::string&)> automatic_;
 };
 
@@ -159,6 +169,7 @@ class gated_driver final : public driver {
                                                      listen_options) override {
     return nullptr;
   }
+  transport_health health() const override { return keeper_->health(); }
   void close(std::chrono::milliseconds, unique_function<void()> done) override {
     loop_->post(std::move(done));
   }

@@ -103,7 +103,7 @@ void publisher::pump() {
 
 /// The confirms of calls and replies only free the window: they need not wake us one by one.
 void publisher::choose_patience() {
-  read_patiently(unconfirmed_count_ > 0 && awaited_count_ == 0 && !idle_done_);
+  read_patiently(unconfirmed_count_ > 0 && awaited_count_ == 0 && waiting_.empty() && !idle_done_);
 }
 
 void publisher::write(const publication_ptr& p) {

@@ -41,6 +41,18 @@ TEST(requeue_counters, forget_the_oldest) {
   EXPECT_EQ(c.add(plain_message("{\"n\": 3}")), 2u);
 }
 
+TEST(requeue_counters, keep_a_message_that_goes_on_failing_among_many_that_succeed_later) {
+  requeue_counter c(10);
+  for (int i = 0; i < 1'000; ++i) {
+    const auto other = "{\"n\": " + std::to_string(i) + "}";
+    EXPECT_EQ(c.add(plain_message(other)), 1u);
+    c.forget(plain_message(other));
+    if (i % 100 == 0) {
+      EXPECT_EQ(c.add(plain_message("{}")), static_cast<std::size_t>(i / 100 + 1));
+    }
+  }
+}
+
 TEST(dead_letters, are_the_same_message_with_the_reason_beside_it) {
   const auto out = dead_letter_of(
       plain_message(R"({"message_id":"a", "ä\"": [1.50, null], "payload": {"x": 1}})",

@@ -355,6 +355,10 @@ TEST_F(deliveries, deferred_handlers_answer_when_they_like) {
   e->bind(priority::error, [](responder r) { r.fail(std::runtime_error("broken")); });
   e->bind(priority::critical, [](responder) {});
   e->bind(priority::sample, [](const responder&) { throw std::runtime_error("thrown"); });
+  e->bind(priority::debug, [](responder r) {
+    r.answer(outcome::requeue);
+    throw std::runtime_error("thrown afterwards");
+  });
   for (const auto p : all_priorities) after->bind(p, [&] { seen += '+'; });
   auto d = make({e, after});
   EXPECT_EQ(d.dispatch(body_of("INFO")), outcome::handled);
@@ -362,9 +366,12 @@ TEST_F(deliveries, deferred_handlers_answer_when_they_like) {
   EXPECT_EQ(d.dispatch(body_of("ERROR")), outcome::requeue);
   EXPECT_EQ(d.dispatch(body_of("CRITICAL")), outcome::requeue);
   EXPECT_EQ(d.dispatch(body_of("SAMPLE")), outcome::requeue);
+  EXPECT_EQ(d.dispatch(body_of("DEBUG")), outcome::requeue);
   EXPECT_EQ(seen, "ev+");
+  // "thrown" of two, as one begins like the other.
+  EXPECT_EQ(lines.count(log_level::error, "Exception during message handling: thrown"), 2);
   for (const char* text :
-       {"broken", "The handler dropped the notification without an answer.", "thrown"})
+       {"broken", "The handler dropped the notification without an answer.", "thrown afterwards"})
     EXPECT_EQ(
         lines.count(log_level::error, std::string("Exception during message handling: ") + text),
         1);

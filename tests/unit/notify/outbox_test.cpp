@@ -312,6 +312,28 @@ TEST_F(outboxes_in_time, report_what_the_bus_refuses_for_good) {
   EXPECT_EQ(lines.with("Could not"), (strings{"Could not deliver notification bad: no"}));
 }
 
+TEST_F(outboxes_in_time, keep_what_fails_because_the_whole_connection_is_refused) {
+  outbox box(make_timed(), reporting());
+  for (const auto& e : {"0", "1"}) EXPECT_TRUE(post(box, e).has_value());
+  loop->settle();
+  gate->set_health({.publishing = link_state::refused});
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    gate->answer(gate->unanswered(), failure(errc::access_refused, "connection limit reached"));
+    loop->settle();
+    EXPECT_EQ(gate->unanswered(), 0u) << "after a pause";
+    loop->advance(5s);
+    loop->settle();
+    EXPECT_EQ(gate->unanswered(), 2u);
+  }
+  gate->set_health({.publishing = link_state::connected});
+  gate->answer(1);
+  gate->answer(1, failure(errc::access_refused, "no right to this exchange"));
+  loop->settle();
+  gate->answer(1, failure(errc::access_refused, "no right to this exchange"));
+  loop->settle();
+  EXPECT_EQ(book.lines(), (strings{"delivered 0", "failed 1"}));
+}
+
 TEST_F(outboxes_in_time, find_the_guilty_one_among_its_neighbours) {
   outbox box(make_timed(), reporting());
   for (const auto& e : {"0", "large", "2"}) EXPECT_TRUE(post(box, e).has_value());
@@ -472,6 +494,28 @@ TEST_F(outboxes, survive_reports_that_throw_or_post) {
   EXPECT_TRUE(box.flush(20s).has_value());
   EXPECT_EQ(reports, 3);
   EXPECT_TRUE(lines.wait_for(log_level::error, "careless"));
+}
+
+TEST_F(outboxes, survive_callbacks_that_throw) {
+  outbox box(make(), reporting({.max_messages = 1, .rule = when_full::wait, .wait_limit = 20s}));
+  std::promise<void> parked;
+  EXPECT_TRUE(post(box, "first").has_value());
+  box.async_post_json(priority::info, {}, "second", "1", [&](result<void> r) {
+    EXPECT_TRUE(r.has_value());
+    parked.set_value();
+    throw std::runtime_error("careless acceptance");
+  });
+  box.async_flush(20s, [](result<void>) { throw std::runtime_error("careless flush"); });
+  ASSERT_TRUE(gate->wait_for(1));
+  gate->deliver_all();
+  parked.get_future().get();
+  EXPECT_TRUE(box.flush(20s).has_value());
+  EXPECT_EQ(book.lines(), (strings{"delivered first", "delivered second"}));
+  EXPECT_TRUE(lines.wait_for(log_level::error, "careless acceptance"));
+  EXPECT_TRUE(lines.wait_for(log_level::error, "careless flush"));
+  EXPECT_TRUE(post(box, "third").has_value());
+  EXPECT_TRUE(box.flush(20s).has_value());
+  EXPECT_EQ(book.lines().size(), 3u);
 }
 
 TEST_F(outboxes, end_with_one_report_for_everything_they_hold) {

@@ -125,6 +125,7 @@ TEST_F(request_notifiers, do_not_tell_secrets) {
     EXPECT_EQ(seen.get("HTTP_AUTHORIZATION"), "Basic x");
     return http_response{401, "Who are you?", {{"set-cookie", "session=y"}}};
   });
+  EXPECT_TRUE(to.box().flush(20s).has_value());  // each has an order of its own
   request_notifier open(make(), {.hidden_headers = {}});
   open.on_request(r);
   EXPECT_TRUE(open.box().flush(20s).has_value());

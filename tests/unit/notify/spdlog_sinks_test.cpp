@@ -90,6 +90,9 @@ TEST_F(spdlog_sinks, leave_out_what_the_library_logs_itself) {
             std::string::npos)
       << text.str();
   EXPECT_NE(text.str().find("a line of the library"), std::string::npos);
+  const auto known = std::weak_ptr(app);
+  app.reset();
+  EXPECT_TRUE(known.expired()) << "its sink's transport keeps it";
 }
 
 TEST_F(spdlog_sinks, leave_out_loggers_by_name_on_any_thread) {

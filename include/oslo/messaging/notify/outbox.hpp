@@ -68,7 +68,7 @@ struct outbox_options {
 };
 
 struct outbox_counts {
-  std::uint64_t accepted = 0;  ///< delivered + dropped + failed + held + reports under way
+  std::uint64_t accepted = 0;  ///< delivered + dropped + failed + held
   std::uint64_t delivered = 0;
   std::uint64_t dropped = 0;
   std::uint64_t failed = 0;

@@ -71,15 +71,20 @@ class guarded_sink : public spdlog::sinks::sink {
 /// sinks below, which would feed on themselves while the bus is away. With an asynchronous logger
 /// (which calls its sinks on another thread) give `to` the name "oslo.messaging", or tell the sinks
 /// its name.
-inline logger spdlog_logger(std::shared_ptr<spdlog::logger> to,
+///
+/// The application owns the logger; lines that come when it is gone are lost. (Its sinks own
+/// outboxes and these a transport, which must not own the logger in turn.)
+inline logger spdlog_logger(const std::shared_ptr<spdlog::logger>& to,
                             log_level level = log_level::warning) {
-  return {level, [to = std::move(to)](log_level l, std::string_view text) {
+  return {level, [weak = std::weak_ptr(to)](log_level l, std::string_view text) {
             static constexpr spdlog::level::level_enum levels[] = {
                 spdlog::level::trace, spdlog::level::debug, spdlog::level::info,
                 spdlog::level::warn,  spdlog::level::err,   spdlog::level::off};
+            const auto app = weak.lock();
+            if (!app) return;
             const detail::library_line guard;
-            to->log(levels[static_cast<std::size_t>(l)],
-                    spdlog::string_view_t(text.data(), text.size()));
+            app->log(levels[static_cast<std::size_t>(l)],
+                     spdlog::string_view_t(text.data(), text.size()));
           }};
 }
 

@@ -227,12 +227,16 @@ class bound_handler<Input, F, std::tuple<P...>> final : public handler {
         auto& started = *call;
         started.run(finish_coroutine<answered>(std::move(pending), std::move(call), in));
       } else {
+        const auto kept = call;
         responder answer(std::move(call));
         try {
           f_(in->template pick<P>(&answer)...);
         } catch (...) {
           // Thrown before the responder was taken: the handler failed. After: it answers itself.
-          if (answer.pending()) answer.fail(std::current_exception());
+          if (answer.pending())
+            answer.fail(std::current_exception());
+          else
+            kept->threw(std::current_exception());
         }
       }
     }
