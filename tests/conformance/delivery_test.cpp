@@ -178,16 +178,18 @@ TEST_P(delivery_over, a_handler_knows_how_long_its_caller_waits) {
 }
 
 TEST_P(delivery_over, a_handler_hears_that_its_caller_has_gone) {
-  gate stopped;
+  gate stopped, let_go;
   expected<bool> heard;
   auto endpoint = std::make_shared<rpc::endpoint>();
   endpoint->bind("wait", [&](const rpc::request_info& r) {
     const std::stop_callback on_stop(r.cancellation(), [&] { stopped.open(); });
     heard.set(stopped.wait());
+    let_go.wait();  // an answer at this moment may still be in time
   });
   const auto server = serve(server_bus, topic, "s1", {endpoint});
   EXPECT_EQ(client(300ms).try_call("wait", {}).error().code(), errc::timed_out);
   EXPECT_TRUE(heard.get());
+  let_go.open();
 }
 
 TEST_P(delivery_over, draining_waits_for_what_runs) {

@@ -148,10 +148,11 @@ class server_life : public ::testing::Test {
     });
     return transport::open("staged://", {.log = log.into(), .loop = loop}, registry);
   }
-  /// Returns once everything that was posted before has run. Twice, because what the loop's own
-  /// thread posts may come behind the first round.
+  /// Returns once everything that was posted before has run, and what that posted: a listener goes
+  /// two turns after its server has stopped. What the loop's own thread posts may come behind ours,
+  /// hence a round more than turns.
   void settle() {
-    for (int round = 0; round < 2; ++round) {
+    for (int round = 0; round < 3; ++round) {
       std::promise<void> done;
       clockwork.loop().post([&] { done.set_value(); });
       done.get_future().wait();
