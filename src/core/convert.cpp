@@ -1,8 +1,9 @@
+#include <boost/container/small_vector.hpp>
 #include <charconv>
 #include <cmath>
 #include <oslo/messaging/convert.hpp>
-#include <vector>
 
+#include "core/json_number.hpp"
 #include "core/json_text.hpp"
 
 namespace oslo::messaging {
@@ -60,9 +61,7 @@ const char* type_name(json_reader& r, kind k) {
     case kind::string: return "string";
     case kind::array: return "array";
     case kind::object: return "object";
-    case kind::number:
-      return r.read_number().find_first_not_of("-0123456789") == std::string_view::npos ? "int"
-                                                                                        : "float";
+    case kind::number: return json_number::is_integer(r.read_number()) ? "int" : "float";
     case kind::end: break;
   }
   r.skip_value();  // throws: there is no value
@@ -79,8 +78,7 @@ template <class Integer>
 Integer read_integer(json_reader& r, Integer low, Integer high) {
   detail::expect(r, kind::number, "int");
   const std::string_view text = r.read_number();
-  if (text.find_first_not_of("-0123456789") != text.npos)
-    conversion_failed("expected int, got float");
+  if (!json_number::is_integer(text)) conversion_failed("expected int, got float");
   Integer v = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
   if ((error != std::errc{} && text != "-0") || v < low || v > high) out_of_range(low, high, text);
@@ -167,7 +165,7 @@ std::size_t read_enum(json_reader& r, std::span<const std::string_view> names) {
 void read_members(json_reader& r, void* object, std::span<const readable_member> members) {
   expect(r, kind::object, "object");
   r.begin_object();
-  std::vector<bool> seen(members.size());
+  boost::container::small_vector<bool, 32> seen(members.size());
   std::string scratch;
   std::string_view key;
   std::size_t guess = 0;  // peers mostly write the members in order

@@ -1,5 +1,6 @@
 #include "core/json_number.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -66,7 +67,7 @@ double to_double(std::string_view number) noexcept {
 }
 
 bool is_integer(std::string_view number) noexcept {
-  return number.find_first_not_of("-0123456789") == number.npos;
+  return std::all_of(number.begin(), number.end(), [](char c) { return is_digit(c) || c == '-'; });
 }
 
 }  // namespace oslo::messaging::json_number

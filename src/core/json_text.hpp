@@ -100,6 +100,22 @@ int copy_plain(char* to, const char* p, const char* end) noexcept {
   return plain_of_8<d>(p);
 }
 
+/// Whether all of it stands for itself inside a string.
+template <direction d>
+bool is_plain(std::string_view text) noexcept {
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  if (text.empty()) return true;
+  if (text.size() < 8) {
+    char padded[8] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
+    std::memcpy(padded, p, text.size());
+    return plain_of_8<d>(padded) == 8;
+  }
+  for (; end - p >= 8; p += 8)
+    if (plain_of_8<d>(p) != 8) return false;
+  return plain_of_8<d>(end - 8) == 8;
+}
+
 /// Length of the UTF-8 sequence at `p`, which is a byte above 0x7f; 0 when it is invalid. The
 /// three-byte form of a surrogate counts as valid: it stands for a lone surrogate of Python.
 unsigned utf8_length(const char* p, const char* end) noexcept;

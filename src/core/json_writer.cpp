@@ -80,7 +80,10 @@ std::string_view view(const boost::json::string& s) {
 
 void append_string(std::string& out, std::string_view text) {
   out += '"';
-  json_text::escape(out, text);
+  if (json_text::is_plain<json_text::direction::writing>(text))
+    out += text;
+  else
+    json_text::escape(out, text);
   out += '"';
 }
 

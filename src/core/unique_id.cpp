@@ -1,6 +1,7 @@
 #include "core/unique_id.hpp"
 
 #include <array>
+#include <cstring>
 #include <random>
 #include <string_view>
 
@@ -9,6 +10,17 @@
 
 namespace oslo::messaging {
 namespace {
+
+/// "000102…ff": two digits a step.
+constexpr auto hex_pairs = [] {
+  constexpr char digits[] = "0123456789abcdef";
+  std::array<char, 512> table{};
+  for (std::size_t i = 0; i < 256; ++i) {
+    table[2 * i] = digits[i >> 4];
+    table[2 * i + 1] = digits[i & 15];
+  }
+  return table;
+}();
 
 random_engine seeded_engine() {
   std::random_device device;
@@ -32,7 +44,8 @@ random_engine& thread_engine() {
 }  // namespace
 
 void write_hex64(char* out, std::uint64_t value) noexcept {
-  for (int i = 15; i >= 0; --i, value >>= 4) out[i] = "0123456789abcdef"[value & 15];
+  for (int at = 14; at >= 0; at -= 2, value >>= 8)
+    std::memcpy(out + at, hex_pairs.data() + 2 * (value & 0xff), 2);
 }
 
 unique_digits::unique_digits() {
@@ -49,12 +62,15 @@ std::string unique_id() {
 
 std::string unique_id_dashed() {
   const unique_digits digits;
-  const std::string_view all = digits;
-  std::string text;
-  text.reserve(36);
-  text.append(all.substr(0, 8)).append(1, '-').append(all.substr(8, 4)).append(1, '-');
-  text.append(all.substr(12, 4)).append(1, '-').append(all.substr(16, 4)).append(1, '-');
-  return text.append(all.substr(20));
+  const char* from = std::string_view(digits).data();
+  std::string text(36, '-');
+  char* to = text.data();
+  for (const std::size_t length : {8u, 4u, 4u, 4u, 12u}) {
+    std::memcpy(to, from, length);
+    from += length;
+    to += length + 1;  // past the dash
+  }
+  return text;
 }
 
 std::uint64_t random_bits() {

@@ -33,7 +33,7 @@ struct outgoing_notification {
 class notification_driver {
  public:
   virtual ~notification_driver() = default;
-  /// `done` is called once, at once or later, from any thread.
+  /// `done` is called once: before this returns, or later on the loop of the transport.
   virtual void notify(const outgoing_notification& n,
                       unique_function<void(result<void>)> done) const = 0;
 };

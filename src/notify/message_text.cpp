@@ -1,27 +1,36 @@
 #include "notify/message_text.hpp"
 
-#include <cstdio>
+#include <cstdint>
 #include <oslo/messaging/json.hpp>
 
 namespace oslo::messaging::notify {
+
+namespace {
+
+/// Writes the last `width` digits and returns where they end.
+char* put_digits(char* to, std::int64_t value, int width) {
+  for (int i = width; i-- > 0; value /= 10) to[i] = static_cast<char>('0' + value % 10);
+  return to + width;
+}
+
+}  // namespace
 
 std::string timestamp_text(std::chrono::system_clock::time_point when) {
   using namespace std::chrono;
   const auto day = floor<days>(when);
   const year_month_day date{day};
   const hh_mm_ss time{floor<microseconds>(when - day)};
-  char text[64];
-  int length = std::snprintf(
-      text, sizeof text, "%04d-%02u-%02u %02d:%02d:%02d", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
-      static_cast<int>(time.seconds().count()));
-  std::string out(text, static_cast<std::size_t>(length));
-  if (const auto fraction = time.subseconds().count(); fraction != 0) {
-    length = std::snprintf(text, sizeof text, ".%06d", static_cast<int>(fraction));
-    out.append(text, static_cast<std::size_t>(length));
-  }
-  return out;
+  // The clock ends in the year 2262.
+  char text[] = "0000-00-00 00:00:00.000000";
+  char* end = put_digits(text, static_cast<int>(date.year()), 4);
+  end = put_digits(end + 1, static_cast<unsigned>(date.month()), 2);
+  end = put_digits(end + 1, static_cast<unsigned>(date.day()), 2);
+  end = put_digits(end + 1, time.hours().count(), 2);
+  end = put_digits(end + 1, time.minutes().count(), 2);
+  end = put_digits(end + 1, time.seconds().count(), 2);
+  if (const auto fraction = time.subseconds().count(); fraction != 0)
+    end = put_digits(end + 1, fraction, 6);
+  return {text, end};
 }
 
 std::string message_text(const message_facts& f) {

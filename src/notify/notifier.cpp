@@ -42,12 +42,11 @@ void notifier::async_notify_json(notify::priority p, context ctxt, std::string_v
   auto made = core_->make(p, ctxt, event_type, payload_json);
   if (!made) return refuse(event_type, made.error(), std::move(done));
   made->cancel = std::move(cancel);
-  // One more than there are drivers: the last one to report is then the loop, also when every
-  // driver is done before this returns.
+  // One more than there are drivers, so that `done` is not called before this returns.
   const auto all = std::make_shared<reports>(core_->sinks.size() + 1, std::move(done));
   for (const auto& sink : core_->sinks)
     sink->notify(*made, [all](report r) { all->add(std::move(r)); });
-  core_->bus.loop().post([all] { all->add({}); });
+  if (!all->add_unless_last()) core_->bus.loop().post([all] { all->add({}); });
 }
 
 void notifier::refuse(std::string_view event_type, const failure& why,

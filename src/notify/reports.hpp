@@ -26,6 +26,14 @@ class reports {
     if (done_) done_(std::move(first_));
   }
 
+  /// Counts a success that is not the last outcome; false: it would be, and was not counted.
+  bool add_unless_last() {
+    const std::lock_guard lock(mutex_);
+    if (missing_ == 1) return false;
+    --missing_;
+    return true;
+  }
+
  private:
   std::mutex mutex_;
   std::size_t missing_;

@@ -189,7 +189,7 @@ class call_tracker {
   slot* lookup(std::string_view id) noexcept;
   slot& slot_of(ticket t) noexcept { return slots_[t & slot_mask]; }
   call_id id_of(ticket t) const noexcept;
-  Payload release(slot& s) noexcept;
+  void release(slot& s) noexcept;
   void push(node n);
   void pop() noexcept;
   void settle_top();
@@ -242,7 +242,8 @@ template <class Payload>
 std::optional<Payload> call_tracker<Payload>::take(std::string_view id) {
   slot* s = lookup(id);
   if (s == nullptr) return std::nullopt;
-  std::optional<Payload> out(release(*s));
+  std::optional<Payload> out(std::move(s->payload));
+  release(*s);
   drop_dead_nodes();
   return out;
 }
@@ -257,7 +258,8 @@ auto call_tracker<Payload>::next_expired(instant now) -> std::optional<expired_c
   const call_limit limit = s.deadline <= s.monitor_at ? call_limit::total : call_limit::monitor;
   const call_stage stage = s.stage;
   const duration elapsed = now - s.added;
-  expired_call out{id_of(owner), release(s), stage, limit, elapsed};
+  expired_call out{id_of(owner), std::move(*s.payload), stage, limit, elapsed};
+  release(s);
   drop_dead_nodes();
   return out;
 }
@@ -274,7 +276,8 @@ auto call_tracker<Payload>::take_all() -> std::vector<resolved_call> {
   for (const ticket owner : owners) {
     slot& s = slot_of(owner);
     const call_stage stage = s.stage;
-    out.push_back({id_of(owner), release(s), stage});
+    out.push_back({id_of(owner), std::move(*s.payload), stage});
+    release(s);
   }
   // Serial numbers go on, so ids of the calls that ended here stay unknown.
   slots_.clear();
@@ -312,8 +315,7 @@ call_id call_tracker<Payload>::id_of(ticket t) const noexcept {
 }
 
 template <class Payload>
-Payload call_tracker<Payload>::release(slot& s) noexcept {
-  Payload out(std::move(*s.payload));
+void call_tracker<Payload>::release(slot& s) noexcept {
   s.payload.reset();
   const auto index = static_cast<std::uint32_t>(s.owner & slot_mask);
   if (s.has_limit()) --limited_;
@@ -321,7 +323,6 @@ Payload call_tracker<Payload>::release(slot& s) noexcept {
   s.next_free = first_free_;
   first_free_ = index + 1;
   --size_;
-  return out;
 }
 
 template <class Payload>

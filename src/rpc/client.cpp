@@ -19,6 +19,18 @@ std::string cap_text(const std::optional<std::string>& version, const std::strin
          cap + ".";
 }
 
+result<std::string> translate_result(const serializer& s, const context& caller,
+                                     std::string_view json) {
+  try {
+    return to_json(s.deserialize_entity(caller, parse_json(json)));
+  } catch (const messaging_error& e) {
+    return e.failure();
+  } catch (const std::exception& e) {  // of the application's serializer
+    return failure(errc::malformed_message,
+                   std::string("The serializer cannot read the result: ") + e.what());
+  }
+}
+
 static_assert(std::is_trivially_copyable_v<prepare_options>, "see client.hpp on GCC 12");
 
 }  // namespace
@@ -69,7 +81,10 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
       r.message.ctxt = o.serializer->serialize_context(ctxt);
     } else {
       r.message.body = request_text(name, args_json, to.namespace_, version);
-      r.message.ctxt = bus.tracer() ? ctxt : std::move(ctxt);
+      if (bus.tracer())
+        r.message.ctxt = ctxt;  // the span looks at the caller's, too
+      else
+        r.message.ctxt = std::move(ctxt);
     }
     r.to = to;
     r.options.retry = o.retry.value_or(-1);
@@ -150,8 +165,10 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
                              call_options call,
                              unique_function<void(result<std::string>)> done) const {
   auto& driver = impl_->bus.driver();  // throws in a child process, where no loop would answer
-  const auto& s = impl_->o.serializer;
-  context caller = s ? ctxt : context();
+  if (const auto& s = impl_->o.serializer)
+    done = [s, caller = ctxt, done = std::move(done)](result<std::string> r) mutable {
+      done(r ? translate_result(*s, caller, *r) : std::move(r));
+    };
   impl::request request;
   auto refused = impl_->fill(request, true, name, std::move(ctxt), args_json, call);
   if (refused) {
@@ -160,27 +177,15 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
     return;
   }
   driver.send(std::move(request.to), std::move(request.message), std::move(request.options),
-              [done = std::move(done), seen = std::move(request.seen), known = impl_->o.exceptions,
-               s, caller = std::move(caller)](result<reply> r) mutable {
-                if (!r) {
+              [done = std::move(done), seen = std::move(request.seen),
+               known = impl_->o.exceptions](result<reply> r) mutable {
+                if (r) {
+                  if (seen) seen->succeeded();
+                  done(std::move(r->result));
+                } else {
                   if (seen) seen->failed(r.error());
                   done(known ? known->translate(r.error()) : r.error());
-                  return;
                 }
-                if (seen) seen->succeeded();
-                result<std::string> answer = std::move(r->result);
-                if (s) {
-                  try {
-                    answer = to_json(s->deserialize_entity(caller, parse_json(*answer)));
-                  } catch (const messaging_error& e) {
-                    answer = e.failure();
-                  } catch (const std::exception& e) {
-                    answer =
-                        failure(errc::malformed_message,
-                                std::string("The serializer cannot read the result: ") + e.what());
-                  }
-                }
-                done(std::move(answer));
               });
 }
 

@@ -14,6 +14,9 @@ namespace {
 
 /// A string or null.
 std::optional<std::string> read_text(std::string_view key, std::string_view json) {
+  // The text of a field is valid JSON: without escapes it stands for itself.
+  if (json.size() >= 2 && json.front() == '"' && json.find('\\') == json.npos)
+    return std::string(json.substr(1, json.size() - 2));
   json_reader in(json);
   switch (in.peek()) {
     case json_reader::kind::null: return std::nullopt;

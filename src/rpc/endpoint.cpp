@@ -38,7 +38,7 @@ binding& method_table::add_any(std::unique_ptr<const handler> h) {
 bool method_table::fits(const std::optional<std::string>& namespace_,
                         const std::optional<std::string>& version) const {
   return std::find(namespaces_.begin(), namespaces_.end(), namespace_) != namespaces_.end() &&
-         version_is_compatible(version_, version);
+         (version == version_ || version_is_compatible(version_, version));
 }
 
 const binding* method_table::find(std::string_view name) const noexcept {

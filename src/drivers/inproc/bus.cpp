@@ -12,7 +12,7 @@ content::content(std::string body, context ctxt) : body_(std::move(body)), ctxt_
   std::string scratch;
   std::string_view key;
   while (in.next_key(key, scratch)) {
-    if (key.data() == scratch.data()) key = decoded_keys_.emplace_back(std::move(scratch));
+    if (key.data() == scratch.data()) key = decoded_keys_.emplace_front(std::move(scratch));
     const std::string_view json = in.skip_value();
     const auto same = std::find_if(fields_.begin(), fields_.end(),
                                    [&](const message_field& f) { return f.key == key; });

@@ -4,6 +4,7 @@
 #include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <deque>
+#include <forward_list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,7 +51,7 @@ class content {
   std::string body_;
   context ctxt_;
   boost::container::small_vector<message_field, 5> fields_;
-  std::deque<std::string> decoded_keys_;  // of keys that have escapes
+  std::forward_list<std::string> decoded_keys_;  // of keys that have escapes
 };
 
 struct waiting_message {

@@ -11,6 +11,14 @@ namespace {
 
 constexpr std::size_t max_pending_calls = 1'000'000;
 
+/// Keeps the storage for the next turn unless it is large.
+template <class T>
+void empty(std::vector<T>& v) {
+  constexpr std::size_t kept = 1024;
+  v.clear();
+  if (v.capacity() > kept) v.shrink_to_fit();
+}
+
 failure closed_failure() {
   return {errc::closed, "The transport was closed."};
 }
@@ -101,54 +109,54 @@ void node::post_cancel::operator()() const {
 
 void node::answer(const protocol::call_id& id, result<reply> r) {
   std::unique_lock lock(mutex_);
-  arrived_.push_back({id, std::move(r)});
+  arrived_.arrivals.push_back({id, std::move(r)});
   want_drain(std::move(lock));
 }
 
 void node::heartbeat(const protocol::call_id& id) {
   std::unique_lock lock(mutex_);
-  arrived_.push_back({id, std::nullopt});
+  arrived_.arrivals.push_back({id, std::nullopt});
   want_drain(std::move(lock));
 }
 
 void node::later(unique_function<void(result<void>)> verdict) {
   std::unique_lock lock(mutex_);
-  verdicts_.push_back(std::move(verdict));
+  arrived_.verdicts.push_back(std::move(verdict));
   want_drain(std::move(lock));
 }
 
 void node::finish(send_completion&& done, result<reply>&& outcome) {
   std::unique_lock lock(mutex_);
-  finished_.push_back({std::move(done), std::move(outcome)});
+  arrived_.outcomes.push_back({std::move(done), std::move(outcome)});
   want_drain(std::move(lock));
 }
 
 void node::want_drain(std::unique_lock<std::mutex> lock) {
-  if (std::exchange(draining_, true)) return;
+  if (std::exchange(drain_posted_, true)) return;
   lock.unlock();
   env_.loop->post([self = shared_from_this()] { self->drain(); });
 }
 
 void node::drain() {
-  std::vector<arrived> arrivals;
-  std::vector<finished> outcomes;
-  std::vector<unique_function<void(result<void>)>> verdicts;
   {
     const std::lock_guard lock(mutex_);
-    arrivals.swap(arrived_);
-    outcomes.swap(finished_);
-    verdicts.swap(verdicts_);
-    draining_ = false;
+    draining_.arrivals.swap(arrived_.arrivals);
+    draining_.outcomes.swap(arrived_.outcomes);
+    draining_.verdicts.swap(arrived_.verdicts);
+    drain_posted_ = false;
   }
-  for (auto& a : arrivals) {
+  for (auto& a : draining_.arrivals) {
     if (!a.answer) {
       calls_.heartbeat(a.id.view(), env_.loop->now());
     } else if (auto call = calls_.take(a.id)) {
       call_guarded(*env_.loop, call->done, std::move(*a.answer));
     }
   }
-  for (auto& o : outcomes) call_guarded(*env_.loop, o.done, std::move(o.outcome));
-  for (auto& v : verdicts) call_guarded(*env_.loop, v, result<void>{});
+  for (auto& o : draining_.outcomes) call_guarded(*env_.loop, o.done, std::move(o.outcome));
+  for (auto& v : draining_.verdicts) call_guarded(*env_.loop, v, result<void>{});
+  empty(draining_.arrivals);
+  empty(draining_.outcomes);
+  empty(draining_.verdicts);
 }
 
 void node::arm() {

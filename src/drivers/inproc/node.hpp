@@ -62,6 +62,12 @@ class node : public std::enable_shared_from_this<node> {
     send_completion done;
     result<reply> outcome;
   };
+  /// What is due on the loop.
+  struct inbox {
+    std::vector<arrived> arrivals;
+    std::vector<finished> outcomes;
+    std::vector<unique_function<void(result<void>)>> verdicts;
+  };
 
   void start(target&& to, outgoing_message&& m, send_options&& o, send_completion&& done);
   void finish(send_completion&& done, result<reply>&& outcome);
@@ -79,13 +85,12 @@ class node : public std::enable_shared_from_this<node> {
   scheduler::timer_id timer_ = scheduler::timer_id::none;
   bool closed_ = false;
   unique_function<void()> on_closed_;
+  inbox draining_;
 
   std::mutex mutex_;  // guards what follows; nothing is called while it is held
-  std::vector<arrived> arrived_;
-  std::vector<finished> finished_;
-  std::vector<unique_function<void(result<void>)>> verdicts_;
+  inbox arrived_;
   std::vector<std::weak_ptr<subscription>> subscriptions_;
-  bool draining_ = false;
+  bool drain_posted_ = false;
   bool closing_ = false;
 };
 

@@ -117,9 +117,12 @@ class rabbit_driver final : public driver {
 
   void send_body(destination to, std::string body, std::vector<message_header> headers,
                  send_options o, send_completion done) {
-    engine_->loop().dispatch([e = engine_, to = std::move(to), body = std::move(body),
-                              headers = std::move(headers), o = std::move(o),
-                              done = std::move(done)]() mutable {
+    if (engine_->loop().running_here())  // without a copy of it all
+      return engine_->send(std::move(to), std::move(body), std::move(headers), std::move(o),
+                           std::move(done));
+    engine_->loop().post([e = engine_, to = std::move(to), body = std::move(body),
+                          headers = std::move(headers), o = std::move(o),
+                          done = std::move(done)]() mutable {
       e->send(std::move(to), std::move(body), std::move(headers), std::move(o), std::move(done));
     });
   }

@@ -145,22 +145,23 @@ void publisher::write(const publication_ptr& p) {
 /// Pipelined: the broker handles the declare before the publish that follows it.
 void publisher::ensure_destination(const destination& to) {
   if (to.to.name.empty()) return;
-  if (!declared_.contains(to.to.name)) {
+  auto declared = declared_.find(to.to.name);
+  if (declared == declared_.end()) {
     if (!foreign_.contains(to.to.name))
       machine().exchange_declare(channel_, 0, to.to.name, to.to.type, false, to.to.durable,
                                  to.to.auto_delete, {});
-    declared_.insert(to.to.name);
+    declared = declared_.try_emplace(to.to.name).first;
   }
   if (to.ensure_queue) {
-    const auto key = to.to.name + '\n' + to.ensure_queue->name;
-    if (declared_.contains(key)) {
+    auto& queues = declared->second;
+    if (queues.contains(to.ensure_queue->name)) {
       if (readers_.due(to.ensure_queue->name, clock::now())) declare_queue(to);
       return;
     }
     // One that vanishes with its readers is not to be made again behind their back.
     if (!to.ensure_queue->auto_delete) readers_.feeds(to.ensure_queue->name, clock::now());
     declare_queue(to);
-    declared_.insert(key);
+    queues.insert(to.ensure_queue->name);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <oslo/messaging/driver.hpp>
@@ -112,8 +113,10 @@ class publisher final : public net::amqp_link {
   std::size_t unconfirmed_count_ = 0;
   std::size_t awaited_count_ = 0;  ///< of these, those somebody waits for
   amqp091::channel_id channel_ = 0;
-  std::set<std::string, std::less<>> declared_;  ///< on this channel
-  std::set<std::string, std::less<>> foreign_;   ///< exists with other properties: not declared
+  using name_set = std::set<std::string, std::less<>>;
+  /// On this channel: exchanges, and the queues bound to each.
+  std::map<std::string, name_set, std::less<>> declared_;
+  name_set foreign_;  ///< exists with other properties: not declared
   amqp091::properties properties_;
   amqp091::properties timed_properties_;  ///< of messages that expire
   amqp091::properties aging_properties_;  ///< of those with a time to live in their queue

@@ -1,7 +1,7 @@
 #include "protocol/amqp091/confirm_tracker.hpp"
 
 #include <algorithm>
-#include <functional>
+#include <cstring>
 
 namespace amqp091 {
 
@@ -9,9 +9,17 @@ std::uint64_t return_fingerprint(std::string_view exchange, std::string_view rou
                                  std::string_view message_id, std::string_view body) noexcept {
   constexpr std::size_t end_bytes = 64;
   std::uint64_t h = body.size();
-  const auto mix = [&h](std::string_view part) {
-    h = (h ^ std::hash<std::string_view>{}(part)) * 0x9E3779B97F4A7C15u;
+  // Eight bytes a step: no one gains by a collision, and every mandatory message comes by here.
+  const auto step = [&h](const char* bytes, std::size_t length) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes, length);
+    h = (h ^ word) * 0x9E3779B97F4A7C15u;
     h ^= h >> 32;
+  };
+  const auto mix = [&](std::string_view part) {
+    h += part.size();
+    for (; part.size() >= 8; part.remove_prefix(8)) step(part.data(), 8);
+    if (!part.empty()) step(part.data(), part.size());
   };
   mix(exchange);
   mix(routing_key);
