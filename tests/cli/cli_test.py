@@ -66,6 +66,8 @@ class CommandLine(unittest.TestCase):
             ("--fanout", ["call", "t", "m", "--fanout"]),
             ("MODE", ["bench", "sleep"]),
             ('"lots" is neither a number of bytes', ["bench", "call", "--body", "lots"]),
+            ("--body int goes with call, not with cast", ["bench", "cast", "--body", "int"]),
+            ("--body int goes with call, not with memory", ["bench", "memory", "--body", "int"]),
             ("--body", ["bench", "call", "--body", "-1"]),
             ("--body", ["bench", "call", "--body", "16777217"]),
             ("--in-flight", ["bench", "call", "--in-flight", "0"]),
@@ -338,7 +340,9 @@ class Demo(unittest.TestCase):
 class Bench(unittest.TestCase):
     def figures(self, *arguments):
         done = run("bench", *arguments, "--json", "-")
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        # A busy machine may miss a rate; that is said and is no failure.
+        said = re.sub(r"oslo-msg: the rate was not reached: .*\n", "", done.stderr)
+        self.assertEqual((done.returncode, said), (0, ""))
         self.assertEqual(len(done.stdout.splitlines()), 1)
         return json.loads(done.stdout)
 
@@ -368,6 +372,16 @@ class Bench(unittest.TestCase):
             with self.subTest(callers):
                 f = self.figures("call", "--in-flight", "4", "--count", "200", "--callers", callers)
                 self.check(f, "call", count=200, in_flight=4, callers=callers)
+
+    def test_typed_calls(self):
+        for callers in ("completions", "coroutines", "threads"):
+            for executor in ("inline", "threads"):
+                with self.subTest(callers=callers, executor=executor):
+                    f = self.figures("call", "--in-flight", "4", "--count", "200", "--body", "int",
+                                     "--callers", callers, "--executor", executor)
+                    self.check(f, "call", count=200, in_flight=4, callers=callers, body="int")
+        f = self.figures("call", "--count", "100", "--rate", "1000", "--body", "int")
+        self.check(f, "call", count=100, body="int")
 
     def test_notifications(self):
         f = self.figures("notify", "--count", "300")

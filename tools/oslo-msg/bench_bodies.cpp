@@ -43,6 +43,7 @@ std::vector<std::string> simulator_arguments() {
 }  // namespace
 
 bench_bodies::bench_bodies(std::string_view kind) : kind_{kind} {
+  if (kind == "int") return;
   if (kind == "simulator") {
     arguments_ = simulator_arguments();
     return;
@@ -51,7 +52,7 @@ bench_bodies::bench_bodies(std::string_view kind) : kind_{kind} {
   const auto [end, error] = std::from_chars(kind.data(), kind.data() + kind.size(), bytes);
   if (error != std::errc{} || end != kind.data() + kind.size() || bytes > most_bytes)
     throw usage_error{"--body: \"" + kind_ + "\" is neither a number of bytes up to " +
-                      std::to_string(most_bytes) + " nor simulator"};
+                      std::to_string(most_bytes) + " nor simulator nor int"};
   arguments_ = {"{\"data\": \"" + std::string(bytes, 'x') + "\"}"};
 }
 

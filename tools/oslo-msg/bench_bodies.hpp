@@ -11,17 +11,19 @@ namespace oslo::messaging::cli {
 
 /// Arguments {"data": "..."}: all of one length, or 1,000 distinct ones whose lengths are
 /// distributed as those of oslo.messaging's simulator (a replay of a cloud: median 2.4 kB, 95 % up
-/// to 6.6 kB, 0.8 to 11.3 kB). The same ones in every run.
+/// to 6.6 kB, 0.8 to 11.3 kB). The same ones in every run. Or two integers, which the typed calls
+/// of bench_work.hpp make themselves.
 ///
 /// Thread safety: const members from any thread.
 class bench_bodies {
  public:
   static constexpr std::size_t most_bytes = std::size_t{16} << 20;
 
-  /// `kind`: a number of bytes, or "simulator". Throws `usage_error`.
+  /// `kind`: a number of bytes, "simulator" or "int". Throws `usage_error`.
   explicit bench_bodies(std::string_view kind);
 
-  /// For message number `n`, as JSON text.
+  bool integers() const noexcept { return arguments_.empty(); }
+  /// For message number `n`, as JSON text. Precondition: not integers.
   const std::string& arguments(std::uint64_t n) const noexcept {
     return arguments_[static_cast<std::size_t>(n % arguments_.size())];
   }

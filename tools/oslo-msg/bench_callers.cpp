@@ -5,43 +5,42 @@
 #include <mutex>
 #include <oslo/messaging/asio.hpp>
 #include <oslo/messaging/blocking.hpp>
-#include <oslo/messaging/convert.hpp>
 #include <thread>
 #include <vector>
+
+#include "bench_work.hpp"
 
 namespace oslo::messaging::cli {
 namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr rpc::method<raw_json(raw_json)> echo{"echo"};
-
 /// What the callers of one run share.
+template <class Work>
 class shared_run {
  public:
-  shared_run(const bench_bodies& bodies, const bench_plan& plan, latency_histogram& latencies)
-      : bodies_{bodies}, plan_{plan}, latencies_{latencies}, callers_{plan.in_flight} {}
+  shared_run(const Work& work, const bench_plan& plan, latency_histogram& latencies)
+      : work_{work}, plan_{plan}, latencies_{latencies}, callers_{plan.in_flight} {}
 
   /// Whether the caller has another call to make, and with what.
-  bool next(clock::time_point now, raw_json& arguments) {
+  bool next(clock::time_point now, typename Work::arguments& arguments) {
     if (now - begin_ >= plan_.time) return false;
     const auto number = started_.fetch_add(1, std::memory_order_relaxed);
     if (number >= plan_.count) return false;
-    arguments.text = bodies_.arguments(number);
+    work_.prepare(number, arguments);
     return true;
   }
-  void done(clock::time_point sent, clock::time_point now, const raw_json& arguments,
-            const result<raw_json>& r) {
+  template <class R>
+  void done(clock::time_point sent, clock::time_point now,
+            const typename Work::arguments& arguments, const result<R>& r) {
     finished_.fetch_add(1, std::memory_order_relaxed);
-    if (r && *r == arguments) {
+    if (r && Work::right(arguments, *r)) {
       latencies_.add(now - sent);
       return;
     }
     const std::lock_guard lock{mutex_};
     ++errors_;
-    if (!first_error_)
-      first_error_ =
-          r ? failure{errc::malformed_message, "An echo differs from what was sent."} : r.error();
+    if (!first_error_) first_error_ = r ? failure{errc::malformed_message, Work::wrong} : r.error();
   }
   void caller_ends() {
     if (callers_.fetch_sub(1) != 1) return;
@@ -60,7 +59,7 @@ class shared_run {
   }
 
  private:
-  const bench_bodies& bodies_;
+  const Work work_;
   const bench_plan plan_;
   latency_histogram& latencies_;
   const clock::time_point begin_ = clock::now();
@@ -73,11 +72,12 @@ class shared_run {
   std::promise<void> all_ended_{};
 };
 
-boost::asio::awaitable<void> one_coroutine(const rpc::client& client, shared_run& run) {
+template <class Work>
+boost::asio::awaitable<void> one_coroutine(const rpc::client& client, shared_run<Work>& run) {
   const context nobody;
-  raw_json arguments;
+  typename Work::arguments arguments;
   for (auto sent = clock::now(); run.next(sent, arguments);) {
-    const result<raw_json> r = co_await client.try_call(echo, nobody, arguments);
+    const auto r = co_await client.try_call(Work::method, nobody, arguments);
     const auto now = clock::now();
     run.done(sent, now, arguments, r);
     sent = now;
@@ -85,15 +85,38 @@ boost::asio::awaitable<void> one_coroutine(const rpc::client& client, shared_run
   run.caller_ends();
 }
 
-void one_thread(const blocking::client& client, shared_run& run) {
-  raw_json arguments;
+template <class Work>
+void one_thread(const blocking::client& client, shared_run<Work>& run) {
+  typename Work::arguments arguments;
   for (auto sent = clock::now(); run.next(sent, arguments);) {
-    const result<raw_json> r = client.try_call(echo, {}, arguments);
+    const auto r = client.try_call(Work::method, {}, arguments);
     const auto now = clock::now();
     run.done(sent, now, arguments, r);
     sent = now;
   }
   run.caller_ends();
+}
+
+template <class Work>
+bench_outcome by_coroutines(const rpc::client& client, const Work& work, const bench_plan& plan,
+                            latency_histogram& latencies, const bench_load::progress& p) {
+  shared_run<Work> run{work, plan, latencies};
+  const auto loop = as_asio_executor(client.bus().shared_loop());
+  for (std::size_t i = 0; i < plan.in_flight; ++i)
+    boost::asio::co_spawn(loop, one_coroutine(client, run), boost::asio::detached);
+  return run.wait(p);
+}
+
+template <class Work>
+bench_outcome by_threads(const rpc::client& client, const Work& work, const bench_plan& plan,
+                         latency_histogram& latencies, const bench_load::progress& p) {
+  const blocking::client waiting{client};
+  shared_run<Work> run{work, plan, latencies};
+  std::vector<std::jthread> threads;
+  threads.reserve(plan.in_flight);
+  for (std::size_t i = 0; i < plan.in_flight; ++i)
+    threads.emplace_back([&] { one_thread(waiting, run); });
+  return run.wait(p);
 }
 
 }  // namespace
@@ -101,23 +124,15 @@ void one_thread(const blocking::client& client, shared_run& run) {
 bench_outcome call_by_coroutines(const rpc::client& client, const bench_bodies& bodies,
                                  const bench_plan& plan, latency_histogram& latencies,
                                  const bench_load::progress& p) {
-  shared_run run{bodies, plan, latencies};
-  const auto loop = as_asio_executor(client.bus().shared_loop());
-  for (std::size_t i = 0; i < plan.in_flight; ++i)
-    boost::asio::co_spawn(loop, one_coroutine(client, run), boost::asio::detached);
-  return run.wait(p);
+  if (bodies.integers()) return by_coroutines(client, sum_work{}, plan, latencies, p);
+  return by_coroutines(client, echo_work{bodies}, plan, latencies, p);
 }
 
 bench_outcome call_by_threads(const rpc::client& client, const bench_bodies& bodies,
                               const bench_plan& plan, latency_histogram& latencies,
                               const bench_load::progress& p) {
-  const blocking::client waiting{client};
-  shared_run run{bodies, plan, latencies};
-  std::vector<std::jthread> threads;
-  threads.reserve(plan.in_flight);
-  for (std::size_t i = 0; i < plan.in_flight; ++i)
-    threads.emplace_back([&] { one_thread(waiting, run); });
-  return run.wait(p);
+  if (bodies.integers()) return by_threads(client, sum_work{}, plan, latencies, p);
+  return by_threads(client, echo_work{bodies}, plan, latencies, p);
 }
 
 }  // namespace oslo::messaging::cli

@@ -8,8 +8,8 @@
 
 namespace oslo::messaging::cli {
 
-/// Calls to echo by `plan.in_flight` coroutines on the transport's loop, each with one call at a
-/// time. `plan.rate` is not for these.
+/// Calls to echo or add by `plan.in_flight` coroutines on the transport's loop, each with one call
+/// at a time. `plan.rate` is not for these.
 bench_outcome call_by_coroutines(const rpc::client& client, const bench_bodies& bodies,
                                  const bench_plan& plan, latency_histogram& latencies,
                                  const bench_load::progress& p);

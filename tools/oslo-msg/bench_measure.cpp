@@ -16,6 +16,7 @@
 #include "bench_load.hpp"
 #include "bench_server.hpp"
 #include "bench_sink.hpp"
+#include "bench_sources.hpp"
 #include "bench_taker.hpp"
 #include "exit_status.hpp"
 #include "process_usage.hpp"
@@ -49,59 +50,6 @@ class progress_line {
  private:
   std::uint64_t total_;
   bool shown_;
-};
-
-void finish(const bench_ticket& t, const result<void>& r) {
-  t.done(r ? std::optional<failure>{} : r.error());
-}
-
-class call_source : public bench_source {
- public:
-  call_source(const rpc::client& client, const bench_bodies& bodies)
-      : client_{client}, bodies_{bodies} {}
-  void send(std::uint64_t n, bench_ticket t) override {
-    const std::string& arguments = bodies_.arguments(n);
-    client_.async_call_json("echo", {}, arguments, {}, [t, &arguments](result<std::string> r) {
-      if (!r)
-        t.done(r.error());
-      else if (*r != arguments)
-        t.done(failure{errc::malformed_message, "An echo differs from what was sent."});
-      else
-        t.done({});
-    });
-  }
-
- private:
-  const rpc::client client_;
-  const bench_bodies& bodies_;
-};
-
-class cast_source : public bench_source {
- public:
-  cast_source(const rpc::client& client, const bench_bodies& bodies)
-      : client_{client}, bodies_{bodies} {}
-  void send(std::uint64_t n, bench_ticket t) override {
-    client_.async_cast_json("hit", {}, bodies_.arguments(n), {},
-                            [t](result<void> r) { finish(t, r); });
-  }
-
- private:
-  const rpc::client client_;
-  const bench_bodies& bodies_;
-};
-
-class notification_source : public bench_source {
- public:
-  notification_source(const notify::notifier& tells, const bench_bodies& bodies)
-      : tells_{tells}, bodies_{bodies} {}
-  void send(std::uint64_t n, bench_ticket t) override {
-    tells_.async_notify_json(notify::priority::info, {}, "bench.event", bodies_.arguments(n), {},
-                             [t](result<void> r) { finish(t, r); });
-  }
-
- private:
-  const notify::notifier tells_;
-  const bench_bodies& bodies_;
 };
 
 /// CPU time, memory and connections of all processes that take part, over one measurement.
@@ -174,8 +122,8 @@ bench_outcome run_calls(const rpc::client& client, const bench_bodies& bodies,
                         latency_histogram& latencies, const bench_load::progress& p) {
   if (o.callers == "coroutines") return call_by_coroutines(client, bodies, plan, latencies, p);
   if (o.callers == "threads") return call_by_threads(client, bodies, plan, latencies, p);
-  call_source source{client, bodies};
-  return bench_load{client.bus().loop(), source, latencies}.run(plan, p);
+  const auto source = make_call_source(client, bodies);
+  return bench_load{client.bus().loop(), *source, latencies}.run(plan, p);
 }
 
 void measure_calls(const program& p, const bench_options& o, const bench_bodies& bodies,

@@ -9,7 +9,8 @@
 namespace oslo::messaging::cli {
 
 bench_endpoint::bench_endpoint() {
-  bind("echo", &bench_endpoint::echo);
+  bind(bench_echo, &bench_endpoint::echo);
+  bind(bench_add, &bench_endpoint::add);
   bind("hit", &bench_endpoint::hit);
   bind("reached", &bench_endpoint::reached);
 }

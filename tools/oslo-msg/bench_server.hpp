@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "bench_work.hpp"
 #include "child_process.hpp"
 #include "executor_options.hpp"
 #include "program.hpp"
@@ -30,7 +31,8 @@ struct reached_args {
 };
 BOOST_DESCRIBE_STRUCT(reached_args, (), (hits))
 
-/// echo(**kw) -> kw · hit(**kw) counts · reached(hits) answers once there were so many hits.
+/// echo(**kw) -> kw · add(a, b) -> a + b · hit(**kw) counts · reached(hits) answers once there were
+/// so many hits.
 ///
 /// Thread safety: as endpoints; `reached` one at a time.
 class bench_endpoint : public rpc::endpoint {
@@ -39,6 +41,7 @@ class bench_endpoint : public rpc::endpoint {
 
  private:
   raw_json echo(raw_json kw) { return kw; }
+  int add(const bench_add_args& args) { return args.a + args.b; }
   void hit();
   void reached(reached_args args, rpc::responder<std::uint64_t> answer);
 

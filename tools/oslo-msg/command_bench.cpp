@@ -49,6 +49,8 @@ void check(const bench_options& o, const CLI::App& command) {
   only_for("--seconds", !drains && !remembers, "call, cast, notify and fanout");
   only_for("--rate", !drains && !remembers, "call, cast, notify and fanout");
   only_for("--count", !remembers, "every other mode");
+  if (o.body == "int" && o.mode != "call")
+    throw usage_error{"--body int goes with call, not with " + o.mode};
   if (o.rate && o.callers != "completions")
     throw usage_error{"--rate goes with --callers completions, not with " + o.callers};
   if (o.callers == "threads" && o.in_flight > 4096)
@@ -67,7 +69,8 @@ int bench(const program& p, const bench_options& o) {
 }
 
 constexpr const char* explanation = R"(
-  call    calls to echo, --in-flight at a time; every answer is compared with what was sent
+  call    calls to echo, --in-flight at a time; every answer is compared with what was sent. With
+          --body int typed calls to int add(a, b), as an application makes them; the sum is checked
   cast    casts to hit, each waiting for the bus to take it, --in-flight at a time
   notify  notifications (messagingv2), each waiting for the bus to take it; a listener takes them
           out again afterwards and counts
@@ -137,9 +140,10 @@ void add_bench(CLI::App& app, program& p) {
       ->type_name("R")
       ->check(CLI::Range(0.1, 1e7).description(""));
   command
-      ->add_option("--body", o->body,
-                   "Bytes of argument in each message, or simulator: 1,000 lengths as in a cloud "
-                   "[100]")
+      ->add_option(
+          "--body", o->body,
+          "Bytes of argument in each message; simulator: 1,000 lengths as in a cloud; int: "
+          "calls with two integers [100]")
       ->type_name("BYTES");
   command
       ->add_option("--callers", o->callers,
