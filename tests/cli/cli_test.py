@@ -78,6 +78,13 @@ class CommandLine(unittest.TestCase):
             ("--rate goes with .*, not with memory", ["bench", "memory", "--rate", "1"]),
             ("--count goes with .*, not with memory", ["bench", "memory", "--count", "10"]),
             ("--servers goes with fanout, not with cast", ["bench", "cast", "--servers", "3"]),
+            ("--transports goes with call, not with cast", ["bench", "cast", "--transports", "2"]),
+            ("--transports", ["bench", "call", "--transports", "0"]),
+            ("--transports", ["bench", "call", "--transports", "65"]),
+            ("--in-flight: 2 cannot be divided among 3 transports",
+             ["bench", "call", "--in-flight", "2", "--transports", "3"]),
+            ("--count: 2 cannot be divided among 3 transports",
+             ["bench", "call", "--count", "2", "--transports", "3"]),
             ("--callers goes with call, not with cast", ["bench", "cast", "--callers", "threads"]),
             ("--callers", ["bench", "call", "--callers", "processes"]),
             ("--rate goes with --callers completions, not with threads",
@@ -382,6 +389,31 @@ class Bench(unittest.TestCase):
                     self.check(f, "call", count=200, in_flight=4, callers=callers, body="int")
         f = self.figures("call", "--count", "100", "--rate", "1000", "--body", "int")
         self.check(f, "call", count=100, body="int")
+
+    def test_calls_over_several_transports(self):
+        for callers in ("completions", "coroutines", "threads"):
+            with self.subTest(callers):
+                # Neither the calls nor those in flight can be divided by three.
+                f = self.figures("call", "--in-flight", "5", "--count", "200", "--transports", "3",
+                                 "--callers", callers)
+                self.check(f, "call", count=200, in_flight=5, transports=3, callers=callers)
+        # The fewest that go: one call each.
+        f = self.figures("call", "--count", "64", "--transports", "64", "--body", "int")
+        self.check(f, "call", count=64, transports=64)
+        self.check(self.figures("call", "--count", "10"), "call", transports=1)
+
+    def test_a_time_and_a_rate_hold_for_all_transports_together(self):
+        f = self.figures("call", "--seconds", "0.2", "--transports", "2")
+        self.check(f, "call", transports=2)
+        self.assertGreaterEqual(f["seconds"], 0.2)
+        f = self.figures("call", "--count", "101", "--rate", "1000", "--transports", "2")
+        self.check(f, "call", count=101, transports=2)
+        self.assertEqual(f["open_loop"]["rate"], 1000)
+        self.assertLess(f["open_loop"]["sent"], 1100)
+        self.assertGreaterEqual(f["seconds"], 0.099)
+        # A transport that sends one call alone has no rate, and then the whole has none.
+        f = self.figures("call", "--count", "3", "--rate", "1000", "--transports", "2")
+        self.assertEqual(f["open_loop"], {"rate": 1000, "sent": None, "reached": True})
 
     def test_notifications(self):
         f = self.figures("notify", "--count", "300")

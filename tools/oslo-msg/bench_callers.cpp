@@ -52,7 +52,8 @@ class shared_run {
     auto end = all_ended_.get_future();
     while (end.wait_for(std::chrono::milliseconds{200}) != std::future_status::ready)
       p(finished_.load(std::memory_order_relaxed));
-    return {.seconds = std::chrono::duration<double>(end_ - begin_).count(),
+    return {.begin = begin_,
+            .end = end_,
             .count = finished_,
             .errors = errors_,
             .first_error = first_error_};

@@ -66,6 +66,7 @@ std::string to_json_line(const figures& f) {
            {"callers", f.callers},
            {"in_flight", f.in_flight},
            {"servers", f.servers},
+           {"transports", f.transports},
            {"count", f.count},
            {"body", f.body},
            {"seconds", f.seconds},

@@ -16,6 +16,7 @@ struct figures {
   std::uint64_t count = 0;  ///< messages measured
   std::size_t in_flight = 0;
   std::size_t servers = 1;
+  std::size_t transports = 1;
   double seconds = 0;
   std::uint64_t errors = 0;
   std::optional<failure> first_error{};

@@ -36,6 +36,11 @@ void latency_histogram::add(std::chrono::nanoseconds d) noexcept {
   }
 }
 
+void latency_histogram::add(const latency_histogram& other) noexcept {
+  for (std::size_t i = 0; i < bucket_count; ++i) buckets_[i] += other.buckets_[i];
+  longest_ = std::max(longest_.load(), other.longest_.load());
+}
+
 void latency_histogram::clear() noexcept {
   for (auto& bucket : buckets_) bucket.store(0, std::memory_order_relaxed);
   longest_ = 0;

@@ -11,12 +11,13 @@ namespace oslo::messaging::cli {
 
 /// Counts durations in buckets 1/128 of their size wide: a percentile is off by 0.4 % at most.
 ///
-/// Thread safety: `add` from any thread; the rest while nobody adds.
+/// Thread safety: `add` of one from any thread; the rest while nobody adds.
 class latency_histogram {
  public:
   latency_histogram();
 
   void add(std::chrono::nanoseconds d) noexcept;
+  void add(const latency_histogram& other) noexcept;
   void clear() noexcept;
   std::uint64_t count() const noexcept;
   /// The duration that a `fraction` (0 to 1) of all do not exceed; 1: the longest, exactly.

@@ -1,8 +1,22 @@
 #include "bench_load.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace oslo::messaging::cli {
+
+void bench_outcome::add(const bench_outcome& other) {
+  begin = std::min(begin, other.begin);
+  end = std::max(end, other.end);
+  count += other.count;
+  errors += other.errors;
+  if (!first_error) first_error = other.first_error;
+  // One message alone has no rate, and then the whole has none.
+  if (sent_rate && other.sent_rate)
+    *sent_rate += *other.sent_rate;
+  else
+    sent_rate.reset();
+}
 
 bench_outcome bench_load::run(const bench_plan& plan, const progress& p) {
   plan_ = plan;
@@ -81,7 +95,8 @@ void bench_load::done(time_point due, std::optional<failure> why) {
     send(now);
   }
   if (under_way_ == 0 && all_sent(now)) {
-    outcome_.seconds = std::chrono::duration<double>(now - begin_).count();
+    outcome_.begin = begin_;
+    outcome_.end = now;
     all_done_.set_value();
   }
 }

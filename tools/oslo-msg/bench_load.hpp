@@ -27,11 +27,15 @@ struct bench_plan {
 };
 
 struct bench_outcome {
-  double seconds = 0;
+  scheduler::time_point begin{}, end{};
   std::uint64_t count = 0;  ///< sent, failed ones too
   std::uint64_t errors = 0;
   std::optional<failure> first_error{};
   std::optional<double> sent_rate{};  ///< what came of `bench_plan::rate`
+
+  double seconds() const noexcept { return std::chrono::duration<double>(end - begin).count(); }
+  /// Takes in what went on at the same time.
+  void add(const bench_outcome& other);
 };
 
 class bench_load;

@@ -3,147 +3,26 @@
 #include <malloc.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <memory>
 #include <oslo/messaging/notify/notifier.hpp>
-#include <stdexcept>
 #include <utility>
 
 #include "ask.hpp"
 #include "bench_bodies.hpp"
-#include "bench_callers.hpp"
+#include "bench_calls.hpp"
+#include "bench_common.hpp"
 #include "bench_keeper.hpp"
 #include "bench_load.hpp"
+#include "bench_meter.hpp"
+#include "bench_progress.hpp"
 #include "bench_server.hpp"
 #include "bench_sink.hpp"
 #include "bench_sources.hpp"
 #include "bench_taker.hpp"
-#include "exit_status.hpp"
 #include "process_usage.hpp"
 
 namespace oslo::messaging::cli {
 namespace {
-
-constexpr std::uint64_t usual_count = 20'000;
-/// The most that an open loop lets pile up before it waits (and the wait counts).
-constexpr std::size_t open_loop_limit = 50'000;
-
-/// One line on a terminal, rewritten; nothing elsewhere.
-class progress_line {
- public:
-  explicit progress_line(const bench_plan& plan)
-      : total_{plan.count}, shown_{isatty(STDERR_FILENO) == 1} {}
-  ~progress_line() {
-    if (shown_) std::fputs("\r\x1b[K", stderr);
-  }
-  void show(const char* what, std::uint64_t so_far) const {
-    if (!shown_) return;
-    std::fprintf(stderr, "\r\x1b[K%s %llu", what, static_cast<unsigned long long>(so_far));
-    if (total_ != bench_plan::no_end)
-      std::fprintf(stderr, " of %llu", static_cast<unsigned long long>(total_));
-    std::fflush(stderr);
-  }
-  bench_load::progress of(const char* what) const {
-    return [this, what](std::uint64_t n) { show(what, n); };
-  }
-
- private:
-  std::uint64_t total_;
-  bool shown_;
-};
-
-/// CPU time, memory and connections of all processes that take part, over one measurement.
-class meter {
- public:
-  meter(const bench_options& o, const child_process* server)
-      : broker_{o.broker}, server_{server ? std::optional<pid_t>{server->id()} : std::nullopt} {
-    client_cpu_ = cpu_seconds_of(getpid());
-    if (server_) server_cpu_ = cpu_seconds_of(*server_);
-    if (broker_) broker_cpu_ = cpu_seconds_of(*broker_);
-  }
-  void read(figures& f) const {
-    f.client_cpu = cpu_seconds_of(getpid()) - client_cpu_;
-    f.client_peak_kib = peak_memory_kib_of(getpid());
-    f.client_connections = connections_of(getpid());
-    if (broker_) f.broker_cpu = cpu_seconds_of(*broker_) - broker_cpu_;
-    if (!server_) return;
-    f.server_cpu = cpu_seconds_of(*server_) - server_cpu_;
-    f.server_peak_kib = peak_memory_kib_of(*server_);
-    f.server_connections = connections_of(*server_);
-  }
-
- private:
-  const std::optional<pid_t> broker_, server_;
-  double client_cpu_ = 0, server_cpu_ = 0, broker_cpu_ = 0;
-};
-
-/// A topic and an exchange that nobody else has.
-target bench_target() {
-  target on;
-  on.topic = on.exchange = "oslo-msg-bench-" + std::to_string(getpid());
-  return on;
-}
-
-rpc::client bench_client(const transport& bus, const target& on) {
-  return {bus, on, {.timeout = bench_patience}};
-}
-
-bench_plan plan_of(const bench_options& o) {
-  bench_plan plan;
-  if (o.seconds)
-    plan.time = std::chrono::duration_cast<std::chrono::nanoseconds>(
-        std::chrono::duration<double>{*o.seconds});
-  if (o.count || !o.seconds) plan.count = o.count.value_or(usual_count);
-  plan.in_flight = o.rate ? open_loop_limit : o.in_flight;
-  plan.rate = o.rate;
-  return plan;
-}
-
-/// A tenth of the work, never at a fixed rate.
-bench_plan warm_up_of(const bench_options& o) {
-  bench_plan plan = plan_of(o);
-  plan.in_flight = o.in_flight;
-  plan.rate.reset();
-  if (plan.count != bench_plan::no_end) plan.count = plan.count / 10 + 1;
-  if (o.seconds) plan.time /= 10;
-  return plan;
-}
-
-void fill_in(figures& f, bench_outcome outcome) {
-  f.count = outcome.count;
-  f.seconds = outcome.seconds;
-  f.errors = outcome.errors;
-  f.first_error = std::move(outcome.first_error);
-  f.sent_rate = outcome.sent_rate;
-}
-
-bench_outcome run_calls(const rpc::client& client, const bench_bodies& bodies,
-                        const bench_options& o, const bench_plan& plan,
-                        latency_histogram& latencies, const bench_load::progress& p) {
-  if (o.callers == "coroutines") return call_by_coroutines(client, bodies, plan, latencies, p);
-  if (o.callers == "threads") return call_by_threads(client, bodies, plan, latencies, p);
-  const auto source = make_call_source(client, bodies);
-  return bench_load{client.bus().loop(), *source, latencies}.run(plan, p);
-}
-
-void measure_calls(const program& p, const bench_options& o, const bench_bodies& bodies,
-                   figures& f) {
-  const transport bus = p.open();
-  const target on = bench_target();
-  bench_server server{p, bus, on, 1, o.run_on};
-  const rpc::client client = bench_client(bus, on);
-  const bench_plan plan = plan_of(o);
-  const progress_line line{plan};
-  auto outcome = run_calls(client, bodies, o, warm_up_of(o), f.latencies, line.of("warming up:"));
-  f.latencies.clear();
-  if (!outcome.errors) {
-    const meter m{o, server.process()};
-    outcome = run_calls(client, bodies, o, plan, f.latencies, line.of("calls:"));
-    m.read(f);
-  }
-  fill_in(f, std::move(outcome));
-  server.stop();
-}
 
 /// Returns when a server has had so many casts.
 void expect_hits(const rpc::client& client, std::uint64_t count) {
@@ -196,13 +75,11 @@ void measure_fanout(const program& p, const bench_options& o, const bench_bodies
     const auto warmed_up = outcome.count;
     expect_everywhere(warmed_up);
     const meter m{o, server.process()};
-    const auto begin = std::chrono::steady_clock::now();
     outcome = load.run(plan, line.of("fanout casts:"));
     if (!outcome.errors) {
       expect_everywhere(warmed_up + outcome.count);
       // A cast is done when every server has it.
-      outcome.seconds =
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      outcome.end = std::chrono::steady_clock::now();
     }
     m.read(f);
   }
@@ -352,6 +229,7 @@ void measure(program p, const bench_options& o, figures& f) {
   f.callers = o.callers;
   f.body = o.body;
   f.in_flight = o.in_flight;
+  f.transports = o.transports;
   f.wanted_rate = o.rate;
   p.temporary = true;
   if (o.mode == "call")

@@ -23,6 +23,7 @@ struct bench_options {
   std::string body = "100";
   std::string callers = "completions";
   std::size_t servers = 10;
+  std::size_t transports = 1;  ///< no more than `count` and `in_flight`
   std::optional<pid_t> broker{};
   std::string json_file;
   executor_options run_on{"inline"};

@@ -45,6 +45,7 @@ void check(const bench_options& o, const CLI::App& command) {
   };
   const bool drains = o.mode == "drain", remembers = o.mode == "memory";
   only_for("--servers", o.mode == "fanout", "fanout");
+  only_for("--transports", o.mode == "call", "call");
   only_for("--callers", o.mode == "call", "call");
   only_for("--seconds", !drains && !remembers, "call, cast, notify and fanout");
   only_for("--rate", !drains && !remembers, "call, cast, notify and fanout");
@@ -53,6 +54,13 @@ void check(const bench_options& o, const CLI::App& command) {
     throw usage_error{"--body int goes with call, not with " + o.mode};
   if (o.rate && o.callers != "completions")
     throw usage_error{"--rate goes with --callers completions, not with " + o.callers};
+  const auto divides = [&](const char* option, std::uint64_t n) {
+    if (n < o.transports)
+      throw usage_error{std::string{option} + ": " + std::to_string(n) +
+                        " cannot be divided among " + std::to_string(o.transports) + " transports"};
+  };
+  divides("--in-flight", o.in_flight);
+  if (o.count) divides("--count", *o.count);
   if (o.callers == "threads" && o.in_flight > 4096)
     throw usage_error{"--in-flight: at most 4096 threads"};
 }
@@ -81,6 +89,10 @@ constexpr const char* explanation = R"(
 Servers run in a process of their own (over fake:// in this one). Ten percent more messages warm
 everything up before the clock starts, except for drain and memory. Every message is waited for;
 errors are counted and make the exit status that of the first one. Nothing stays on the bus.
+
+With --transports, calls are divided: each transport has a thread of its own and its part of
+--in-flight, --count and --rate, and over fake:// also a server of its own on that thread. They
+start together; the time is that from the first call to the last answer of all.
 
 With --rate, messages leave at fixed times whatever became of those before (an open loop): a latency
 counts from the moment a message was due. Percentiles of the other way, --in-flight at a time, say
@@ -153,6 +165,11 @@ void add_bench(CLI::App& app, program& p) {
   command->add_option("--servers", o->servers, "Servers of a fanout [10]")
       ->type_name("N")
       ->check(CLI::Range(std::size_t{1}, std::size_t{1000}).description(""));
+  command
+      ->add_option("--transports", o->transports,
+                   "Transports with a thread each, among which calls are divided [1]")
+      ->type_name("N")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{64}).description(""));
   command
       ->add_option("--broker-pid", o->broker,
                    "Also report the CPU time of this process of this machine")

@@ -1,0 +1,15 @@
+// The measurement of calls.
+#pragma once
+
+#include "bench_bodies.hpp"
+#include "bench_figures.hpp"
+#include "bench_measure.hpp"
+#include "program.hpp"
+
+namespace oslo::messaging::cli {
+
+/// `oslo-msg bench call`: over `o.transports` transports, each with its part of the work.
+void measure_calls(const program& p, const bench_options& o, const bench_bodies& bodies,
+                   figures& f);
+
+}  // namespace oslo::messaging::cli
