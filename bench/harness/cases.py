@@ -16,6 +16,7 @@ OSLO_18 = "oslo.messaging 18.3.1"
 EVENTLET = "oslo.messaging 14.0.3, eventlet"
 THREADS, COROUTINES, COMPLETIONS = "ours, 64 threads", "ours, 64 coroutines", "ours, completions"
 GRPC_INPROC, GRPC_LOOPBACK = "gRPC in-process", "gRPC over loopback"
+TYPED, TYPED_2 = "ours, int(a, b)", "ours, int(a, b), 2 transports"
 
 # What each does with a message, so that a reader can judge how fair a ratio is.
 WORK = {
@@ -23,6 +24,10 @@ WORK = {
             "duplicate check; every message acknowledged before its handler, acknowledgements folded; "
             "2 connections a process; handlers inline on the I/O thread",
     "ours, executor threads": "the same with handlers on 64 threads, the default of a server",
+    TYPED: "ours in one process, arguments and result typed at both ends instead of an echo of JSON "
+           "text; client and server on one thread",
+    TYPED_2: "the same calls divided between two transports, each with a thread of its own for its "
+             "client and its server",
     RABBITMQ_C: "persistent messages of the same length from memory, confirms in a window, mandatory "
                 "replies, one basic.ack a message, 1 connection a process; no JSON, no ids, no "
                 "deadlines, no recovery",
@@ -78,11 +83,11 @@ class Programs:
         """Messages that take about as long as they should, at a guessed rate."""
         return max(20, min(most, int(rate * self.c.seconds)))
 
-    def ours(self, mode, *options, rate=None, url=None):
+    def ours(self, mode, *options, rate=None, url=None, most=100_000):
         command = [self.c.bin / "oslo-msg", "--url", url or self.c.url, "bench", mode, *options,
                    "--json", "-"]
         if rate:
-            command += ["--count", self.count(rate)]
+            command += ["--count", self.count(rate, most)]
         return command + (self.broker if url is None else [])
 
     def rabbitmq_c(self, program, *options, rate):
@@ -190,15 +195,20 @@ def in_process(p):
     """Without a broker."""
     for flight in (1, 64):
         at = ("--in-flight", flight)
+        here = {"url": "fake://", "most": 1_000_000}
         programs = {
-            OURS: p.ours("call", *at, "--callers", "completions", rate=150_000, url="fake://"),
+            OURS: p.ours("call", *at, "--callers", "completions", rate=150_000, **here),
             "ours, coroutines": p.ours("call", *at, "--callers", "coroutines", rate=150_000,
-                                       url="fake://"),
+                                       **here),
             GRPC_INPROC: p.grpc("inproc", *at, rate=15_000),
             GRPC_LOOPBACK: p.grpc("loopback", *at, rate=8_000),
         }
         if flight == 1:
             programs["gRPC in-process, sync"] = p.grpc("inproc", "--sync", rate=15_000)
+        if flight == 64:
+            programs[TYPED] = p.ours("call", *at, "--body", "int", rate=300_000, **here)
+            programs[TYPED_2] = p.ours("call", *at, "--body", "int", "--transports", 2,
+                                       rate=400_000, **here)
         yield Case(f"inproc-{flight}",
                    f"in-process (fake://, inline) beside gRPC, {flight} in flight", programs)
 

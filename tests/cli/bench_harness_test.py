@@ -111,6 +111,15 @@ class Targets(unittest.TestCase):
         row = rows["casts drained/s, ours / plain kombu"]
         self.assertEqual((row["measured"], row["reached"]), (None, None))
 
+    def test_in_process_the_echo_is_compared_and_the_typed_call_on_all_cores_counted(self):
+        rows = self.check({"inproc-64": {
+            cases.OURS: {"rate": 300}, cases.TYPED: {"rate": 400_000},
+            cases.TYPED_2: {"rate": 500_000}, cases.GRPC_INPROC: {"rate": 100}}})
+        row = rows["in-process calls/s, 64 in flight, echo, ours / gRPC unary"]
+        self.assertEqual((row["measured"], row["reached"]), (3, True))
+        row = rows["in-process calls/s, 64 in flight, int(a, b), 2 transports"]
+        self.assertEqual((row["measured"], row["reached"]), (500_000, True))
+
     def test_memory_of_a_pending_call_is_the_larger_figure(self):
         for bytes_a_call, reached in ((2048, True), (2049, False)):
             rows = self.check({"memory": {cases.OURS: {
