@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   std::vector<micro::operation> all;
   micro::add_wire(all);
   micro::add_amqp(all);
+  micro::add_dispatch(all);
   micro::add_rpc(all);
 
   if (argc == 2 && !std::strcmp(argv[1], "--list")) {

@@ -16,6 +16,7 @@ struct operation {
 // Each appends its operations; what they need lives as long as the list.
 void add_wire(std::vector<operation>& all);
 void add_amqp(std::vector<operation>& all);
+void add_dispatch(std::vector<operation>& all);
 void add_rpc(std::vector<operation>& all);
 
 }  // namespace micro
