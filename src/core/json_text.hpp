@@ -111,9 +111,10 @@ bool is_plain(std::string_view text) noexcept {
     std::memcpy(padded, p, text.size());
     return plain_of_8<d>(padded) == 8;
   }
-  for (; end - p >= 8; p += 8)
-    if (plain_of_8<d>(p) != 8) return false;
-  return plain_of_8<d>(end - 8) == 8;
+  for (; end - p >= step; p += step)
+    if (plain_of_step<d>(p) != step) return false;
+  if (text.size() >= std::size_t{step}) return plain_of_step<d>(end - step) == step;
+  return plain_of_8<d>(p) == 8 && plain_of_8<d>(end - 8) == 8;
 }
 
 /// Length of the UTF-8 sequence at `p`, which is a byte above 0x7f; 0 when it is invalid. The
