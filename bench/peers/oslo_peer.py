@@ -7,7 +7,8 @@
 
 N threads (green ones with eventlet) make the calls, each one at a time, as an application of
 oslo.messaging does. The server is another process with the same executor and its defaults (64
-threads). For drain the queue is filled by kombu, which is faster; only the server is timed.
+threads). For drain the queue is filled by kombu, which is faster; only the server is timed, from
+its start on: with green threads it reads all that waits for it before it handles the first message.
 """
 
 import sys
@@ -52,13 +53,20 @@ def broker_channel(url):
 # ---- server -------------------------------------------------------------------------------------
 
 
+def clocks(broker):
+    """Now, and the CPU time of this process and of the broker so far."""
+    return {"now": time.monotonic(), "cpu": figures.cpu_seconds(os.getpid()),
+            "broker_cpu": figures.cpu_seconds(broker) if broker else 0}
+
+
 class Endpoint:
     """Says when it has had as many hits as `expected`, each of them in turn."""
 
-    def __init__(self, expected):
+    def __init__(self, expected, broker):
         self.lock = threading.Lock()
         self.hits = 0
         self.expected = set(expected)
+        self.broker = broker
 
     def echo(self, ctxt, **arguments):
         return arguments
@@ -68,8 +76,7 @@ class Endpoint:
             self.hits += 1
             if self.hits in self.expected:
                 pid = os.getpid()
-                print(json.dumps({"hits": self.hits, "now": time.monotonic(),
-                                  "cpu": figures.cpu_seconds(pid),
+                print(json.dumps({"hits": self.hits, **clocks(self.broker),
                                   "peak_kib": figures.peak_kib(pid),
                                   "connections": figures.connections(pid)}), flush=True)
 
@@ -83,39 +90,38 @@ def wait_for_end_of_input(executor):
 def serve(options):
     url = set_up(options.url, options.kept)
     transport = oslo_messaging.get_rpc_transport(cfg.CONF, url)
-    endpoint = Endpoint(options.expect)
+    endpoint = Endpoint(options.expect, options.broker_pid)
     servers = []
+    begin = clocks(options.broker_pid)
     for number in range(options.servers):
         target = oslo_messaging.Target(exchange=options.topic, topic=options.topic,
                                        server=f"bench-{number}")
         servers.append(oslo_messaging.get_rpc_server(transport, target, [endpoint],
                                                      executor=options.executor))
         servers[-1].start()
-    print("ready", flush=True)
+    print(json.dumps({"hits": 0, **begin}), flush=True)
     wait_for_end_of_input(options.executor)  # the client closes it when it is done
     # Stopping 64 threads and draining says nothing about speed.
     os._exit(0)
 
 
 class Server:
-    """The server process."""
+    """The server process, ready. `begin`: its clocks before it connected."""
 
     def __init__(self, options, topic, expect=(), kept=False):
         command = [sys.executable, os.path.abspath(__file__), "serve", "--url", options.url,
                    "--topic", topic, "--executor", options.executor,
                    "--servers", str(options.servers if options.mode == "fanout" else 1),
                    "--expect", *map(str, expect)]
+        if options.broker_pid:
+            command += ["--broker-pid", str(options.broker_pid)]
         self.process = subprocess.Popen(command + ["--kept"] * kept, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
-        if self.line() != "ready\n":
-            sys.exit("The server did not start.")
-
-    def line(self):
-        return self.process.stdout.readline()
+        self.begin = self.reached(0)
 
     def reached(self, hits):
         """Waits until there were so many, and returns what the server said about it."""
-        said = json.loads(self.line() or "null")
+        said = json.loads(self.process.stdout.readline() or "null")
         if not said or said["hits"] != hits:
             sys.exit(f"The server did not have {hits} messages but said {said}.")
         return said
@@ -227,22 +233,19 @@ def measure_drain(options, topic):
     texts = figures.bodies(options.body)
     filling.fill(options.url, topic, topic,
                  [request(texts[n % len(texts)]) for n in range(options.count)])
-    broker = options.broker_pid
-    # By default the broker pushes all it has at once, so its work begins with the subscription.
-    before = figures.cpu_seconds(broker) if broker else 0
-    server = Server(options, topic, (1, options.count), kept=True)
-    first = server.reached(1)
+    server = Server(options, topic, [options.count], kept=True)
     last = server.reached(options.count)
-    cpu = {"server": 1e6 * (last["cpu"] - first["cpu"]) / options.count}
-    if broker:
-        cpu["broker"] = 1e6 * (figures.cpu_seconds(broker) - before) / options.count
+    took = {name: last[name] - value for name, value in server.begin.items()}
+    cpu = {"server": 1e6 * took["cpu"] / options.count}
+    if options.broker_pid:
+        cpu["broker"] = 1e6 * took["broker_cpu"] / options.count
     server.stop()
     connection, channel = broker_channel(options.url)
     for queue in (topic, f"{topic}.bench-0"):
         channel.queue_delete(queue)
     channel.exchange_delete(topic)
     connection.release()
-    figures.print_line("drain", 0, options.count, last["now"] - first["now"], cpu_us=cpu,
+    figures.print_line("drain", 0, options.count, took["now"], cpu_us=cpu,
                        peak_memory_kib={"server": last["peak_kib"]},
                        connections={"server": last["connections"]})
 
