@@ -92,19 +92,22 @@ def throughput(cases):
                         "better.")
 
 
-def distribution(cases, names, caption):
+def unreached(r):
+    """What to add to the name of a program that has missed the rate of an open loop."""
+    return "" if r.get("open_loop", {}).get("reached", True) else " (rate not reached)"
+
+
+def distribution(cases, name, caption):
     """Latency against percentile, tails stretched."""
     drawn = 0
     drawing, axes = figure()
-    for name in names:
-        for label, r in cases.get(name, {"programs": {}})["programs"].items():
-            curve = (r.get("latency_us") or {}).get("curve") or []
-            points = [(1 / (1 - f), us) for f, us in curve if f < 1]
-            if points:
-                shown = label if len(names) == 1 else cases[name]["title"].split(", latency")[0]
-                axes.plot(*zip(*points), marker=MARKERS[drawn % 7], markersize=4,
-                          color=COLOURS[drawn % 7], label=shown)
-                drawn += 1
+    for label, r in cases.get(name, {"programs": {}})["programs"].items():
+        curve = (r.get("latency_us") or {}).get("curve") or []
+        points = [(1 / (1 - f), us) for f, us in curve if f < 1]
+        if points:
+            axes.plot(*zip(*points), marker=MARKERS[drawn % 7], markersize=4,
+                      color=COLOURS[drawn % 7], label=label + unreached(r).replace(" ", "\n", 1))
+            drawn += 1
     if not drawn:
         pyplot.close(drawing)
         return ""
@@ -162,7 +165,7 @@ def case_table(name, case):
         peaks = [v for v in (r.get("peak_memory_kib") or {}).values() if v is not None]
         links = [v for v in (r.get("connections") or {}).values() if v is not None]
         lines.append(
-            f"<tr><td>{html.escape(label)}</td>" + cell(r["rate"])
+            f"<tr><td>{html.escape(label + unreached(r))}</td>" + cell(r["rate"])
             + cell(ours["rate"] / r["rate"] if r["rate"] else None, 2)
             + "".join(cell(latency.get(p)) for p in ("p50", "p99", "p999"))
             + "".join(cell(cpu.get(who), 1) for who in ("client", "server", "broker"))
@@ -186,7 +189,6 @@ def page(report):
                     for k, v in report["environment"].items())
     work = "".join(f"<li><b>{html.escape(k)}</b>: {html.escape(v)}</li>"
                    for k, v in report["work"].items())
-    rates = [name for name in cases if name.startswith("rate-")]
     return "\n".join([
         '<!doctype html><html lang="en"><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -197,11 +199,12 @@ def page(report):
         "<h2>Targets</h2>", target_table(report["targets"]),
         "<h2>Throughput</h2>", throughput(cases),
         "<h2>Latency</h2>",
-        distribution(cases, ["call-1"], "One call at a time; vertical scale logarithmic. Lower is "
-                                        "better."),
-        distribution(cases, ["call-64"], "64 calls in flight: mostly time spent waiting for the "
-                                         "other 63."),
-        distribution(cases, rates, "Calls at a fixed rate, counted from the moment each was due."),
+        distribution(cases, "call-1", "One call at a time; vertical scale logarithmic. Lower is "
+                                      "better."),
+        distribution(cases, "call-64", "64 calls in flight: mostly time spent waiting for the other "
+                                       "63."),
+        *(distribution(cases, name, f"{case['title'].capitalize()}.")
+          for name, case in cases.items() if name.startswith("rate-")),
         "<h2>CPU a message</h2>",
         processor_time(cases, "call-64", "Calls, 64 in flight. Lower is better."),
         processor_time(cases, "call-64", "The same without the Python peers.", PYTHON),

@@ -4,7 +4,8 @@
     kombu_peer.py drain|publish --url URL [--count N] [--body BYTES|simulator] [--broker-pid P]
 
 drain: fills a queue, then times a consumer that parses the JSON of each message and acknowledges
-it, from the first message to the last. publish: persistent messages with publisher confirms; py-amqp waits for each one's.
+it, from the first message to the last. publish: persistent messages with publisher confirms;
+py-amqp waits for each one's.
 """
 
 import argparse

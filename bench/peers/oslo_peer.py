@@ -2,13 +2,15 @@
 """Python's oslo.messaging doing the work of `oslo-msg bench`; prints one JSON line.
 
     oslo_peer.py call|cast|fanout|notify|drain --url URL [--in-flight N] [--count N]
-                 [--body BYTES|simulator] [--executor threading|eventlet] [--servers N]
-                 [--broker-pid P]
+                 [--rate R] [--body BYTES|simulator] [--executor threading|eventlet]
+                 [--servers N] [--broker-pid P]
 
 N threads (green ones with eventlet) make the calls, each one at a time, as an application of
-oslo.messaging does. The server is another process with the same executor and its defaults (64
-threads). For drain the queue is filled by kombu, which is faster; only the server is timed, from
-its start on: with green threads it reads all that waits for it before it handles the first message.
+oslo.messaging does. With --rate (call only) each takes the next call that is due and waits for its
+time, from which the latency counts, also when all were busy then. The server is another process
+with the same executor and its defaults (64 threads). For drain the queue is filled by kombu, which
+is faster; only the server is timed, from its start on: with green threads it reads all that waits
+before it handles the first message.
 """
 
 import sys
@@ -20,6 +22,7 @@ if "eventlet" in sys.argv:
 
 # pylint: disable=wrong-import-position
 import argparse
+import itertools
 import json
 import logging
 import os
@@ -135,30 +138,40 @@ class Server:
 # ---- client -------------------------------------------------------------------------------------
 
 
-def in_threads(number, count, work):
-    """`work(n)` for n below `count`, by `number` threads; latencies and seconds of all."""
-    latencies = [[] for _ in range(number)]
-    errors = []
+def in_threads(number, count, work, rate=None):
+    """`work(n)` for n below `count` by `number` threads, each of which takes the next when it is
+    free; with a rate, n is due n/rate seconds after the begin. Latencies, seconds of all, and how
+    many a second were begun."""
+    numbers = itertools.count()
+    latencies, begun, errors = [], [], []
+    starting = threading.Lock()
 
-    def one(mine, first):
+    def one():
+        with starting:
+            pass
         try:
-            for n in range(first, count, number):
-                begin = time.perf_counter()
+            while (n := next(numbers)) < count:
+                now = time.perf_counter()
+                since = begin + n / rate if rate else now
+                if since > now:
+                    time.sleep(since - now)
+                begun.append(time.perf_counter())
                 work(n)
-                mine.append(time.perf_counter() - begin)
+                latencies.append(time.perf_counter() - since)
         except Exception as error:  # pylint: disable=broad-except
             errors.append(error)
 
-    threads = [threading.Thread(target=one, args=(mine, i)) for i, mine in enumerate(latencies)]
-    begin = time.perf_counter()
-    for thread in threads:
-        thread.start()
+    threads = [threading.Thread(target=one) for _ in range(number)]
+    with starting:
+        for thread in threads:
+            thread.start()
+        begin = time.perf_counter()
     for thread in threads:
         thread.join()
     seconds = time.perf_counter() - begin
     if errors:
         raise errors[0]
-    return [value for mine in latencies for value in mine], seconds
+    return latencies, seconds, (count - 1) / (max(begun) - begin)
 
 
 def measure_rpc(options, topic):
@@ -187,12 +200,15 @@ def measure_rpc(options, topic):
         server.reached(both[0])
     meter = figures.Meter(server.process.pid, options.broker_pid)
     begin = time.perf_counter()
-    latencies, _ = in_threads(options.in_flight, options.count, work)
+    latencies, _, sent = in_threads(options.in_flight, options.count, work, options.rate)
     if counted:
         server.reached(both[1])
     seconds = time.perf_counter() - begin
     read = meter.read(options.count)
     server.stop()
+    if options.rate:
+        read["open_loop"] = {"rate": options.rate, "sent": sent,
+                             "reached": sent >= 0.99 * options.rate}
     figures.print_line(options.mode, options.in_flight, options.count, seconds, latencies, **read)
 
 
@@ -210,7 +226,7 @@ def measure_notify(options, topic):
     warm_up = options.count // 10 + 1
     in_threads(options.in_flight, warm_up, work)
     meter = figures.Meter(None, options.broker_pid)
-    latencies, seconds = in_threads(options.in_flight, options.count, work)
+    latencies, seconds, _ = in_threads(options.in_flight, options.count, work)
     read = meter.read(options.count)
     connection, channel = broker_channel(options.url)
     waiting = channel.queue_declare(f"{topic}.info", passive=True).message_count
@@ -257,6 +273,7 @@ def main():
     parser.add_argument("--url", required=True)
     parser.add_argument("--in-flight", type=int, default=1)
     parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--rate", type=float)
     parser.add_argument("--body", default="100")
     parser.add_argument("--executor", choices=["threading", "eventlet"], default="threading")
     parser.add_argument("--servers", type=int, default=10)
@@ -265,6 +282,9 @@ def main():
     parser.add_argument("--expect", type=int, nargs="*", default=[], help=argparse.SUPPRESS)
     parser.add_argument("--kept", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.rate is not None and (options.mode != "call" or options.rate <= 0
+                                     or options.count < 2):
+        parser.error("--rate goes with call and a --count of at least 2, and is above 0")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if options.mode == "serve":
         serve(options)

@@ -4,6 +4,7 @@
 #include <amqp_tcp_socket.h>
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,6 +174,16 @@ static void before_read(peer* p) {
     check(amqp_basic_ack(p->conn, peer_channel, p->unacked_tag, 1), "basic.ack");
     p->unacked_tag = 0;
   }
+}
+
+bool peer_readable(peer* p, double seconds) {
+  if (amqp_data_in_buffer(p->conn) || amqp_frames_enqueued(p->conn)) return true;
+  if (p->tag == 0) before_read(p);
+  struct pollfd socket = {amqp_get_sockfd(p->conn), POLLIN, 0};
+  struct timespec limit = {(time_t)seconds, (long)(1e9 * (seconds - floor(seconds)))};
+  int ready = ppoll(&socket, 1, &limit, NULL);
+  if (ready < 0 && errno != EINTR) peer_die("ppoll: %s", strerror(errno));
+  return ready > 0;
 }
 
 bool peer_pump(peer* p, peer_message* m) {

@@ -59,6 +59,9 @@ void peer_consume(peer* p, const char* queue);
 
 void peer_publish(peer* p, amqp_bytes_t exchange, amqp_bytes_t key, bool mandatory,
                   const amqp_basic_properties_t* properties, amqp_bytes_t body);
+/* Waits at most so long for something to read. To the microsecond: rabbitmq-c counts in
+ * milliseconds. */
+bool peer_readable(peer* p, double seconds);
 /* Reads one frame. True: it completed a message. */
 bool peer_pump(peer* p, peer_message* m);
 void peer_ack(peer* p, uint64_t tag);

@@ -1,15 +1,18 @@
-"""What bench/run.py makes of figures, without running a program."""
+"""What bench/run.py makes of figures, and how its Python peer calls, without running a program."""
 
 import json
 import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
 
 BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
-sys.path.insert(0, str(BENCH))
+sys.path[:0] = [str(BENCH), str(BENCH / "peers")]
 
+import oslo_peer  # noqa: E402
 from harness import cases, running, table, targets  # noqa: E402
 
 
@@ -128,7 +131,40 @@ class Targets(unittest.TestCase):
             self.assertEqual((row["measured"], row["reached"]), (bytes_a_call, reached))
 
 
+class PythonCallers(unittest.TestCase):
+    def test_at_a_rate_no_call_waits_for_another_caller(self):
+        others, done = threading.Event(), []
+
+        def work(n):
+            if n == 0:
+                self.assertTrue(others.wait(60))
+            else:
+                done.append(n)
+                if len(done) == 9:
+                    others.set()
+
+        latencies, _, sent = oslo_peer.in_threads(2, 10, work, rate=1000)
+        self.assertEqual((done, len(latencies)), ([*range(1, 10)], 10))
+        self.assertLessEqual(sent, 1001)
+
+    def test_a_latency_counts_from_the_time_a_call_was_due(self):
+        latencies, _, sent = oslo_peer.in_threads(1, 3, lambda n: time.sleep(0.01), rate=1e6)
+        self.assertGreaterEqual(latencies[2], 0.03 - 2e-6)
+        self.assertLessEqual(sent, 2 / 0.02)
+
+    def test_the_error_of_a_call_is_raised(self):
+        with self.assertRaises(ZeroDivisionError):
+            oslo_peer.in_threads(2, 4, lambda n: 1 / (n - 3))
+
+
 class Report(unittest.TestCase):
+    def test_a_rate_that_was_not_reached_is_marked(self):
+        for reached in (True, False):
+            late = figures(1.0, open_loop={"rate": 2, "sent": 1.0, "reached": reached})
+            text = "\n".join(table.case_lines("rate-2", {
+                cases.OURS: running.summarise("rate-2", [late])}))
+            self.assertEqual("the rate was not reached" in text, not reached)
+
     def test_text(self):
         results = {cases.OURS: running.summarise("call-1", [figures(1000.0)]),
                    cases.RABBITMQ_C: running.summarise("call-1", [figures(400.0)])}
