@@ -158,7 +158,6 @@ def target_table(rows):
 
 
 def case_table(name, case):
-    ours = next(iter(case["programs"].values()))
     lines = []
     for label, r in case["programs"].items():
         latency, cpu = r.get("latency_us") or {}, r["cpu_us"]
@@ -166,7 +165,7 @@ def case_table(name, case):
         links = [v for v in (r.get("connections") or {}).values() if v is not None]
         lines.append(
             f"<tr><td>{html.escape(label + unreached(r))}</td>" + cell(r["rate"])
-            + cell(ours["rate"] / r["rate"] if r["rate"] else None, 2)
+            + cell(r["ours_to_it"], 2)
             + "".join(cell(latency.get(p)) for p in ("p50", "p99", "p999"))
             + "".join(cell(cpu.get(who), 1) for who in ("client", "server", "broker"))
             + cell(sum(peaks) / 1024 if peaks else None, 1) + cell(sum(links) if links else None)
@@ -195,7 +194,8 @@ def page(report):
         f"<title>Benchmarks of oslo.messaging for C++</title><style>{STYLE}</style>",
         "<h1>Benchmarks of oslo.messaging for C++</h1>",
         f"<p>Medians of {report['rounds']} rounds, profile {html.escape(report['profile'])}; all "
-        "programs in turn on one broker and one machine.</p>",
+        "programs in turn on one broker and one machine. Ratios are medians of each round's ratio."
+        "</p>",
         "<h2>Targets</h2>", target_table(report["targets"]),
         "<h2>Throughput</h2>", throughput(cases),
         "<h2>Latency</h2>",

@@ -48,17 +48,41 @@ def merge(values):
     return [merge(list(column)) for column in zip(*present)]
 
 
+def processor_time(mode, run):
+    cpu = {who: us for who, us in run.get("cpu_us", {}).items() if us is not None}
+    if mode == "drain":  # the client only filled the queue
+        cpu.pop("client", None)
+    return cpu
+
+
+def both_ends(cpu):
+    ends = [us for who, us in cpu.items() if who != "broker"]
+    return sum(ends) if ends else None
+
+
 def summarise(mode, runs):
+    """Medians, and what ratios are made of by round: rates and the CPU time of both ends."""
     result = merge(runs)
     result["runs"] = len(runs)
     result["rates"] = [run["rate"] for run in runs]
-    cpu = {who: us for who, us in result.get("cpu_us", {}).items() if us is not None}
-    if mode == "drain":  # the client only filled the queue
-        cpu.pop("client", None)
-    result["cpu_us"] = cpu
-    ends = [us for who, us in cpu.items() if who != "broker"]
-    result["cpu_us_total"] = sum(ends) if ends else None
+    result["cpu_us"] = processor_time(mode, result)
+    result["cpu_us_totals"] = [both_ends(processor_time(mode, run)) for run in runs]
     return result
+
+
+def ratio(mine, theirs):
+    """The median of the ratios of each round: what slowed the machine in a round slowed both."""
+    ratios = [m / t for m, t in zip(mine, theirs) if m is not None and t]
+    return statistics.median(ratios) if ratios else None
+
+
+def summarise_case(mode, runs):
+    """Of each program by its label; the first is ours."""
+    results = {label: summarise(mode, each) for label, each in runs.items()}
+    ours = next(iter(results.values()))
+    for result in results.values():
+        result["ours_to_it"] = ratio(ours["rates"], result["rates"])
+    return results
 
 
 def run_cases(cases, rounds, say):
@@ -73,7 +97,7 @@ def run_cases(cases, rounds, say):
             for label in order:
                 say(f"{case.name}: round {number + 1} of {rounds}, {label}")
                 runs[label].append(run_once(case.programs[label]))
-        results[case.name] = {label: summarise(case.name, each) for label, each in runs.items()}
+        results[case.name] = summarise_case(case.name, runs)
     return results
 
 

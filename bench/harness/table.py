@@ -10,7 +10,6 @@ def mib(kib):
 
 
 def case_lines(title, programs):
-    ours = next(iter(programs.values()))
     yield ""
     yield title
     yield (f"{'':34}{'rate/s':>10}{'ours/it':>9}{'p50 us':>10}{'p99 us':>10}{'p99.9 us':>10}"
@@ -20,7 +19,7 @@ def case_lines(title, programs):
         peaks = [v for v in (r.get("peak_memory_kib") or {}).values() if v is not None]
         links = [v for v in (r.get("connections") or {}).values() if v is not None]
         line = f"  {label:32}{number(r['rate'], 10)}"
-        line += number(ours["rate"] / r["rate"] if r["rate"] else None, 9, 2)
+        line += number(r["ours_to_it"], 9, 2)
         for key in ("p50", "p99", "p999"):
             line += number(latency.get(key), 10)
         line += number(cpu.get("client"), 16, 1) + number(cpu.get("server"), 8, 1)
@@ -46,7 +45,8 @@ def target_lines(targets):
 
 def report(report_data):
     lines = [f"{name:20} {value}" for name, value in report_data["environment"].items()]
-    lines.append(f"{'rounds':20} {report_data['rounds']} (figures are medians), "
+    lines.append(f"{'rounds':20} {report_data['rounds']} (figures are medians, ratios those of "
+                 "each round's ratio), "
                  f"profile {report_data['profile']}")
     lines += ["", "What each does:"]
     lines += [f"  {label}: {text}" for label, text in report_data["work"].items()]

@@ -1,24 +1,28 @@
 """The ratios that this project sets itself, and whether a run has them."""
 
 from harness import cases as c
+from harness import running
 
 
-def rate(results, case, *programs):
-    """The rate of a program; of several, the better one's. None when it was not measured."""
-    rates = [results[case][p]["rate"] for p in programs if p in results.get(case, {})]
-    return max(rates, default=None)
+def by_round(results, case, figure, *programs):
+    """A figure of each round; of several programs the highest. Empty when it was not measured."""
+    found = [results[case][p][figure] for p in programs if p in results.get(case, {})]
+    return [max(one_round) for one_round in zip(*found)]
+
+
+def rate(results, case, program):
+    found = results.get(case, {}).get(program)
+    return found["rate"] if found else None
 
 
 def ratio(results, case, *others, ours=c.OURS):
-    mine, theirs = rate(results, case, ours), rate(results, case, *others)
-    return mine / theirs if mine and theirs else None
+    return running.ratio(by_round(results, case, "rates", ours),
+                         by_round(results, case, "rates", *others))
 
 
 def cpu_ratio(results, case, other):
-    programs = results.get(case, {})
-    if c.OURS not in programs or other not in programs:
-        return None
-    return programs[c.OURS]["cpu_us_total"] / programs[other]["cpu_us_total"]
+    return running.ratio(by_round(results, case, "cpu_us_totals", c.OURS),
+                         by_round(results, case, "cpu_us_totals", other))
 
 
 def pending_call(results):

@@ -68,8 +68,14 @@ class Running(unittest.TestCase):
         self.assertFalse(running.merge([{"reached": True}, {"reached": False}])["reached"])
 
     def test_a_drain_counts_its_server_alone(self):
-        self.assertEqual(running.summarise("drain", [figures(1.0)])["cpu_us_total"], 2)
-        self.assertEqual(running.summarise("call-1", [figures(1.0)])["cpu_us_total"], 3)
+        self.assertEqual(running.summarise("drain", [figures(1.0)])["cpu_us_totals"], [2])
+        self.assertEqual(running.summarise("call-1", [figures(1.0)])["cpu_us_totals"], [3])
+
+    def test_a_ratio_is_the_median_of_the_rounds_ratios(self):
+        self.assertEqual(running.ratio([3, 2, 8], [1, 2, 4]), 2)  # of the medians: 1.5
+        self.assertEqual(running.ratio([None, 4], [1, 2]), 2)
+        self.assertIsNone(running.ratio([1, 2], [0, None]))
+        self.assertIsNone(running.ratio([1], []))
 
     def test_programs_take_turns(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -115,13 +121,22 @@ class Targets(unittest.TestCase):
         self.assertEqual((row["measured"], row["reached"]), (None, None))
 
     def test_in_process_the_echo_is_compared_and_the_typed_call_on_all_cores_counted(self):
-        rows = self.check({"inproc-64": {
-            cases.OURS: {"rate": 300}, cases.TYPED: {"rate": 400_000},
-            cases.TYPED_2: {"rate": 500_000}, cases.GRPC_INPROC: {"rate": 100}}})
+        rows = self.check({"inproc-64": running.summarise_case("inproc-64", {
+            cases.OURS: [figures(300)], cases.TYPED: [figures(400_000)],
+            cases.TYPED_2: [figures(500_000)], cases.GRPC_INPROC: [figures(100)]})})
         row = rows["in-process calls/s, 64 in flight, echo, ours / gRPC unary"]
         self.assertEqual((row["measured"], row["reached"]), (3, True))
         row = rows["in-process calls/s, 64 in flight, int(a, b), 2 transports"]
         self.assertEqual((row["measured"], row["reached"]), (500_000, True))
+
+    def test_the_better_of_several_is_that_of_each_round(self):
+        results = {"call-8": running.summarise_case("call-8", {
+            cases.OURS: [figures(r) for r in (60.0, 80.0, 100.0)],
+            cases.OSLO_14: [figures(r) for r in (1.0, 4.0, 5.0)],
+            cases.OSLO_18: [figures(r) for r in (2.0, 2.0, 4.0)]})}
+        row = self.check(results)["calls/s, 8 callers, ours / the better oslo.messaging"]
+        self.assertEqual(row["measured"], 20)  # 30, 20, 20
+        self.assertEqual(results["call-8"][cases.OSLO_14]["ours_to_it"], 20)  # 60, 20, 20
 
     def test_memory_of_a_pending_call_is_the_larger_figure(self):
         for bytes_a_call, reached in ((2048, True), (2049, False)):
@@ -161,13 +176,13 @@ class Report(unittest.TestCase):
     def test_a_rate_that_was_not_reached_is_marked(self):
         for reached in (True, False):
             late = figures(1.0, open_loop={"rate": 2, "sent": 1.0, "reached": reached})
-            text = "\n".join(table.case_lines("rate-2", {
-                cases.OURS: running.summarise("rate-2", [late])}))
+            text = "\n".join(table.case_lines("rate-2", running.summarise_case("rate-2", {
+                cases.OURS: [late]})))
             self.assertEqual("the rate was not reached" in text, not reached)
 
     def test_text(self):
-        results = {cases.OURS: running.summarise("call-1", [figures(1000.0)]),
-                   cases.RABBITMQ_C: running.summarise("call-1", [figures(400.0)])}
+        results = running.summarise_case("call-1", {cases.OURS: [figures(1000.0)],
+                                                    cases.RABBITMQ_C: [figures(400.0)]})
         text = table.report({
             "environment": {"commit": "abc"}, "rounds": 1, "profile": "quick",
             "work": {"ours": "all"}, "targets": targets.check({"call-1": results}),
