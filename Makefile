@@ -12,7 +12,7 @@ FUZZ_SECONDS ?= 60
 TEST_PRESET ?= dev
 # Further arguments for ctest, e.g. TESTS='-R interop'.
 TESTS ?=
-# Further arguments for bench/run.py, e.g. BENCH='--quick --only call'.
+# Further arguments for bench/run.py, e.g. BENCH='--quick --only call'. A $ does not get through.
 BENCH ?=
 PYTHON := /usr/bin/python3
 

@@ -48,7 +48,8 @@ def read_arguments():
     parser.add_argument("--seconds", type=float,
                         help="what a program should take, roughly [1; quick: 0.3]")
     parser.add_argument("--only", metavar="PATTERN",
-                        help="cases whose name matches this regular expression")
+                        help="cases whose name contains this regular expression; 'call-1\\b' is "
+                             "not call-1024")
     parser.add_argument("--list", action="store_true", help="print the cases and end")
     parser.add_argument("--json", type=pathlib.Path, help="write all figures to this file")
     parser.add_argument("--html", type=pathlib.Path, help="write a page with plots to this file")
