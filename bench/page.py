@@ -16,6 +16,7 @@ import matplotlib
 
 matplotlib.use("svg")
 # pylint: disable=wrong-import-position
+from harness import table
 from matplotlib import pyplot, ticker
 
 TEXT = "#010203"  # replaced by the colour of the page's text
@@ -92,11 +93,6 @@ def throughput(cases):
                         "better.")
 
 
-def unreached(r):
-    """What to add to the name of a program that has missed the rate of an open loop."""
-    return "" if r.get("open_loop", {}).get("reached", True) else " (rate not reached)"
-
-
 def distribution(cases, name, caption):
     """Latency against percentile, tails stretched."""
     drawn = 0
@@ -105,8 +101,9 @@ def distribution(cases, name, caption):
         curve = (r.get("latency_us") or {}).get("curve") or []
         points = [(1 / (1 - f), us) for f, us in curve if f < 1]
         if points:
+            late = table.behind(r)
             axes.plot(*zip(*points), marker=MARKERS[drawn % 7], markersize=4,
-                      color=COLOURS[drawn % 7], label=label + unreached(r).replace(" ", "\n", 1))
+                      color=COLOURS[drawn % 7], label=label + (f"\n({late})" if late else ""))
             drawn += 1
     if not drawn:
         pyplot.close(drawing)
@@ -163,8 +160,9 @@ def case_table(name, case):
         latency, cpu = r.get("latency_us") or {}, r["cpu_us"]
         peaks = [v for v in (r.get("peak_memory_kib") or {}).values() if v is not None]
         links = [v for v in (r.get("connections") or {}).values() if v is not None]
+        late = table.behind(r)
         lines.append(
-            f"<tr><td>{html.escape(label + unreached(r))}</td>" + cell(r["rate"])
+            f"<tr><td>{html.escape(label + (f' ({late})' if late else ''))}</td>" + cell(r["rate"])
             + cell(r["ours_to_it"], 2)
             + "".join(cell(latency.get(p)) for p in ("p50", "p99", "p999"))
             + "".join(cell(cpu.get(who), 1) for who in ("client", "server", "broker"))

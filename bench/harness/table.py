@@ -9,6 +9,16 @@ def mib(kib):
     return None if kib is None else kib / 1024
 
 
+def behind(r):
+    """What to say of a program that did not keep up with an open loop."""
+    loop = r.get("open_loop")
+    if not loop:
+        return ""
+    if not loop["reached"]:
+        return "the rate was not reached"
+    return "answers fell behind" if r["rate"] < 0.95 * loop["rate"] else ""
+
+
 def case_lines(title, programs):
     yield ""
     yield title
@@ -26,8 +36,8 @@ def case_lines(title, programs):
         line += number(cpu.get("broker"), 8, 1)
         line += number(mib(sum(peaks)) if peaks else None, 10, 1)
         line += number(sum(links) if links else None, 7)
-        if r.get("open_loop") and not r["open_loop"]["reached"]:
-            line += "   the rate was not reached"
+        if behind(r):
+            line += "   " + behind(r)
         if r.get("bytes_a_call"):
             line += f"   {max(r['bytes_a_call'].values()):,.0f} bytes a pending call"
         yield line
