@@ -153,7 +153,10 @@ inline void json_reader::scan_plain() {
   for (;;) {
     const int plain = json_text::plain_run<json_text::direction::reading>(p_, end_);
     p_ += plain;
-    if (plain == json_text::step) continue;
+    if (plain == json_text::step) {
+      p_ = json_text::skip_plain_blocks<json_text::direction::reading>(p_, end_);
+      continue;
+    }
     if (p_ == end_) fail_at(p_, "the string has no end");
     const auto c = static_cast<unsigned char>(*p_);
     if (c == '"' || c == '\\') return;
@@ -236,7 +239,17 @@ void json_reader::decode_tail(std::string& out) {
     const int plain = json_text::copy_plain<json_text::direction::reading>(to, p_, end_);
     p_ += plain;
     to += plain;
-    if (plain == json_text::step) continue;
+    if (plain == json_text::step) {
+      using json_text::direction;
+      if (const char* past = json_text::skip_plain_blocks<direction::reading>(p_, end_);
+          past != p_) {
+        out.append(buffer, static_cast<std::size_t>(to - buffer));
+        to = buffer;
+        out.append(p_, past);
+        p_ = past;
+      }
+      continue;
+    }
     if (p_ == end_) fail_at(p_, "the string has no end");
     const auto c = static_cast<unsigned char>(*p_);
     if (c == '"') break;

@@ -99,7 +99,15 @@ void escape(std::string& out, std::string_view text, invalid_text policy) {
     const int plain = copy_plain<direction::writing>(to, p, end);
     p += plain;
     to += plain;
-    if (plain == step) continue;
+    if (plain == step) {
+      if (const char* past = skip_plain_blocks<direction::writing>(p, end); past != p) {
+        out.append(buffer, static_cast<std::size_t>(to - buffer));
+        to = buffer;
+        out.append(p, past);
+        p = past;
+      }
+      continue;
+    }
     if (p == end) break;
     const auto c = static_cast<unsigned char>(*p);
     if (c == '"' || c == '\\') [[likely]] {

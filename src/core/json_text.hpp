@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -46,13 +47,19 @@ enum class direction {
   writing,  ///< and DEL, which Python escapes
 };
 
-/// Of eight bytes, how many from the first on stand for themselves inside a string.
+/// Not zero where one of eight bytes does not stand for itself.
 template <direction d>
-int plain_of_8(const char* p) noexcept {
+std::uint64_t stops_of_8(const char* p) noexcept {
   const std::uint64_t word = load8(p);
   std::uint64_t stops =
       equal_bytes(word, '"') | equal_bytes(word, '\\') | control_bytes(word) | (word & highs);
   if constexpr (d == direction::writing) stops |= equal_bytes(word, 0x7f);
+  return stops;
+}
+/// Of eight bytes, how many from the first on stand for themselves inside a string.
+template <direction d>
+int plain_of_8(const char* p) noexcept {
+  const std::uint64_t stops = stops_of_8<d>(p);
   return stops == 0 ? 8 : first_byte(stops);
 }
 
@@ -61,7 +68,7 @@ int plain_of_8(const char* p) noexcept {
 inline constexpr int step = 16;
 
 template <direction d>
-int plain_of_step(const char* p) noexcept {
+__m128i stops_of_step(const char* p) noexcept {
   __m128i bytes;
   std::memcpy(&bytes, p, sizeof bytes);
   // Signed: bytes above 0x7f are below the blank, too.
@@ -70,7 +77,20 @@ int plain_of_step(const char* p) noexcept {
                                             _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
   if constexpr (d == direction::writing)
     stops = _mm_or_si128(stops, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
-  return std::countr_zero(static_cast<unsigned>(_mm_movemask_epi8(stops)) | 1u << step);
+  return stops;
+}
+template <direction d>
+int plain_of_step(const char* p) noexcept {
+  const auto stops = static_cast<unsigned>(_mm_movemask_epi8(stops_of_step<d>(p)));
+  return std::countr_zero(stops | 1u << step);
+}
+/// Whether four steps stand for themselves as a whole.
+template <direction d>
+bool is_plain_block(const char* p) noexcept {
+  const __m128i stops =
+      _mm_or_si128(_mm_or_si128(stops_of_step<d>(p), stops_of_step<d>(p + step)),
+                   _mm_or_si128(stops_of_step<d>(p + 2 * step), stops_of_step<d>(p + 3 * step)));
+  return _mm_movemask_epi8(stops) == 0;
 }
 #else
 inline constexpr int step = 8;
@@ -79,7 +99,26 @@ template <direction d>
 int plain_of_step(const char* p) noexcept {
   return plain_of_8<d>(p);
 }
+template <direction d>
+bool is_plain_block(const char* p) noexcept {
+  return (stops_of_8<d>(p) | stops_of_8<d>(p + 8) | stops_of_8<d>(p + 16) |
+          stops_of_8<d>(p + 24)) == 0;
+}
 #endif
+
+/// Past all whole blocks from `p` on that stand for themselves.
+template <direction d>
+[[gnu::noinline]] const char* skip_blocks(const char* p, const char* end) noexcept {
+  while (end - p >= 4 * step && is_plain_block<d>(p)) p += 4 * step;
+  return p;
+}
+/// The same for what follows a whole step in a long text. In a short one looking for them costs
+/// more than it saves.
+template <direction d>
+const char* skip_plain_blocks(const char* p, const char* end) noexcept {
+  constexpr std::ptrdiff_t long_text = 512;
+  return end - p < long_text ? p : skip_blocks<d>(p, end);
+}
 
 /// How many bytes from `p` on stand for themselves: as far as a step looks, which may be too short.
 template <direction d>

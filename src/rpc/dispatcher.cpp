@@ -14,8 +14,8 @@ namespace {
 
 /// A string or null.
 std::optional<std::string> read_text(std::string_view key, std::string_view json) {
-  // The text of a field is valid JSON: without escapes it stands for itself.
-  if (json.size() >= 2 && json.front() == '"' && json.find('\\') == json.npos)
+  // The text of a field is valid JSON: a string without escapes stands for itself.
+  if (json.size() >= 2 && json.front() == '"' && json.back() == '"' && json.find('\\') == json.npos)
     return std::string(json.substr(1, json.size() - 2));
   json_reader in(json);
   switch (in.peek()) {

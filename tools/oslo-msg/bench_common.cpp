@@ -31,7 +31,7 @@ bench_plan plan_of(const bench_options& o) {
     plan.time = std::chrono::duration_cast<std::chrono::nanoseconds>(
         std::chrono::duration<double>{*o.seconds});
   if (o.count || !o.seconds) plan.count = o.count.value_or(usual_count);
-  plan.in_flight = o.rate ? open_loop_limit / o.transports : o.in_flight;
+  plan.in_flight = o.rate ? open_loop_limit : o.in_flight;
   plan.rate = o.rate;
   return plan;
 }
@@ -51,7 +51,6 @@ bench_options part_of(const bench_options& o, std::size_t i) {
   part.in_flight = part_of_all(o.in_flight);
   if (const auto count = plan_of(o).count; count != bench_plan::no_end)
     part.count = part_of_all(count);
-  if (o.rate) part.rate = *o.rate / static_cast<double>(o.transports);
   return part;
 }
 

@@ -11,11 +11,6 @@ void bench_outcome::add(const bench_outcome& other) {
   count += other.count;
   errors += other.errors;
   if (!first_error) first_error = other.first_error;
-  // One message alone has no rate, and then the whole has none.
-  if (sent_rate && other.sent_rate)
-    *sent_rate += *other.sent_rate;
-  else
-    sent_rate.reset();
 }
 
 bench_outcome bench_load::run(const bench_plan& plan, const progress& p) {

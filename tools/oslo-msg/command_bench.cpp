@@ -54,6 +54,8 @@ void check(const bench_options& o, const CLI::App& command) {
     throw usage_error{"--body int goes with call, not with " + o.mode};
   if (o.rate && o.callers != "completions")
     throw usage_error{"--rate goes with --callers completions, not with " + o.callers};
+  if (o.rate && o.transports != 1)  // each would send its part at the same moments
+    throw usage_error{"--rate goes with one transport, not with " + std::to_string(o.transports)};
   const auto divides = [&](const char* option, std::uint64_t n) {
     if (n < o.transports)
       throw usage_error{std::string{option} + ": " + std::to_string(n) +
@@ -91,8 +93,8 @@ everything up before the clock starts, except for drain and memory. Every messag
 errors are counted and make the exit status that of the first one. Nothing stays on the bus.
 
 With --transports, calls are divided: each transport has a thread of its own and its part of
---in-flight, --count and --rate, and over fake:// also a server of its own on that thread. They
-start together; the time is that from the first call to the last answer of all.
+--in-flight and --count, and over fake:// also a server of its own on that thread. The time is that
+from the first call to the last answer of all.
 
 With --rate, messages leave at fixed times whatever became of those before (an open loop): a latency
 counts from the moment a message was due. Percentiles of the other way, --in-flight at a time, say

@@ -79,7 +79,7 @@ using send_completion = unique_function<void(result<reply>)>;
 
 // ---- receiving ----------------------------------------------------------------------------------
 
-/// One key of a message and the JSON text of its value. Views into the message.
+/// One key of a message and its value: one valid JSON text. Views into the message.
 struct message_field {
   std::string_view key;
   std::string_view json;

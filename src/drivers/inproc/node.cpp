@@ -11,14 +11,6 @@ namespace {
 
 constexpr std::size_t max_pending_calls = 1'000'000;
 
-/// Keeps the storage for the next turn unless it is large.
-template <class T>
-void empty(std::vector<T>& v) {
-  constexpr std::size_t kept = 1024;
-  v.clear();
-  if (v.capacity() > kept) v.shrink_to_fit();
-}
-
 failure closed_failure() {
   return {errc::closed, "The transport was closed."};
 }
@@ -137,7 +129,26 @@ void node::want_drain(std::unique_lock<std::mutex> lock) {
   env_.loop->post([self = shared_from_this()] { self->drain(); });
 }
 
+/// Whatever happens: nothing is completed twice. Storage is kept for the next turn unless it is
+/// large.
+struct node::emptied_at_the_end {
+  inbox& box;
+
+  ~emptied_at_the_end() {
+    empty(box.arrivals);
+    empty(box.outcomes);
+    empty(box.verdicts);
+  }
+  template <class T>
+  static void empty(std::vector<T>& v) noexcept {
+    constexpr std::size_t kept = 1024;
+    v.clear();
+    if (v.capacity() > kept) v.shrink_to_fit();
+  }
+};
+
 void node::drain() {
+  const emptied_at_the_end guard{draining_};
   {
     const std::lock_guard lock(mutex_);
     draining_.arrivals.swap(arrived_.arrivals);
@@ -154,9 +165,6 @@ void node::drain() {
   }
   for (auto& o : draining_.outcomes) call_guarded(*env_.loop, o.done, std::move(o.outcome));
   for (auto& v : draining_.verdicts) call_guarded(*env_.loop, v, result<void>{});
-  empty(draining_.arrivals);
-  empty(draining_.outcomes);
-  empty(draining_.verdicts);
 }
 
 void node::arm() {

@@ -68,6 +68,7 @@ class node : public std::enable_shared_from_this<node> {
     std::vector<finished> outcomes;
     std::vector<unique_function<void(result<void>)>> verdicts;
   };
+  struct emptied_at_the_end;
 
   void start(target&& to, outgoing_message&& m, send_options&& o, send_completion&& done);
   void finish(send_completion&& done, result<reply>&& outcome);

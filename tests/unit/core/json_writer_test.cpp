@@ -80,6 +80,27 @@ TEST(json_writer, each_byte_is_escaped_alone_at_every_place_of_a_run) {
   }
 }
 
+TEST(json_writer, long_texts_are_written_and_read_with_an_exception_at_any_place) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"\"", "\\\""}, {"\\", "\\\\"}, {"\n", "\\n"}, {"\x7f", "\\u007f"}, {"\xc3\xa4", "\\u00e4"}};
+  for (const auto& [raw, escaped] : cases) {
+    for (std::size_t before = 0; before < 700; ++before) {
+      const std::string begin(before, 'a'), end(600 + before % 67, 'z');
+      const std::string text = begin + raw + end + raw;
+      const std::string json = '"' + begin + escaped + end + escaped + '"';
+      ASSERT_EQ(written(text), json) << before;
+      ASSERT_EQ(parse_json(json), value(text)) << before;
+    }
+  }
+  for (std::size_t before = 0; before < 700; ++before) {
+    const std::string begin(before, 'a'), end(600, 'z');
+    EXPECT_THROW(written(begin + '\xff' + end), messaging_error) << before;
+    EXPECT_THROW(parse_json('"' + begin + '\n' + end + '"'), messaging_error) << before;
+    EXPECT_THROW(parse_json('"' + begin + '\xff' + end + '"'), messaging_error) << before;
+    EXPECT_THROW(parse_json('"' + begin + end), messaging_error) << before;
+  }
+}
+
 TEST(json_writer, invalid_utf8_is_refused_with_its_place) {
   struct {
     std::string_view text;
