@@ -50,6 +50,9 @@ def read_arguments():
     parser.add_argument("--only", metavar="PATTERN",
                         help="cases whose name contains this regular expression; 'call-1\\b' is "
                              "not call-1024")
+    parser.add_argument("--programs", metavar="PATTERN",
+                        help="programs whose whole name matches, e.g. 'ours|rabbitmq-c'; the first "
+                             "of a case is what ratios are of")
     parser.add_argument("--list", action="store_true", help="print the cases and end")
     parser.add_argument("--json", type=pathlib.Path, help="write all figures to this file")
     parser.add_argument("--html", type=pathlib.Path, help="write a page with plots to this file")
@@ -75,8 +78,9 @@ def choose(options):
         left_out = set(case.quick) if options.quick else set()
         if not options.python_18.exists():
             left_out.add(cases.OSLO_18)
-        case.programs = {k: v for k, v in case.programs.items() if k not in left_out}
-    return chosen
+        case.programs = {k: v for k, v in case.programs.items() if k not in left_out
+                         and (not options.programs or re.fullmatch(options.programs, k))}
+    return [case for case in chosen if case.programs]
 
 
 def write(path, text):
@@ -90,7 +94,7 @@ def main():
     if options.list or not chosen:
         print("\n".join(f"{case.name:16} {case.title}: {', '.join(case.programs)}"
                         for case in chosen))
-        return 0 if chosen else "no case has such a name; --list shows them"
+        return 0 if chosen else "no case or program has such a name; --list shows them"
     if not options.python_18.exists():
         print(f"{options.python_18} is missing: oslo.messaging 18.3.1 is left out.",
               file=sys.stderr)

@@ -197,6 +197,10 @@ class Report(unittest.TestCase):
         listed = subprocess.run([*run, "--list", "--only", "^call"], capture_output=True, text=True,
                                 check=True, timeout=60)
         self.assertEqual(len(listed.stdout.splitlines()), 5)
+        few = subprocess.run([*run, "--list", "--only", "^call", "--programs", "ours|rabbitmq-c"],
+                             capture_output=True, text=True, check=True, timeout=60)
+        for line in few.stdout.splitlines():
+            self.assertTrue(line.endswith(": ours, rabbitmq-c"), line)
         wrong = subprocess.run([*run, "--only", "nothing"], capture_output=True, text=True,
                                check=False, timeout=60)
         self.assertEqual(wrong.returncode, 1)
