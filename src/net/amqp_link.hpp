@@ -55,7 +55,8 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   /// Called whenever what the members below answer may have changed.
   void watch(unique_function<void()> changed) { changed_ = std::move(changed); }
 
-  bool is_open() const noexcept { return state_ == state::open; }
+  /// False from the moment the connection ends, also before `link_down` is told.
+  bool is_open() const noexcept { return state_ == state::open && !machine_closed_; }
   bool is_idle() const noexcept { return state_ == state::idle; }
   bool is_shut() const noexcept { return state_ == state::shut || state_ == state::closing; }
   /// Where the link is or was last trying to be: "host:port".

@@ -88,6 +88,15 @@ class scripted_broker {
     closing_.clear();
     settle();
   }
+  /// The same by a reset, and nothing runs until the test lets it: the client does not know yet.
+  void reset() {
+    socket_->set_option(boost::asio::socket_base::linger(true, 0));
+    socket_->close();
+    socket_.reset();
+    buffer_.clear();
+    requests_.clear();
+    closing_.clear();
+  }
   /// Nobody listens on the port any more.
   void vanish() {
     acceptor_.close();

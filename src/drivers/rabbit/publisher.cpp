@@ -90,13 +90,18 @@ bool publisher::can_write() noexcept {
 
 void publisher::pump() {
   if (pumping_) return;  // a completion published
-  pumping_ = true;
-  while (!waiting_.empty() && can_write()) {
-    const auto p = std::move(waiting_.front());
-    waiting_.pop_front();
-    if (p->at != publication::stage::abandoned) write(p);
+  {
+    pumping_ = true;
+    struct guard {
+      bool& flag;
+      ~guard() { flag = false; }
+    } reset{pumping_};
+    while (!waiting_.empty() && can_write()) {
+      const auto p = std::move(waiting_.front());
+      waiting_.pop_front();
+      if (p->at != publication::stage::abandoned) write(p);
+    }
   }
-  pumping_ = false;
   choose_patience();
   if (is_open()) flush_later();
 }

@@ -421,6 +421,36 @@ TEST_F(rabbit_publisher, wrong_credentials_end_what_waits_and_what_comes_next) {
   EXPECT_EQ(outcome["b"], code_name(errc::authentication_failed));
 }
 
+TEST_F(rabbit_publisher, a_link_whose_write_failed_takes_messages_for_the_next_one) {
+  publish("a");
+  EXPECT_EQ(next_body(), "a");
+  broker.send(confirm(1, method::basic_ack, 1, false));
+  wait_for("a");
+  broker.reset();
+  publish("b");
+  out->flush();  // fails; the end of the link is dealt with in a later turn
+  publish("c");
+  EXPECT_EQ(next_body(), "b");
+  EXPECT_EQ(next_body(), "c");
+  broker.send(confirm(1, method::basic_ack, 2, true));
+  wait_for("c");
+  EXPECT_EQ(order, "abc");
+  EXPECT_EQ(broker.connections(), 2);
+}
+
+TEST_F(rabbit_publisher, what_waits_when_confirms_and_the_end_come_together_goes_on_the_next_link) {
+  constexpr std::size_t window = 2048;
+  for (std::size_t i = 0; i < window + 1; ++i) publish(std::to_string(i));
+  for (std::size_t i = 0; i < window; ++i) ASSERT_EQ(next_body(), std::to_string(i));
+  broker.send(confirm(1, method::basic_ack, window, true) +
+              amqp_script::close_frame(0, 320, "CONNECTION_FORCED"));
+  EXPECT_EQ(next_body(), std::to_string(window));
+  broker.send(confirm(1, method::basic_ack, 1, false));
+  wait_for(std::to_string(window));
+  EXPECT_TRUE(out->idle());
+  EXPECT_EQ(broker.connections(), 2);
+}
+
 TEST_F(rabbit_publisher, garbage_from_the_peer_costs_the_connection_and_no_message) {
   publish("a");
   next_body();
