@@ -40,9 +40,13 @@ class gate_keeper {
   }
   std::size_t unanswered() const {
     const std::lock_guard lock(mutex_);
-    std::size_t n = 0;
-    for (const auto& p : pending_) n += static_cast<std::size_t>(p->done ? 1 : 0);
-    return n;
+    return count_unanswered();
+  }
+  /// Waits until all that was sent is answered or cancelled; false when it is not within 20 s.
+  bool wait_for_answers() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20),
+                             [&] { return count_unanswered() == 0; });
   }
   /// Answers the oldest unanswered ones, on the loop.
   void answer(std::size_t count, const result<void>& r = {}) {
@@ -92,6 +96,11 @@ class gate_keeper {
 
  private:
   friend class gated_driver;
+  std::size_t count_unanswered() const {
+    std::size_t n = 0;
+    for (const auto& p : pending_) n += static_cast<std::size_t>(p->done ? 1 : 0);
+    return n;
+  }
   struct pending {
     std::string event_type;
     std::shared_ptr<scheduler> loop;
@@ -134,6 +143,7 @@ class gate_keeper {
     {
       const std::lock_guard lock(mutex_);
       done = std::exchange(p.done, {});
+      changed_.notify_all();
     }
     p.on_cancel.reset();
     if (!done) return;
