@@ -1,6 +1,5 @@
 // What a server does with a request, without a bus: messages are there, answers go nowhere.
 #include <algorithm>
-#include <boost/describe/class.hpp>
 #include <future>
 #include <memory>
 #include <new>
@@ -14,25 +13,13 @@
 #include <utility>
 #include <vector>
 
+#include "calculator.hpp"
 #include "operation.hpp"
 
 namespace micro {
 namespace {
 
 using namespace oslo::messaging;
-
-struct add_args {
-  int a = 0, b = 0;
-};
-BOOST_DESCRIBE_STRUCT(add_args, (), (a, b))
-constexpr rpc::method<int(add_args)> add{"add", {1, 0}};
-
-class adder : public rpc::endpoint {
- public:
-  adder() {
-    bind(add, [](const add_args& args) { return args.a + args.b; });
-  }
-};
 
 using verdict = unique_function<void(result<void>)>;
 
@@ -193,7 +180,7 @@ transport open_supply() {
 struct served {
   served()
       : bus(open_supply()),
-        server(bus, {.topic = "micro", .server = "one"}, {std::make_shared<adder>()},
+        server(bus, {.topic = "micro", .server = "one"}, {std::make_shared<calculator>()},
                {.executor = inline_executor()}) {
     server.start();
   }

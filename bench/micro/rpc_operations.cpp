@@ -1,7 +1,6 @@
 // Whole calls within one process, and the way to another thread.
 #include <benchmark/benchmark.h>
 
-#include <boost/describe/class.hpp>
 #include <cstdlib>
 #include <functional>
 #include <future>
@@ -12,27 +11,13 @@
 #include <stdexcept>
 #include <utility>
 
+#include "calculator.hpp"
 #include "operation.hpp"
 
 namespace micro {
 namespace {
 
 using namespace oslo::messaging;
-
-struct add_args {
-  int a = 0, b = 0;
-};
-BOOST_DESCRIBE_STRUCT(add_args, (), (a, b))
-constexpr rpc::method<int(add_args)> add{"add", {1, 0}};
-constexpr rpc::method<void(add_args)> note{"note", {1, 0}};
-
-class calculator : public rpc::endpoint {
- public:
-  calculator() {
-    bind(add, [](const add_args& args) { return args.a + args.b; });
-    bind(note, [](const add_args&) {});
-  }
-};
 
 /// A server and a client that keeps some calls or casts under way, from completion to completion.
 struct pair {
