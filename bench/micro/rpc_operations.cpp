@@ -96,9 +96,13 @@ void add_rpc(std::vector<operation>& all) {
       {"inproc/call/inline_64", [window](std::size_t times) { window->run_calls(times); }});
   // What it costs over a broker depends on how busy that is: for profiles, not for the record.
   if (const char* url = std::getenv("OSLO_BENCH_URL")) {
-    const auto remote = std::make_shared<pair>(open_transport(url), open_transport(url), "micro",
-                                               inline_executor(), 64);
-    all.push_back({"broker/call/64", [remote](std::size_t times) { remote->run_calls(times); }});
+    for (const std::size_t in_flight : {1u, 64u}) {
+      const auto remote =
+          std::make_shared<pair>(open_transport(url), open_transport(url),
+                                 in_flight == 1 ? "one" : "many", inline_executor(), in_flight);
+      all.push_back({"broker/call/" + std::to_string(in_flight),
+                     [remote](std::size_t times) { remote->run_calls(times); }});
+    }
   }
   const auto pool = thread_pool(1);
   all.push_back({"executor/thread", [pool](std::size_t times) {

@@ -72,7 +72,8 @@ def drain(options, name):
 def publish(options, name):
     connection = connect(options, confirm_publish=True)
     exchange = kombu.Exchange(name, type="topic", durable=False)
-    queue = kombu.Queue(name, exchange, name, durable=False)(connection.default_channel)
+    key = f"{name}.info"  # of two words, as that of a notification
+    queue = kombu.Queue(key, exchange, key, durable=False)(connection.default_channel)
     queue.declare()
     producer = connection.Producer(connection.default_channel)
     texts = figures.bodies(options.body)
@@ -81,7 +82,7 @@ def publish(options, name):
         latencies = []
         for n in range(count):
             begin = time.perf_counter()
-            producer.publish(message(texts[n % len(texts)]), exchange=name, routing_key=name,
+            producer.publish(message(texts[n % len(texts)]), exchange=name, routing_key=key,
                              delivery_mode=2)
             latencies.append(time.perf_counter() - begin)
         return latencies

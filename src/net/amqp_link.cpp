@@ -16,9 +16,13 @@ constexpr std::size_t read_chunk = 128 * 1024;
 constexpr std::chrono::seconds good_after{2};
 /// The same failure is worth a line again after that long.
 constexpr std::chrono::seconds say_again_after{30};
-/// What may lie unread while nobody waits for it: some 50 confirms, and how long.
-constexpr int patient_bytes = 1024;
-constexpr std::chrono::milliseconds patience{20};
+/// What may lie unread, some 10 or 50 confirms, and how long.
+struct bulk {
+  int bytes;
+  std::chrono::milliseconds at_most;
+};
+constexpr bulk brief_bulk{210, std::chrono::milliseconds(1)};
+constexpr bulk ample_bulk{1024, std::chrono::milliseconds(20)};
 }  // namespace
 
 amqp_link::amqp_link(boost::asio::any_io_executor ex, link_settings settings, logger log)
@@ -59,7 +63,7 @@ void amqp_link::connected(std::uint64_t generation, result<void> r) {
   if (r.has_error()) return lose(r.error());
   state_ = state::handshake;
   writing_ = false;
-  patient_ = false;
+  patience_ = patience::none;
   machine_closed_.reset();
   armed_until_ = clock::time_point::max();
   machine_ = std::make_unique<amqp091::connection>(settings_.amqp, *this, clock::now());
@@ -142,18 +146,22 @@ void amqp_link::release() {
   flush();
 }
 
-void amqp_link::read_patiently(bool patient) {
-  if (patient == patient_ || !stream_) return;
-  patient_ = patient;
-  stream_->wake_after(patient ? patient_bytes : 1);
-  if (!patient || patience_armed_) return;
-  patience_armed_ = true;
-  patience_timer_.expires_after(patience);
-  patience_timer_.async_wait([weak = weak_from_this()](boost::system::error_code) {
+void amqp_link::read_with(patience p) {
+  if (p == patience_ || !stream_) return;
+  patience_ = p;
+  if (p == patience::none) return stream_->wake_after(1);
+  const auto& [bytes, at_most] = p == patience::brief ? brief_bulk : ample_bulk;
+  stream_->wake_after(bytes);
+  const auto until = clock::now() + at_most;
+  // One that ends sooner does as well, and is cheaper than another one.
+  if (patience_until_ != clock::time_point{} && patience_until_ <= until) return;
+  patience_until_ = until;
+  patience_timer_.expires_at(until);
+  patience_timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
     const auto self = weak.lock();
-    if (!self) return;
-    self->patience_armed_ = false;
-    self->read_patiently(false);
+    if (ec || !self) return;
+    self->patience_until_ = {};
+    self->read_with(patience::none);
   });
 }
 

@@ -87,10 +87,15 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   /// A socket that was full took everything.
   virtual void output_drained() {}
 
-  /// While `patient`, a little input may lie unread for some 20 ms, because nobody waits for it: it
-  /// is read in bulk then, which saves a wake-up for each. Ends by itself when input has waited so
-  /// long.
-  void read_patiently(bool patient);
+  /// How long a little input may lie unread, so that it is read in bulk, which saves a wake-up for
+  /// each piece.
+  enum class patience : std::uint8_t {
+    none,
+    brief,  ///< some 200 bytes, 1 ms: others were sent before and are answered later anyway
+    ample,  ///< some 1,000 bytes, 20 ms: nobody waits for it
+  };
+  /// Becomes `none` by itself when input has waited so long.
+  void read_with(patience p);
 
   const logger& log() const noexcept { return log_; }
   void changed() {
@@ -141,8 +146,8 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   bool flush_posted_ = false;
   bool in_machine_ = false;  ///< events are being delivered; a flush follows them
   bool held_ = false;
-  bool patient_ = false;
-  bool patience_armed_ = false;
+  patience patience_ = patience::none;
+  std::chrono::steady_clock::time_point patience_until_{};  ///< of the armed timer; else the epoch
   unique_function<void()> shut_done_;
   unique_function<void()> changed_;
 };

@@ -13,6 +13,8 @@ using clock = std::chrono::steady_clock;
 
 /// Unconfirmed messages on the wire. Beyond about a thousand a larger window only adds latency.
 constexpr std::size_t window = 2048;
+/// So many unconfirmed messages are many milliseconds' work for any broker.
+constexpr std::size_t many = 256;
 /// Messages that wait for the link or the window.
 constexpr std::size_t max_waiting = 100'000;
 /// Unsent output above which nothing more is encoded.
@@ -106,9 +108,13 @@ void publisher::pump() {
   if (is_open()) flush_later();
 }
 
-/// The confirms of calls and replies only free the window: they need not wake us one by one.
+/// The confirms of calls and replies only free the window: they need not wake us one by one. With
+/// many messages on the wire each takes far longer than the moment that the last confirms wait.
 void publisher::choose_patience() {
-  read_patiently(unconfirmed_count_ > 0 && awaited_count_ == 0 && waiting_.empty() && !idle_done_);
+  if (unconfirmed_count_ > 0 && awaited_count_ == 0 && waiting_.empty() && !idle_done_)
+    read_with(patience::ample);
+  else
+    read_with(unconfirmed_count_ >= many ? patience::brief : patience::none);
 }
 
 void publisher::write(const publication_ptr& p) {
@@ -329,7 +335,7 @@ void publisher::on_confirm(amqp091::channel_id ch, std::uint64_t sequence, bool 
 
 void publisher::input_done() {
   if (!waiting_.empty()) pump();
-  if (unconfirmed_count_ == 0) read_patiently(false);  // so that heartbeats are seen
+  if (unconfirmed_count_ == 0) read_with(patience::none);  // so that heartbeats are seen
   check_idle();
 }
 
@@ -359,7 +365,7 @@ void publisher::fail_all(const failure& why) {
 
 void publisher::when_idle(unique_function<void()> done) {
   idle_done_ = std::move(done);
-  read_patiently(false);
+  read_with(patience::none);
   check_idle();
 }
 

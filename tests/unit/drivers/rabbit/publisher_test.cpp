@@ -115,6 +115,22 @@ TEST_F(rabbit_publisher, confirms_that_nobody_waits_for_come_too) {
   EXPECT_TRUE(bodies(broker.rest()).empty());
 }
 
+TEST_F(rabbit_publisher, confirms_of_many_come_however_few_bytes_they_are) {
+  constexpr std::uint64_t count = 300;  // enough for confirms to be read in bulk
+  for (std::uint64_t i = 1; i <= count; ++i) publish(std::to_string(i));
+  for (std::uint64_t i = 1; i <= count; ++i) EXPECT_EQ(next_body(), std::to_string(i));
+  broker.send(confirm(1, method::basic_ack, 1, false));
+  wait_for("1");
+  EXPECT_EQ(out->pending(), count - 1);
+  publish("more");
+  next_body();
+  broker.send(confirm(1, method::basic_ack, count, true));
+  wait_for("300");
+  broker.send(confirm(1, method::basic_ack, count + 1, false));
+  wait_for("more");
+  EXPECT_TRUE(out->idle());
+}
+
 TEST_F(rabbit_publisher, what_nobody_waits_for_is_waited_for_when_the_link_ends) {
   const auto p = make("a");
   p->awaited = false;
