@@ -1,10 +1,10 @@
 #include "net/stream.hpp"
 
-#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -26,8 +26,6 @@ constexpr int user_timeout_ms = 20'000;
 
 void tune_socket(tcp::socket& s) {
   error_code ignored;  // each option only makes a dead peer visible sooner
-  // A program that the application starts from now on must not keep the connection open.
-  ::fcntl(s.native_handle(), F_SETFD, FD_CLOEXEC);
   s.set_option(tcp::no_delay(true), ignored);
   s.set_option(asio::socket_base::keep_alive(true), ignored);
   const auto set = [&](int name, int value) {
@@ -39,7 +37,8 @@ void tune_socket(tcp::socket& s) {
   set(TCP_USER_TIMEOUT, user_timeout_ms);
 }
 
-/// What both kinds share: resolving and connecting under one deadline.
+/// What both kinds share: resolving a name and connecting to one of its addresses under one
+/// deadline.
 struct connector : std::enable_shared_from_this<connector> {
   connector(const asio::any_io_executor& ex) : resolver(ex), socket(ex), timer(ex) {}
 
@@ -58,13 +57,34 @@ struct connector : std::enable_shared_from_this<connector> {
         [self = shared_from_this()](error_code ec, const tcp::resolver::results_type& found) {
           if (!self->done) return;
           if (ec) return self->finish(self->unreachable(ec));
-          asio::async_connect(self->socket, found, [self](error_code ec2, const tcp::endpoint&) {
-            if (!self->done) return;
-            if (ec2) return self->finish(self->unreachable(ec2));
-            tune_socket(self->socket);
-            self->connected();
-          });
+          self->found = found;
+          self->try_address(self->found.begin(), asio::error::host_not_found);
         });
+  }
+
+  void try_address(tcp::resolver::results_type::iterator at, error_code before) {
+    if (at == found.end()) return finish(unreachable(before));
+    error_code ec;
+    if (open_socket(at->endpoint().protocol(), ec); ec) return try_address(std::next(at), ec);
+    socket.async_connect(*at, [self = shared_from_this(), at](error_code ec2) {
+      if (!self->done) return;
+      if (ec2) return self->try_address(std::next(at), ec2);
+      tune_socket(self->socket);
+      self->connected();
+    });
+  }
+
+  /// Not Asio's: a program that the application starts meanwhile must not keep the connection open.
+  void open_socket(const tcp& protocol, error_code& ec) {
+    error_code ignored;
+    socket.close(ignored);
+    const int fd = ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC, protocol.protocol());
+    if (fd < 0) {
+      ec.assign(errno, boost::system::system_category());
+      return;
+    }
+    socket.assign(protocol, fd, ec);
+    if (ec) ::close(fd);
   }
 
   virtual void connected() { finish({}); }
@@ -87,6 +107,7 @@ struct connector : std::enable_shared_from_this<connector> {
   }
 
   tcp::resolver resolver;
+  tcp::resolver::results_type found;  ///< tried one after the other
   tcp::socket socket;
   asio::steady_timer timer;
   std::string where;

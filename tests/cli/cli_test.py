@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import socket
@@ -413,6 +414,21 @@ class Bench(unittest.TestCase):
         f = self.figures("notify", "--count", "300")
         self.check(f, "notify", count=300)
         self.assertGreater(f["taken_rate"], 0)
+
+    def test_interrupted_notifications_are_taken_out_again(self):
+        screen, terminal = pty.openpty()
+        child = subprocess.Popen([PROGRAM, "--url", "fake://", "bench", "notify", "--count", "1000",
+                                  "--rate", "5"], stdout=subprocess.PIPE, stderr=terminal)
+        os.close(terminal)
+        shown = b""
+        while b"notifications:" not in shown:
+            shown += os.read(screen, 4096)
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=40)
+        self.assertEqual((child.returncode, out), (-signal.SIGINT, b""))
+        while b"taking out:" not in shown:
+            shown += os.read(screen, 4096)
+        os.close(screen)
 
     def test_fanout(self):
         self.check(self.figures("fanout", "--count", "100", "--servers", "3"), "fanout", count=100,

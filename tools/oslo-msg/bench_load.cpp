@@ -20,11 +20,12 @@ bench_outcome bench_load::run(const bench_plan& plan, const progress& p) {
         std::ceil(*plan.rate * std::chrono::duration<double>(plan.time).count()));
   outcome_ = {};
   under_way_ = 0;
-  held_ = false;
+  held_ = timed_ = false;
   all_done_ = {};
   finished_ = 0;
   auto end = all_done_.get_future();
   loop_.post([this] {
+    running_ = true;
     begin_ = loop_.now();
     const bool limited = !plan_.rate && plan_.time != std::chrono::nanoseconds::max();
     end_ = limited ? begin_ + plan_.time : time_point::max();
@@ -32,6 +33,7 @@ bench_outcome bench_load::run(const bench_plan& plan, const progress& p) {
       send_what_is_due();
     else
       while (under_way_ < plan_.in_flight && !all_sent(begin_)) send(loop_.now());
+    end_if_done(begin_);
   });
   // Every message has its own deadline in the library, so this ends.
   while (end.wait_for(std::chrono::milliseconds{200}) != std::future_status::ready)
@@ -42,8 +44,15 @@ bench_outcome bench_load::run(const bench_plan& plan, const progress& p) {
   return outcome_;
 }
 
+void bench_load::stop() {
+  loop_.post([this] {
+    stopped_ = true;
+    end_if_done(loop_.now());
+  });
+}
+
 bool bench_load::all_sent(time_point now) const {
-  return outcome_.count >= plan_.count || now >= end_;
+  return stopped_ || outcome_.count >= plan_.count || now >= end_;
 }
 
 void bench_load::send(time_point due) {
@@ -57,12 +66,16 @@ bench_load::time_point bench_load::due_time(std::uint64_t number) const {
 }
 
 void bench_load::send_what_is_due() {
-  held_ = false;
+  held_ = timed_ = false;
   while (!all_sent(begin_)) {
     const auto due = due_time(outcome_.count);
     const auto now = loop_.now();
     if (due > now) {
-      loop_.run_at(due, [this] { send_what_is_due(); });
+      timed_ = true;
+      loop_.run_at(due, [this] {
+        send_what_is_due();
+        end_if_done(loop_.now());
+      });
       return;
     }
     if (under_way_ >= plan_.in_flight) {
@@ -89,11 +102,15 @@ void bench_load::done(time_point due, std::optional<failure> why) {
   } else if (!all_sent(now)) {
     send(now);
   }
-  if (under_way_ == 0 && all_sent(now)) {
-    outcome_.begin = begin_;
-    outcome_.end = now;
-    all_done_.set_value();
-  }
+  end_if_done(now);
+}
+
+void bench_load::end_if_done(time_point now) {
+  if (!running_ || under_way_ != 0 || timed_ || !all_sent(now)) return;
+  running_ = false;
+  outcome_.begin = begin_;
+  outcome_.end = now;
+  all_done_.set_value();
 }
 
 }  // namespace oslo::messaging::cli

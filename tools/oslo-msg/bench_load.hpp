@@ -61,7 +61,7 @@ class bench_source {
 /// library and the next message. At a fixed rate a latency counts from the moment the message was
 /// due, so that a pause of the system shows in all messages that it delayed.
 ///
-/// Thread safety: `run` on one thread; everything else happens on the loop.
+/// Thread safety: `run` on one thread, `stop` on any; everything else happens on the loop.
 class bench_load {
  public:
   using progress = std::function<void(std::uint64_t)>;
@@ -72,6 +72,9 @@ class bench_load {
   /// Returns when every message is done. `p` is called now and then on this thread with the number
   /// so far.
   bench_outcome run(const bench_plan& plan, const progress& p);
+  /// Nothing is sent any more, in this run and those that follow: they return when what is under
+  /// way is done.
+  void stop();
 
  private:
   friend bench_ticket;
@@ -80,6 +83,7 @@ class bench_load {
   bool all_sent(time_point now) const;
   void send(time_point due);
   void send_what_is_due();
+  void end_if_done(time_point now);
   void done(time_point due, std::optional<failure> why);
   time_point due_time(std::uint64_t number) const;
 
@@ -90,7 +94,10 @@ class bench_load {
   bench_plan plan_{};
   bench_outcome outcome_{};
   std::uint64_t under_way_ = 0;
-  bool held_ = false;  ///< a message is due and too many are under way
+  bool held_ = false;   ///< a message is due and too many are under way
+  bool timed_ = false;  ///< a timer will send the next one
+  bool running_ = false;
+  bool stopped_ = false;
   time_point begin_{}, end_{}, last_sent_{};
   std::promise<void> all_done_{};
   std::atomic<std::uint64_t> finished_{0};

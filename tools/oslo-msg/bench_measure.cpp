@@ -19,6 +19,7 @@
 #include "bench_sink.hpp"
 #include "bench_sources.hpp"
 #include "bench_taker.hpp"
+#include "interruption.hpp"
 #include "process_usage.hpp"
 
 namespace oslo::messaging::cli {
@@ -103,17 +104,25 @@ void measure_notifications(program p, const bench_options& o, const bench_bodies
   const progress_line line{plan};
   notification_source source{tells, bodies};
   bench_load load{bus.loop(), source, f.latencies};
-  auto outcome = load.run(warm_up_of(o), line.of("warming up:"));
+  const interruption operator_says;  // nobody else would take out what is on the bus by then
+  const auto watched = [&](const char* what) {
+    return [&, what](std::uint64_t so_far) {
+      line.show(what, so_far);
+      if (operator_says.seen()) load.stop();
+    };
+  };
+  auto outcome = load.run(warm_up_of(o), watched("warming up:"));
   std::uint64_t on_the_bus = outcome.count - outcome.errors;
   f.latencies.clear();
   if (!outcome.errors) {
     const meter m{o, nullptr};
-    outcome = load.run(plan, line.of("notifications:"));
+    outcome = load.run(plan, watched("notifications:"));
     m.read(f);
     on_the_bus += outcome.count - outcome.errors;
   }
   line.show("taking out:", on_the_bus);
   f.taken_rate = take_notifications(bus, on, on_the_bus);
+  operator_says.obey();
   fill_in(f, std::move(outcome));
 }
 

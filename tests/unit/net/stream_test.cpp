@@ -5,14 +5,18 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
+#include <set>
 #include <thread>
 
 namespace oslo::messaging::net {
@@ -105,6 +109,43 @@ outcome connect_and_read(const endpoint& to, const tls_options& tls) {
   });
   io.run_for(10s);
   return out;
+}
+
+std::set<int> open_sockets() {
+  std::set<int> all;
+  for (int fd = 0; fd < 1024; ++fd) {
+    struct stat what {};
+    if (::fstat(fd, &what) == 0 && S_ISSOCK(what.st_mode)) all.insert(fd);
+  }
+  return all;
+}
+
+TEST(stream, a_program_that_is_started_while_it_connects_does_not_inherit_it) {
+  // Nobody accepts, and the backlog is full: connecting takes long.
+  asio::io_context io;
+  tcp::acceptor busy(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  busy.listen(0);
+  const auto address = busy.local_endpoint();
+  tcp::socket first(io, tcp::v4()), second(io, tcp::v4());
+  for (auto* waiting : {&first, &second}) {
+    waiting->native_non_blocking(true);
+    ::connect(waiting->native_handle(), address.data(), static_cast<socklen_t>(address.size()));
+  }
+  const auto before = open_sockets();
+  const auto s = make_stream(io.get_executor(), {});
+  std::optional<result<void>> connected;
+  s->connect({"127.0.0.1", address.port()}, 200ms,
+             [&](result<void> r) { connected = std::move(r); });
+  std::set<int> ours;
+  while (ours.empty() && !connected) {
+    io.run_one();
+    std::ranges::set_difference(open_sockets(), before, std::inserter(ours, ours.end()));
+  }
+  ASSERT_EQ(ours.size(), 1u);
+  EXPECT_EQ(::fcntl(*ours.begin(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+  io.run();
+  ASSERT_TRUE(connected && connected->has_error());
+  EXPECT_EQ(connected->error().code(), errc::unreachable);
 }
 
 TEST(stream, a_program_that_is_started_meanwhile_does_not_inherit_it) {
