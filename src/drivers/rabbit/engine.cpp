@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/guarded.hpp"
+#include "core/raised_flag.hpp"
 #include "core/saturating.hpp"
 #include "core/unique_id.hpp"
 #include "net/amqp_failure.hpp"
@@ -144,7 +145,7 @@ void engine::complete(send_completion done, result<messaging::reply> r) {
 
 void engine::send(destination to, std::string body, std::vector<message_header> headers,
                   send_options o, send_completion done) {
-  sending_ = true;
+  const raised_flag sending(sending_);
   auto p = std::make_shared<publication>();
   p->to = std::move(to);
   p->body = std::move(body);
@@ -206,7 +207,6 @@ void engine::send(destination to, std::string body, std::vector<message_header> 
     p->done(failure(errc::closed, "The transport is closed."));
   else
     publisher_->publish(p);
-  sending_ = false;
 }
 
 // ---- calls --------------------------------------------------------------------------------------
@@ -243,11 +243,7 @@ void engine::probe(milliseconds limit,
 
 template <class Write>
 void engine::begin_call(publication_ptr p, send_options o, send_completion done, Write write) {
-  sending_ = true;
-  struct guard {
-    bool& flag;
-    ~guard() { flag = false; }
-  } reset{sending_};
+  const raised_flag sending(sending_);
   if (closed_) return complete(std::move(done), failure(errc::closed, "The transport is closed."));
 
   const auto now = loop_->now();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/raised_flag.hpp"
 #include "drivers/rabbit/deadline.hpp"
 #include "drivers/rabbit/mismatch.hpp"
 #include "net/amqp_failure.hpp"
@@ -93,11 +94,7 @@ bool publisher::can_write() noexcept {
 void publisher::pump() {
   if (pumping_) return;  // a completion published
   {
-    pumping_ = true;
-    struct guard {
-      bool& flag;
-      ~guard() { flag = false; }
-    } reset{pumping_};
+    const raised_flag pumping(pumping_);
     while (!waiting_.empty() && can_write()) {
       const auto p = std::move(waiting_.front());
       waiting_.pop_front();
