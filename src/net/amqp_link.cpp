@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "core/raised_flag.hpp"
 #include "core/unique_id.hpp"
 #include "net/amqp_failure.hpp"
 
@@ -64,6 +65,7 @@ void amqp_link::connected(std::uint64_t generation, result<void> r) {
   state_ = state::handshake;
   writing_ = false;
   patience_ = patience::none;
+  overdue_ = false;
   machine_closed_.reset();
   armed_until_ = clock::time_point::max();
   machine_ = std::make_unique<amqp091::connection>(settings_.amqp, *this, clock::now());
@@ -72,21 +74,23 @@ void amqp_link::connected(std::uint64_t generation, result<void> r) {
 }
 
 void amqp_link::read(std::uint64_t generation) {
-  stream_->read_some(
-      input_, [self = shared_from_this(), generation](boost::system::error_code ec, std::size_t n) {
-        if (generation != self->generation_ || !self->machine_) return;
-        self->in_machine_ = true;
-        self->input_begins();
-        if (ec)
-          self->machine_->on_stream_end(ec.message(), clock::now());
-        else
-          self->machine_->on_bytes(std::as_bytes(std::span(self->input_.data(), n)), clock::now());
-        self->input_done();
-        self->in_machine_ = false;
-        if (generation != self->generation_) return;
-        self->after_machine();
-        if (generation == self->generation_ && self->machine_) self->read(generation);
-      });
+  stream_->read_some(input_, [self = shared_from_this(), generation](boost::system::error_code ec,
+                                                                     std::size_t n) {
+    if (generation != self->generation_ || !self->machine_) return;
+    self->overdue_ = false;
+    {
+      const raised_flag in_machine(self->in_machine_);
+      self->input_begins();
+      if (ec)
+        self->machine_->on_stream_end(ec.message(), clock::now());
+      else
+        self->machine_->on_bytes(std::as_bytes(std::span(self->input_.data(), n)), clock::now());
+      self->input_done();
+    }
+    if (generation != self->generation_) return;
+    self->after_machine();
+    if (generation == self->generation_ && self->machine_) self->read(generation);
+  });
 }
 
 /// Sends what events produced, then acts on the end of the connection if that was among them.
@@ -104,9 +108,7 @@ void amqp_link::flush() {
     const auto written = stream_->try_write(output_, ec);
     if (!ec && written == output_.size()) continue;
     if (ec) {
-      in_machine_ = true;
-      machine_->on_stream_end(ec.message(), clock::now());
-      in_machine_ = false;
+      stream_ended(ec);
       // The caller may be in the middle of its own work: take the link down from the loop.
       boost::asio::post(executor_, [self = shared_from_this(), g = generation_] {
         if (g == self->generation_) self->after_machine();
@@ -118,18 +120,20 @@ void amqp_link::flush() {
                    [self = shared_from_this(), g = generation_](boost::system::error_code ec2) {
                      if (g != self->generation_ || !self->machine_) return;
                      self->writing_ = false;
-                     if (ec2) {
-                       self->in_machine_ = true;
-                       self->machine_->on_stream_end(ec2.message(), clock::now());
-                       self->in_machine_ = false;
-                     } else {
+                     if (ec2)
+                       self->stream_ended(ec2);
+                     else
                        self->output_drained();
-                     }
                      self->after_machine();
                    });
     break;
   }
   arm_timer();
+}
+
+void amqp_link::stream_ended(const boost::system::error_code& why) {
+  const raised_flag in_machine(in_machine_);
+  machine_->on_stream_end(why.message(), clock::now());
 }
 
 void amqp_link::flush_later() {
@@ -147,11 +151,11 @@ void amqp_link::release() {
 }
 
 void amqp_link::read_with(patience p) {
+  if (overdue_) p = patience::none;
   if (p == patience_ || !stream_) return;
   patience_ = p;
-  if (p == patience::none) return stream_->wake_after(1);
   const auto& [bytes, at_most] = p == patience::brief ? brief_bulk : ample_bulk;
-  stream_->wake_after(bytes);
+  if (!stream_->wake_after(p == patience::none ? 1 : bytes) || p == patience::none) return;
   const auto until = clock::now() + at_most;
   // One that ends sooner does as well, and is cheaper than another one.
   if (patience_until_ != clock::time_point{} && patience_until_ <= until) return;
@@ -161,6 +165,8 @@ void amqp_link::read_with(patience p) {
     const auto self = weak.lock();
     if (ec || !self) return;
     self->patience_until_ = {};
+    // The wake-up that this brings is lost if bytes are asked for in bulk again before it is seen.
+    self->overdue_ = true;
     self->read_with(patience::none);
   });
 }
@@ -182,9 +188,10 @@ void amqp_link::arm_timer() {
 void amqp_link::on_timer() {
   armed_until_ = clock::time_point::max();
   if (!machine_) return;
-  in_machine_ = true;
-  machine_->on_tick(clock::now());
-  in_machine_ = false;
+  {
+    const raised_flag in_machine(in_machine_);
+    machine_->on_tick(clock::now());
+  }
   after_machine();
 }
 

@@ -91,10 +91,11 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   /// each piece.
   enum class patience : std::uint8_t {
     none,
-    brief,  ///< some 200 bytes, 1 ms: others were sent before and are answered later anyway
+    brief,  ///< some 200 bytes, 1 ms: little beside what so many messages take anyway
     ample,  ///< some 1,000 bytes, 20 ms: nobody waits for it
   };
-  /// Becomes `none` by itself when input has waited so long.
+  /// Once input may have lain so long, whatever comes next is read at once, and only then in bulk
+  /// again.
   void read_with(patience p);
 
   const logger& log() const noexcept { return log_; }
@@ -110,6 +111,7 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   void connected(std::uint64_t generation, result<void> r);
   void read(std::uint64_t generation);
   void after_machine();
+  void stream_ended(const boost::system::error_code& why);
   void lose(failure why);
   bool worth_saying(const failure& why);
   void arm_timer();
@@ -147,6 +149,7 @@ class amqp_link : public std::enable_shared_from_this<amqp_link>, public amqp091
   bool in_machine_ = false;  ///< events are being delivered; a flush follows them
   bool held_ = false;
   patience patience_ = patience::none;
+  bool overdue_ = false;  ///< patience has ended, and nothing has been read since
   std::chrono::steady_clock::time_point patience_until_{};  ///< of the armed timer; else the epoch
   unique_function<void()> shut_done_;
   unique_function<void()> changed_;

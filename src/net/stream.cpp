@@ -151,10 +151,9 @@ class tcp_stream final : public stream {
                       [done = std::move(done)](error_code ec, std::size_t) mutable { done(ec); });
   }
 
-  void wake_after(int bytes) noexcept override {
-    // Linux before 4.17 does not look again when the number shrinks: what lies there is then read
-    // with the next bytes, a heartbeat at the latest.
-    ::setsockopt(c_->socket.native_handle(), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+  bool wake_after(int bytes) noexcept override {
+    return ::setsockopt(c_->socket.native_handle(), SOL_SOCKET, SO_RCVLOWAT, &bytes,
+                        sizeof bytes) == 0;
   }
 
   void close() noexcept override { c_->close(); }
@@ -245,7 +244,8 @@ class tls_stream final : public stream {
         c_->secure, asio::buffer(data.data(), data.size()),
         [c = c_, done = std::move(done)](error_code ec, std::size_t) mutable { done(ec); });
   }
-  void wake_after(int) noexcept override {}  // what a record holds cannot be known
+  /// What a record holds cannot be known.
+  bool wake_after(int) noexcept override { return false; }
   void close() noexcept override { c_->close(); }
 
  private:

@@ -48,8 +48,9 @@ class stream {
   /// Writes all of `data`, which must stay until `done`.
   virtual void write(std::string_view data, unique_function<void(error_code)> done) = 0;
   /// `read_some` need not complete before that many bytes have arrived or the stream has ended; it
-  /// still may. A smaller number counts at once for a `read_some` that waits. 1 at first.
-  virtual void wake_after(int bytes) noexcept = 0;
+  /// still may. A smaller number counts at once for a `read_some` that waits (since Linux 4.17). 1
+  /// at first. False when the stream cannot do it.
+  virtual bool wake_after(int bytes) noexcept = 0;
   virtual void close() noexcept = 0;
 };
 

@@ -417,15 +417,18 @@ class Bench(unittest.TestCase):
 
     def test_interrupted_notifications_are_taken_out_again(self):
         screen, terminal = pty.openpty()
-        child = subprocess.Popen([PROGRAM, "--url", "fake://", "bench", "notify", "--count", "1000",
-                                  "--rate", "5"], stdout=subprocess.PIPE, stderr=terminal)
-        os.close(terminal)
-        shown = b""
-        while b"notifications:" not in shown:
-            shown += os.read(screen, 4096)
-        child.send_signal(signal.SIGINT)
-        out, _ = child.communicate(timeout=40)
-        self.assertEqual((child.returncode, out), (-signal.SIGINT, b""))
+        with subprocess.Popen([PROGRAM, "--url", "fake://", "bench", "notify", "--count", "1000",
+                               "--rate", "0.5"], stdout=subprocess.PIPE, stderr=terminal) as child:
+            try:
+                os.close(terminal)
+                shown = b""
+                while b"notifications:" not in shown:
+                    shown += os.read(screen, 4096)
+                child.send_signal(signal.SIGTERM)
+                out, _ = child.communicate(timeout=40)
+            finally:
+                child.kill()
+        self.assertEqual((child.returncode, out), (-signal.SIGTERM, b""))
         while b"taking out:" not in shown:
             shown += os.read(screen, 4096)
         os.close(screen)

@@ -68,7 +68,10 @@ bench_outcome run(const lanes& all, bench_plan (*plan)(const bench_options&),
     if (i == 0) p(std::accumulate(so_far.begin(), so_far.end(), std::uint64_t{0}));
   };
   const auto run_one = [&](std::size_t i) {
-    return all[i]->run(bodies, plan(all[i]->part()), [&, i](std::uint64_t n) { show(i, n); });
+    return all[i]->run(bodies, plan(all[i]->part()), [&, i](std::uint64_t n) {
+      show(i, n);
+      return true;
+    });
   };
   std::vector<std::future<bench_outcome>> others;
   for (std::size_t i = 1; i < all.size(); ++i)

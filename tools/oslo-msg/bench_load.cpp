@@ -20,7 +20,7 @@ bench_outcome bench_load::run(const bench_plan& plan, const progress& p) {
         std::ceil(*plan.rate * std::chrono::duration<double>(plan.time).count()));
   outcome_ = {};
   under_way_ = 0;
-  held_ = timed_ = false;
+  held_ = stopped_ = false;
   all_done_ = {};
   finished_ = 0;
   auto end = all_done_.get_future();
@@ -36,8 +36,17 @@ bench_outcome bench_load::run(const bench_plan& plan, const progress& p) {
     end_if_done(begin_);
   });
   // Every message has its own deadline in the library, so this ends.
-  while (end.wait_for(std::chrono::milliseconds{200}) != std::future_status::ready)
-    p(finished_.load(std::memory_order_relaxed));
+  std::future<void> stopped;
+  while (end.wait_for(std::chrono::milliseconds{200}) != std::future_status::ready) {
+    if (p(finished_.load(std::memory_order_relaxed)) || stopped.valid()) continue;
+    std::promise<void> heard;
+    stopped = heard.get_future();
+    loop_.post([this, heard = std::move(heard)]() mutable {
+      stop();
+      heard.set_value();
+    });
+  }
+  if (stopped.valid()) stopped.get();  // nothing on the loop refers to this any more
   if (plan_.rate && outcome_.count > 1)
     outcome_.sent_rate = static_cast<double>(outcome_.count - 1) /
                          std::chrono::duration<double>(last_sent_ - begin_).count();
@@ -45,10 +54,9 @@ bench_outcome bench_load::run(const bench_plan& plan, const progress& p) {
 }
 
 void bench_load::stop() {
-  loop_.post([this] {
-    stopped_ = true;
-    end_if_done(loop_.now());
-  });
+  stopped_ = true;
+  loop_.cancel(std::exchange(next_due_, scheduler::timer_id::none));
+  end_if_done(loop_.now());
 }
 
 bool bench_load::all_sent(time_point now) const {
@@ -66,16 +74,13 @@ bench_load::time_point bench_load::due_time(std::uint64_t number) const {
 }
 
 void bench_load::send_what_is_due() {
-  held_ = timed_ = false;
+  held_ = false;
+  next_due_ = scheduler::timer_id::none;
   while (!all_sent(begin_)) {
     const auto due = due_time(outcome_.count);
     const auto now = loop_.now();
     if (due > now) {
-      timed_ = true;
-      loop_.run_at(due, [this] {
-        send_what_is_due();
-        end_if_done(loop_.now());
-      });
+      next_due_ = loop_.run_at(due, [this] { send_what_is_due(); });
       return;
     }
     if (under_way_ >= plan_.in_flight) {
@@ -106,7 +111,7 @@ void bench_load::done(time_point due, std::optional<failure> why) {
 }
 
 void bench_load::end_if_done(time_point now) {
-  if (!running_ || under_way_ != 0 || timed_ || !all_sent(now)) return;
+  if (!running_ || under_way_ != 0 || !all_sent(now)) return;
   running_ = false;
   outcome_.begin = begin_;
   outcome_.end = now;

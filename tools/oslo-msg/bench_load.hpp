@@ -61,20 +61,17 @@ class bench_source {
 /// library and the next message. At a fixed rate a latency counts from the moment the message was
 /// due, so that a pause of the system shows in all messages that it delayed.
 ///
-/// Thread safety: `run` on one thread, `stop` on any; everything else happens on the loop.
+/// Thread safety: `run` on one thread; everything else happens on the loop.
 class bench_load {
  public:
-  using progress = std::function<void(std::uint64_t)>;
+  /// Gets the number so far. False: `run` sends nothing any more.
+  using progress = std::function<bool(std::uint64_t)>;
 
   bench_load(scheduler& loop, bench_source& from, latency_histogram& latencies)
       : loop_{loop}, from_{from}, latencies_{latencies} {}
 
-  /// Returns when every message is done. `p` is called now and then on this thread with the number
-  /// so far.
+  /// Returns when every message is done. `p` is called now and then on this thread.
   bench_outcome run(const bench_plan& plan, const progress& p);
-  /// Nothing is sent any more, in this run and those that follow: they return when what is under
-  /// way is done.
-  void stop();
 
  private:
   friend bench_ticket;
@@ -83,6 +80,7 @@ class bench_load {
   bool all_sent(time_point now) const;
   void send(time_point due);
   void send_what_is_due();
+  void stop();
   void end_if_done(time_point now);
   void done(time_point due, std::optional<failure> why);
   time_point due_time(std::uint64_t number) const;
@@ -94,8 +92,8 @@ class bench_load {
   bench_plan plan_{};
   bench_outcome outcome_{};
   std::uint64_t under_way_ = 0;
-  bool held_ = false;   ///< a message is due and too many are under way
-  bool timed_ = false;  ///< a timer will send the next one
+  bool held_ = false;  ///< a message is due and too many are under way
+  scheduler::timer_id next_due_ = scheduler::timer_id::none;  ///< sends the next one
   bool running_ = false;
   bool stopped_ = false;
   time_point begin_{}, end_{}, last_sent_{};

@@ -90,7 +90,7 @@ void measure_fanout(const program& p, const bench_options& o, const bench_bodies
 }
 
 void measure_notifications(program p, const bench_options& o, const bench_bodies& bodies,
-                           figures& f) {
+                           figures& f, const interruption& operator_says) {
   const target on = bench_target();
   p.control_exchange = *on.exchange;
   const transport bus = p.open_for_notifications();
@@ -104,17 +104,16 @@ void measure_notifications(program p, const bench_options& o, const bench_bodies
   const progress_line line{plan};
   notification_source source{tells, bodies};
   bench_load load{bus.loop(), source, f.latencies};
-  const interruption operator_says;  // nobody else would take out what is on the bus by then
   const auto watched = [&](const char* what) {
     return [&, what](std::uint64_t so_far) {
       line.show(what, so_far);
-      if (operator_says.seen()) load.stop();
+      return !operator_says.seen();
     };
   };
   auto outcome = load.run(warm_up_of(o), watched("warming up:"));
   std::uint64_t on_the_bus = outcome.count - outcome.errors;
   f.latencies.clear();
-  if (!outcome.errors) {
+  if (!outcome.errors && !operator_says.seen()) {
     const meter m{o, nullptr};
     outcome = load.run(plan, watched("notifications:"));
     m.read(f);
@@ -122,7 +121,6 @@ void measure_notifications(program p, const bench_options& o, const bench_bodies
   }
   line.show("taking out:", on_the_bus);
   f.taken_rate = take_notifications(bus, on, on_the_bus);
-  operator_says.obey();
   fill_in(f, std::move(outcome));
 }
 
@@ -207,7 +205,8 @@ void measure_memory(const program& p, const bench_options& o, const bench_bodies
   const auto pending = [&](bench_load& load, std::size_t calls) {
     bench_plan plan;
     plan.count = plan.in_flight = calls;
-    return std::async(std::launch::async, [&load, plan] { return load.run(plan, [](auto) {}); });
+    return std::async(std::launch::async,
+                      [&load, plan] { return load.run(plan, [](auto) { return true; }); });
   };
   bench_load first{bus.loop(), one, unused}, all{bus.loop(), many, f.latencies};
   // The first call brings the reply queue and the buffers.
@@ -247,9 +246,12 @@ void measure(program p, const bench_options& o, figures& f) {
     measure_casts(p, o, bodies, f);
   else if (o.mode == "fanout")
     measure_fanout(p, o, bodies, f);
-  else if (o.mode == "notify")
-    measure_notifications(p, o, bodies, f);
-  else if (o.mode == "drain")
+  else if (o.mode == "notify") {
+    // Nobody else would take out what is on the bus by then.
+    const interruption operator_says;
+    measure_notifications(p, o, bodies, f, operator_says);
+    operator_says.obey();
+  } else if (o.mode == "drain")
     measure_drain(p, o, bodies, f);
   else
     measure_memory(p, o, bodies, f);

@@ -20,7 +20,10 @@ class progress_line {
   void show(const char* what, std::uint64_t so_far) const;
   /// The same as a function, which the line has to outlive.
   bench_load::progress of(const char* what) const {
-    return [this, what](std::uint64_t n) { show(what, n); };
+    return [this, what](std::uint64_t n) {
+      show(what, n);
+      return true;
+    };
   }
 
  private:

@@ -11,8 +11,11 @@ extern "C" void remember(int number) {
   seen_signal = number;
   struct sigaction ends {};
   ends.sa_handler = SIG_DFL;
-  sigaction(SIGINT, &ends, nullptr);
-  sigaction(SIGTERM, &ends, nullptr);
+  for (const int each : {SIGINT, SIGTERM}) {
+    struct sigaction now {};
+    sigaction(each, nullptr, &now);
+    if (now.sa_handler == remember) sigaction(each, &ends, nullptr);
+  }
 }
 
 /// What was ignored, as in the background of a script, stays so.

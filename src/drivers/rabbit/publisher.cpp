@@ -106,12 +106,15 @@ void publisher::pump() {
 }
 
 /// The confirms of calls and replies only free the window: they need not wake us one by one. With
-/// many messages on the wire each takes far longer than the moment that the last confirms wait.
+/// many messages on the wire each takes far longer than the moment that confirms wait to be read.
 void publisher::choose_patience() {
-  if (unconfirmed_count_ > 0 && awaited_count_ == 0 && waiting_.empty() && !idle_done_)
+  crowded_ = unconfirmed_count_ >= (crowded_ ? many / 2 : many);  // not to and fro at the limit
+  if (idle_done_ || unconfirmed_count_ == 0)
+    read_with(patience::none);
+  else if (awaited_count_ == 0 && waiting_.empty())
     read_with(patience::ample);
   else
-    read_with(unconfirmed_count_ >= many ? patience::brief : patience::none);
+    read_with(crowded_ ? patience::brief : patience::none);
 }
 
 void publisher::write(const publication_ptr& p) {

@@ -33,7 +33,8 @@ struct publication {
   std::vector<message_header> headers{};
   bool mandatory = false;
   bool fail_fast = false;
-  /// Somebody waits for `done`. That of others may come some 20 ms late.
+  /// Somebody waits for `done`. That of others may come some 20 ms late; with many messages on the
+  /// wire any may come 1 ms late.
   bool awaited = true;
   /// Set: the message carries what is left until then (deadline.hpp).
   std::optional<std::chrono::steady_clock::time_point> expires{};
@@ -112,6 +113,7 @@ class publisher final : public net::amqp_link {
   std::uint64_t first_sequence_ = 1;
   std::size_t unconfirmed_count_ = 0;
   std::size_t awaited_count_ = 0;  ///< of these, those somebody waits for
+  bool crowded_ = false;           ///< many are unconfirmed
   amqp091::channel_id channel_ = 0;
   using name_set = std::set<std::string, std::less<>>;
   /// On this channel: exchanges, and the queues bound to each.

@@ -134,8 +134,7 @@ TEST(stream, a_program_that_is_started_while_it_connects_does_not_inherit_it) {
   const auto before = open_sockets();
   const auto s = make_stream(io.get_executor(), {});
   std::optional<result<void>> connected;
-  s->connect({"127.0.0.1", address.port()}, 200ms,
-             [&](result<void> r) { connected = std::move(r); });
+  s->connect({"127.0.0.1", address.port()}, 5s, [&](result<void> r) { connected = std::move(r); });
   std::set<int> ours;
   while (ours.empty() && !connected) {
     io.run_one();
@@ -143,9 +142,8 @@ TEST(stream, a_program_that_is_started_while_it_connects_does_not_inherit_it) {
   }
   ASSERT_EQ(ours.size(), 1u);
   EXPECT_EQ(::fcntl(*ours.begin(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+  s->close();
   io.run();
-  ASSERT_TRUE(connected && connected->has_error());
-  EXPECT_EQ(connected->error().code(), errc::unreachable);
 }
 
 TEST(stream, a_program_that_is_started_meanwhile_does_not_inherit_it) {

@@ -131,6 +131,21 @@ TEST_F(rabbit_publisher, confirms_of_many_come_however_few_bytes_they_are) {
   EXPECT_TRUE(out->idle());
 }
 
+TEST_F(rabbit_publisher, confirms_come_while_messages_go_out_all_the_time) {
+  constexpr std::uint64_t count = 300;
+  for (std::uint64_t i = 1; i <= count; ++i) publish(std::to_string(i));
+  for (std::uint64_t i = 1; i <= count; ++i) next_body();
+  broker.send(confirm(1, method::basic_ack, 1, false));
+  int more = 0;
+  broker.run_until(
+      [&] {
+        publish("more");
+        return outcome.contains("1") || ++more == 50'000;
+      },
+      "the confirm");
+  EXPECT_EQ(outcome["1"], "confirmed") << "The read is put off by every message that goes out.";
+}
+
 TEST_F(rabbit_publisher, what_nobody_waits_for_is_waited_for_when_the_link_ends) {
   const auto p = make("a");
   p->awaited = false;
