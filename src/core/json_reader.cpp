@@ -240,14 +240,7 @@ void json_reader::decode_tail(std::string& out) {
     p_ += plain;
     to += plain;
     if (plain == json_text::step) {
-      using json_text::direction;
-      if (const char* past = json_text::skip_plain_blocks<direction::reading>(p_, end_);
-          past != p_) {
-        out.append(buffer, static_cast<std::size_t>(to - buffer));
-        to = buffer;
-        out.append(p_, past);
-        p_ = past;
-      }
+      json_text::append_plain_blocks<json_text::direction::reading>(out, buffer, to, p_, end_);
       continue;
     }
     if (p_ == end_) fail_at(p_, "the string has no end");

@@ -100,12 +100,7 @@ void escape(std::string& out, std::string_view text, invalid_text policy) {
     p += plain;
     to += plain;
     if (plain == step) {
-      if (const char* past = skip_plain_blocks<direction::writing>(p, end); past != p) {
-        out.append(buffer, static_cast<std::size_t>(to - buffer));
-        to = buffer;
-        out.append(p, past);
-        p = past;
-      }
+      append_plain_blocks<direction::writing>(out, buffer, to, p, end);
       continue;
     }
     if (p == end) break;

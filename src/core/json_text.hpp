@@ -119,6 +119,17 @@ const char* skip_plain_blocks(const char* p, const char* end) noexcept {
   constexpr std::ptrdiff_t long_text = 512;
   return end - p < long_text ? p : skip_blocks<d>(p, end);
 }
+/// The same for a text that is collected in `buffer`, up to `to`: both go to `out`.
+template <direction d>
+void append_plain_blocks(std::string& out, char* buffer, char*& to, const char*& p,
+                         const char* end) {
+  const char* const past = skip_plain_blocks<d>(p, end);
+  if (past == p) return;
+  out.append(buffer, to);
+  to = buffer;
+  out.append(p, past);
+  p = past;
+}
 
 /// How many bytes from `p` on stand for themselves: as far as a step looks, which may be too short.
 template <direction d>

@@ -17,13 +17,14 @@ constexpr std::size_t read_chunk = 128 * 1024;
 constexpr std::chrono::seconds good_after{2};
 /// The same failure is worth a line again after that long.
 constexpr std::chrono::seconds say_again_after{30};
-/// What may lie unread, some 10 or 50 confirms, and how long.
+/// With how many bytes, and after how long, input is read: for each `amqp_link::patience`. Some 10
+/// and 50 confirms.
 struct bulk {
   int bytes;
   std::chrono::milliseconds at_most;
 };
-constexpr bulk brief_bulk{210, std::chrono::milliseconds(1)};
-constexpr bulk ample_bulk{1024, std::chrono::milliseconds(20)};
+constexpr bulk bulks[] = {
+    {1, {}}, {210, std::chrono::milliseconds(1)}, {1024, std::chrono::milliseconds(20)}};
 }  // namespace
 
 amqp_link::amqp_link(boost::asio::any_io_executor ex, link_settings settings, logger log)
@@ -154,8 +155,8 @@ void amqp_link::read_with(patience p) {
   if (overdue_) p = patience::none;
   if (p == patience_ || !stream_) return;
   patience_ = p;
-  const auto& [bytes, at_most] = p == patience::brief ? brief_bulk : ample_bulk;
-  if (!stream_->wake_after(p == patience::none ? 1 : bytes) || p == patience::none) return;
+  const auto& [bytes, at_most] = bulks[static_cast<std::size_t>(p)];
+  if (!stream_->wake_after(bytes) || p == patience::none) return;
   const auto until = clock::now() + at_most;
   // One that ends sooner does as well, and is cheaper than another one.
   if (patience_until_ != clock::time_point{} && patience_until_ <= until) return;

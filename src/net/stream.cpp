@@ -57,13 +57,14 @@ struct connector : std::enable_shared_from_this<connector> {
         [self = shared_from_this()](error_code ec, const tcp::resolver::results_type& found) {
           if (!self->done) return;
           if (ec) return self->finish(self->unreachable(ec));
-          self->found = found;
-          self->try_address(self->found.begin(), asio::error::host_not_found);
+          self->try_address(found.begin(), asio::error::host_not_found);
         });
   }
 
-  void try_address(tcp::resolver::results_type::iterator at, error_code before) {
-    if (at == found.end()) return finish(unreachable(before));
+  /// Keeps the addresses alive; the default is their end.
+  using address_iterator = tcp::resolver::results_type::const_iterator;
+  void try_address(address_iterator at, error_code before) {
+    if (at == address_iterator()) return finish(unreachable(before));
     error_code ec;
     if (open_socket(at->endpoint().protocol(), ec); ec) return try_address(std::next(at), ec);
     socket.async_connect(*at, [self = shared_from_this(), at](error_code ec2) {
@@ -107,7 +108,6 @@ struct connector : std::enable_shared_from_this<connector> {
   }
 
   tcp::resolver resolver;
-  tcp::resolver::results_type found;  ///< tried one after the other
   tcp::socket socket;
   asio::steady_timer timer;
   std::string where;

@@ -3,13 +3,14 @@
 import json
 import os
 import pathlib
-import pty
 import re
 import signal
 import socket
 import subprocess
 import tempfile
 import unittest
+
+from interrupting import terminate_when_shown
 
 PROGRAM = os.environ["OSLO_MSG"]
 COMMANDS = ["demo", "serve", "call", "cast", "ping", "notify",
@@ -416,22 +417,11 @@ class Bench(unittest.TestCase):
         self.assertGreater(f["taken_rate"], 0)
 
     def test_interrupted_notifications_are_taken_out_again(self):
-        screen, terminal = pty.openpty()
-        with subprocess.Popen([PROGRAM, "--url", "fake://", "bench", "notify", "--count", "1000",
-                               "--rate", "0.5"], stdout=subprocess.PIPE, stderr=terminal) as child:
-            try:
-                os.close(terminal)
-                shown = b""
-                while b"notifications:" not in shown:
-                    shown += os.read(screen, 4096)
-                child.send_signal(signal.SIGTERM)
-                out, _ = child.communicate(timeout=40)
-            finally:
-                child.kill()
+        child, out, shown = terminate_when_shown(
+            [PROGRAM, "--url", "fake://", "bench", "notify", "--count", "1000", "--rate", "0.5"],
+            b"notifications:", limit=40)
         self.assertEqual((child.returncode, out), (-signal.SIGTERM, b""))
-        while b"taking out:" not in shown:
-            shown += os.read(screen, 4096)
-        os.close(screen)
+        self.assertIn(b"taking out:", shown)
 
     def test_fanout(self):
         self.check(self.figures("fanout", "--count", "100", "--servers", "3"), "fanout", count=100,

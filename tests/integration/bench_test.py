@@ -1,15 +1,11 @@
 """oslo-msg bench leaves nothing on the broker, however it ends."""
 
-import os
-import pty
 import signal
-import subprocess
 import unittest
 
 import kombu
+from interrupting import terminate_when_shown
 from programs import oslo_msg, rabbit_url
-
-LIMIT = 60
 
 
 class Interrupted(unittest.TestCase):
@@ -20,19 +16,8 @@ class Interrupted(unittest.TestCase):
                 self.interrupt(pace)
 
     def interrupt(self, pace):
-        screen, terminal = pty.openpty()
-        with subprocess.Popen([*oslo_msg(), "bench", "notify", *pace], stdout=subprocess.PIPE,
-                              stderr=terminal) as child:
-            try:
-                os.close(terminal)
-                shown = b""
-                while b"notifications:" not in shown:
-                    shown += os.read(screen, 4096)
-                child.send_signal(signal.SIGTERM)
-                out, _ = child.communicate(timeout=LIMIT)
-            finally:
-                child.kill()
-        os.close(screen)
+        child, out, _ = terminate_when_shown([*oslo_msg(), "bench", "notify", *pace],
+                                             b"notifications:", limit=60)
         self.assertEqual((child.returncode, out), (-signal.SIGTERM, b""))
         url = rabbit_url().replace("rabbit:", "amqp:", 1)
         with kombu.Connection(url) as connection:

@@ -81,21 +81,13 @@ class scripted_broker {
   }
   /// Ends the connection without a word; the next one is accepted.
   void drop() {
-    socket_->close();
-    socket_.reset();
-    buffer_.clear();
-    requests_.clear();
-    closing_.clear();
+    close_socket();
     settle();
   }
   /// The same by a reset, and nothing runs until the test lets it: the client does not know yet.
   void reset() {
     socket_->set_option(boost::asio::socket_base::linger(true, 0));
-    socket_->close();
-    socket_.reset();
-    buffer_.clear();
-    requests_.clear();
-    closing_.clear();
+    close_socket();
   }
   /// Nobody listens on the port any more.
   void vanish() {
@@ -117,6 +109,13 @@ class scripted_broker {
   }
 
  private:
+  void close_socket() {
+    socket_->close();
+    socket_.reset();
+    buffer_.clear();
+    requests_.clear();
+    closing_.clear();
+  }
   /// Lets both sides do what they can do now: bytes on loopback are there once they are written.
   void settle() {
     io_.restart();

@@ -93,13 +93,11 @@ bool publisher::can_write() noexcept {
 
 void publisher::pump() {
   if (pumping_) return;  // a completion published
-  {
-    const raised_flag pumping(pumping_);
-    while (!waiting_.empty() && can_write()) {
-      const auto p = std::move(waiting_.front());
-      waiting_.pop_front();
-      if (p->at != publication::stage::abandoned) write(p);
-    }
+  const raised_flag pumping(pumping_);
+  while (!waiting_.empty() && can_write()) {
+    const auto p = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (p->at != publication::stage::abandoned) write(p);
   }
   choose_patience();
   if (is_open()) flush_later();
