@@ -1,8 +1,8 @@
 #include <memory>
 #include <oslo/messaging/blocking.hpp>
 
-#include "core/handover.hpp"
 #include "core/saturating.hpp"
+#include "core/tasks/handover.hpp"
 
 namespace oslo::messaging::blocking {
 namespace {

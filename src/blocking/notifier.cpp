@@ -1,7 +1,7 @@
 #include <memory>
 #include <oslo/messaging/blocking/notifier.hpp>
 
-#include "core/handover.hpp"
+#include "core/tasks/handover.hpp"
 
 namespace oslo::messaging::blocking {
 

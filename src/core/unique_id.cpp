@@ -5,8 +5,8 @@
 #include <random>
 #include <string_view>
 
-#include "core/fork_guard.hpp"
 #include "core/random.hpp"
+#include "core/tasks/fork_guard.hpp"
 
 namespace oslo::messaging {
 namespace {

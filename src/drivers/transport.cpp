@@ -2,11 +2,11 @@
 #include <oslo/messaging/transport.hpp>
 #include <utility>
 
-#include "core/fork_guard.hpp"
-#include "core/handover.hpp"
 #include "core/saturating.hpp"
+#include "core/tasks/fork_guard.hpp"
+#include "core/tasks/handover.hpp"
+#include "core/tasks/watchers.hpp"
 #include "core/unique_id.hpp"
-#include "core/watchers.hpp"
 #include "net/io_loop.hpp"
 
 namespace oslo::messaging {

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/fork_guard.hpp"
-#include "core/orphan_threads.hpp"
+#include "core/tasks/fork_guard.hpp"
+#include "core/tasks/orphan_threads.hpp"
 #include "fibers/fiber_thread.hpp"
 
 namespace oslo::messaging {

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <oslo/messaging/function.hpp>
 
-#include "core/waiting.hpp"
+#include "core/tasks/waiting.hpp"
 
 namespace oslo::messaging::fibers {
 

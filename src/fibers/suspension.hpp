@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "core/waiting.hpp"
+#include "core/tasks/waiting.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>

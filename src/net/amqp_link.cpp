@@ -2,7 +2,7 @@
 
 #include <boost/asio/post.hpp>
 
-#include "core/raised_flag.hpp"
+#include "core/tasks/raised_flag.hpp"
 #include "core/unique_id.hpp"
 #include "net/amqp_failure.hpp"
 

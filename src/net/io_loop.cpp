@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/fork_guard.hpp"
+#include "core/tasks/fork_guard.hpp"
 #include "net/timer_queue.hpp"
 
 namespace oslo::messaging::net {

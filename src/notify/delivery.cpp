@@ -4,7 +4,7 @@
 #include <iterator>
 #include <utility>
 
-#include "core/task_scope.hpp"
+#include "core/tasks/task_scope.hpp"
 
 namespace oslo::messaging::notify {
 namespace {

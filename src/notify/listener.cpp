@@ -1,10 +1,10 @@
 #include <oslo/messaging/notify/listener.hpp>
 #include <utility>
 
-#include "core/fork_guard.hpp"
-#include "core/guarded.hpp"
-#include "core/handover.hpp"
 #include "core/saturating.hpp"
+#include "core/tasks/fork_guard.hpp"
+#include "core/tasks/guarded.hpp"
+#include "core/tasks/handover.hpp"
 #include "notify/listener_state.hpp"
 
 namespace oslo::messaging::notify {

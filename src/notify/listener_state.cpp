@@ -6,10 +6,10 @@
 #include <oslo/messaging/asio.hpp>
 #include <string>
 
-#include "core/default_executor.hpp"
-#include "core/guarded.hpp"
 #include "core/saturating.hpp"
-#include "core/waiting.hpp"
+#include "core/tasks/default_executor.hpp"
+#include "core/tasks/guarded.hpp"
+#include "core/tasks/waiting.hpp"
 
 namespace oslo::messaging::notify::detail {
 namespace {

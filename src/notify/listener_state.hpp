@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/watchers.hpp"
+#include "core/tasks/watchers.hpp"
 #include "notify/dead_letters.hpp"
 #include "notify/delivery.hpp"
 

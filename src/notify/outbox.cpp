@@ -5,7 +5,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <oslo/messaging/notify/outbox.hpp>
 
-#include "core/fork_guard.hpp"
+#include "core/tasks/fork_guard.hpp"
 #include "notify/outbox_state.hpp"
 
 namespace oslo::messaging::notify {

@@ -4,9 +4,9 @@
 #include <oslo/messaging/json.hpp>
 #include <utility>
 
-#include "core/guarded.hpp"
-#include "core/handover.hpp"
 #include "core/saturating.hpp"
+#include "core/tasks/guarded.hpp"
+#include "core/tasks/handover.hpp"
 
 namespace oslo::messaging::notify {
 namespace {

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/waiting.hpp"
+#include "core/tasks/waiting.hpp"
 #include "notify/notifier_core.hpp"
 
 namespace oslo::messaging::notify {

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/json_text.hpp"
+#include "core/json/json_text.hpp"
 
 namespace oslo::messaging::rpc {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "core/task_scope.hpp"
+#include "core/tasks/task_scope.hpp"
 #include "rpc/exceptions.hpp"
 
 namespace oslo::messaging::rpc::detail {

@@ -2,10 +2,10 @@
 #include <oslo/messaging/rpc/server.hpp>
 #include <utility>
 
-#include "core/fork_guard.hpp"
-#include "core/guarded.hpp"
-#include "core/handover.hpp"
 #include "core/saturating.hpp"
+#include "core/tasks/fork_guard.hpp"
+#include "core/tasks/guarded.hpp"
+#include "core/tasks/handover.hpp"
 #include "rpc/server_state.hpp"
 
 namespace oslo::messaging::rpc {

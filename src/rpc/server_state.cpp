@@ -5,9 +5,9 @@
 #include <oslo/messaging/asio.hpp>
 #include <utility>
 
-#include "core/default_executor.hpp"
-#include "core/guarded.hpp"
 #include "core/saturating.hpp"
+#include "core/tasks/default_executor.hpp"
+#include "core/tasks/guarded.hpp"
 #include "rpc/served_request.hpp"
 
 namespace oslo::messaging::rpc::detail {

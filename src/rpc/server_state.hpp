@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/waiting.hpp"
-#include "core/watchers.hpp"
+#include "core/tasks/waiting.hpp"
+#include "core/tasks/watchers.hpp"
 #include "rpc/dispatcher.hpp"
 
 namespace oslo::messaging::rpc::detail {

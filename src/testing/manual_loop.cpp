@@ -12,7 +12,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "core/orphan_threads.hpp"
+#include "core/tasks/orphan_threads.hpp"
 
 namespace oslo::messaging::testing {
 namespace {

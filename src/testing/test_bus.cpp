@@ -3,7 +3,7 @@
 #include <ostream>
 #include <utility>
 
-#include "core/handover.hpp"
+#include "core/tasks/handover.hpp"
 #include "drivers/inproc/driver.hpp"
 #include "testing/traffic.hpp"
 

@@ -3,7 +3,7 @@
 #include <oslo/messaging/json.hpp>
 #include <oslo/messaging/target.hpp>
 
-#include "core/json_text.hpp"
+#include "core/json/json_text.hpp"
 
 namespace oslo::messaging::wire {
 namespace {

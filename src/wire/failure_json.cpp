@@ -2,7 +2,7 @@
 
 #include <oslo/messaging/json.hpp>
 
-#include "core/json_text.hpp"
+#include "core/json/json_text.hpp"
 
 namespace oslo::messaging::wire {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <oslo/messaging/json.hpp>
 
-#include "core/json_text.hpp"
+#include "core/json/json_text.hpp"
 #include "wire/envelope.hpp"
 #include "wire/failure_json.hpp"
 

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <oslo/messaging/json.hpp>
 
-#include "core/json_text.hpp"
+#include "core/json/json_text.hpp"
 #include "wire/envelope.hpp"
 
 namespace oslo::messaging::wire {

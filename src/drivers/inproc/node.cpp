@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "core/guarded.hpp"
 #include "core/saturating.hpp"
+#include "core/tasks/guarded.hpp"
 #include "core/unique_id.hpp"
 
 namespace oslo::messaging::inproc {

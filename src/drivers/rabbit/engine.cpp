@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "core/guarded.hpp"
-#include "core/raised_flag.hpp"
 #include "core/saturating.hpp"
+#include "core/tasks/guarded.hpp"
+#include "core/tasks/raised_flag.hpp"
 #include "core/unique_id.hpp"
 #include "net/amqp_failure.hpp"
 #include "wire/reply.hpp"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/raised_flag.hpp"
+#include "core/tasks/raised_flag.hpp"
 #include "drivers/rabbit/deadline.hpp"
 #include "drivers/rabbit/mismatch.hpp"
 #include "net/amqp_failure.hpp"

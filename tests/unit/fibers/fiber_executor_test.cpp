@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/handover.hpp"
+#include "core/tasks/handover.hpp"
 
 namespace oslo::messaging {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/waiting.hpp"
+#include "core/tasks/waiting.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <thread>
 
-#include "core/handover.hpp"
+#include "core/tasks/handover.hpp"
 
 namespace oslo::messaging {
 namespace {

@@ -4,8 +4,8 @@
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/json.hpp>
 
-#include "core/json_number.hpp"
-#include "core/json_text.hpp"
+#include "core/json/json_number.hpp"
+#include "core/json/json_text.hpp"
 
 namespace oslo::messaging {
 namespace {

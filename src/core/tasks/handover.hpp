@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/saturating.hpp"
-#include "core/waiting.hpp"
+#include "core/tasks/waiting.hpp"
 
 namespace oslo::messaging {
 

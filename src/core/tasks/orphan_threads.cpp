@@ -1,11 +1,11 @@
-#include "core/orphan_threads.hpp"
+#include "core/tasks/orphan_threads.hpp"
 
 #include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
 
-#include "core/fork_guard.hpp"
+#include "core/tasks/fork_guard.hpp"
 
 namespace oslo::messaging {
 namespace {

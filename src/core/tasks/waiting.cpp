@@ -1,4 +1,4 @@
-#include "core/waiting.hpp"
+#include "core/tasks/waiting.hpp"
 
 #include <condition_variable>
 #include <mutex>

@@ -1,11 +1,11 @@
-#include "core/option_types.hpp"
+#include "core/config/option_types.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <limits>
 
-#include "core/option_lookup.hpp"
+#include "core/config/option_lookup.hpp"
 
 // Rows marked "ours" differ from oslo.config 9, all others agree with it.
 namespace oslo::messaging {

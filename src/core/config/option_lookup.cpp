@@ -1,4 +1,4 @@
-#include "core/option_lookup.hpp"
+#include "core/config/option_lookup.hpp"
 
 #include <algorithm>
 

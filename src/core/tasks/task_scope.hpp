@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "core/waiting.hpp"
+#include "core/tasks/waiting.hpp"
 
 namespace oslo::messaging {
 

@@ -5,7 +5,7 @@
 #include <oslo/messaging/error.hpp>
 #include <system_error>
 
-#include "core/option_lookup.hpp"
+#include "core/config/option_lookup.hpp"
 #include "core/percent.hpp"
 #include "core/text.hpp"
 

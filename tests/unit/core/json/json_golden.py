@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints json_golden.inc: what Python's json writes. Run by hand when the table grows:
 
-    /usr/bin/python3 tests/unit/core/json_golden.py > tests/unit/core/json_golden.inc
+    /usr/bin/python3 tests/unit/core/json/json_golden.py > tests/unit/core/json/json_golden.inc
 """
 import json
 import struct
@@ -48,7 +48,7 @@ def random_doubles(count):
 
 def main():
     print("// clang-format off")
-    print("// Made by: /usr/bin/python3 tests/unit/core/json_golden.py")
+    print("// Made by: /usr/bin/python3 tests/unit/core/json/json_golden.py")
     print("constexpr float_case python_floats[] = {")
     for text in FLOATS:
         v = float(text)

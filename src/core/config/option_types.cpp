@@ -1,11 +1,11 @@
-#include "core/option_types.hpp"
+#include "core/config/option_types.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <system_error>
 
-#include "core/option_lookup.hpp"
+#include "core/config/option_lookup.hpp"
 #include "core/text.hpp"
 
 namespace oslo::messaging {

@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "core/fork_guard.hpp"
-#include "core/orphan_threads.hpp"
+#include "core/tasks/fork_guard.hpp"
+#include "core/tasks/orphan_threads.hpp"
 
 namespace oslo::messaging {
 namespace {

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <oslo/messaging/convert.hpp>
 
-#include "core/json_number.hpp"
-#include "core/json_text.hpp"
+#include "core/json/json_number.hpp"
+#include "core/json/json_text.hpp"
 
 namespace oslo::messaging {
 namespace {

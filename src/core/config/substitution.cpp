@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "core/option_lookup.hpp"
+#include "core/config/option_lookup.hpp"
 
 namespace oslo::messaging {
 namespace {

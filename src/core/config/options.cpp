@@ -5,8 +5,8 @@
 #include <oslo/messaging/error.hpp>
 #include <variant>
 
-#include "core/option_lookup.hpp"
-#include "core/option_types.hpp"
+#include "core/config/option_lookup.hpp"
+#include "core/config/option_types.hpp"
 
 namespace oslo::messaging {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/default_executor.hpp"
+#include "core/tasks/default_executor.hpp"
 
 #include <oslo/messaging/error.hpp>
 #include <string>

@@ -1,4 +1,4 @@
-#include "core/fork_guard.hpp"
+#include "core/tasks/fork_guard.hpp"
 
 #include <pthread.h>
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/guarded.hpp"
+#include "core/tasks/guarded.hpp"
 
 namespace oslo::messaging {
 

@@ -5,7 +5,7 @@
 #include <oslo/messaging/json.hpp>
 #include <vector>
 
-#include "core/json_text.hpp"
+#include "core/json/json_text.hpp"
 
 namespace oslo::messaging {
 namespace {
