@@ -38,6 +38,12 @@ function(oslo_test name)
   if(ARG_BUS STREQUAL "rabbitmq")
     set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED rabbitmq)
   endif()
+  if(OSLO_SANITIZE MATCHES "thread")
+    set_tests_properties(
+      ${name} PROPERTIES
+      ENVIRONMENT_MODIFICATION
+      "TSAN_OPTIONS=string_append: suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp")
+  endif()
   if(ARG_SERIAL)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
   endif()
