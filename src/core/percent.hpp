@@ -1,16 +1,10 @@
-// Percent-encoding as Python's urllib does it, and the UTF-8 check it needs.
+// Percent-encoding as Python's urllib does it.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 namespace oslo::messaging {
-
-/// True when `text` is well-formed UTF-8.
-bool is_utf8(std::string_view text) noexcept;
-
-/// Replaces each ill-formed sequence by U+FFFD, one for each maximal part as Unicode recommends.
-std::string to_valid_utf8(std::string_view text);
 
 /// Decodes %XX; an escape that is none stays as it is; bytes that are not UTF-8 become U+FFFD.
 /// With `plus_is_space`, '+' stands for a space (form encoding).

@@ -55,4 +55,10 @@ std::string_view strip(std::string_view text) noexcept {
   return strip_left(strip_right(text));
 }
 
+std::string ascii_lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = ascii_lower(c);
+  return out;
+}
+
 }  // namespace oslo::messaging

@@ -1,6 +1,7 @@
-// White space as Python's str.strip sees it.
+// White space as Python's str.strip sees it, and case without a locale.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace oslo::messaging {
@@ -10,5 +11,11 @@ namespace oslo::messaging {
 std::string_view strip(std::string_view text) noexcept;
 std::string_view strip_left(std::string_view text) noexcept;
 std::string_view strip_right(std::string_view text) noexcept;
+
+/// Of ASCII's letters; all other bytes stay as they are.
+constexpr char ascii_lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+std::string ascii_lower(std::string_view text);
 
 }  // namespace oslo::messaging

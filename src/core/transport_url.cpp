@@ -6,6 +6,8 @@
 #include <oslo/messaging/transport_url.hpp>
 
 #include "core/percent.hpp"
+#include "core/text.hpp"
+#include "core/utf8.hpp"
 
 namespace oslo::messaging {
 namespace {
@@ -20,9 +22,6 @@ bool is_digit(char c) noexcept {
 }
 bool is_control(char c) noexcept {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
-char to_lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
 
 /// `shown` must not hold anything that stood after the scheme: where a URL is malformed, any part
@@ -51,8 +50,7 @@ std::string take_scheme(std::string_view& rest) {
         return is_letter(c) || is_digit(c) || c == '+' || c == '-' || c == '.';
       });
   if (!found) refuse({}, "No scheme specified. It must begin like \"rabbit://\", with a letter.");
-  std::string scheme(rest.substr(0, colon));
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(), to_lower);
+  std::string scheme = ascii_lower(rest.substr(0, colon));
   rest.remove_prefix(colon + 1);
   return scheme;
 }
@@ -162,8 +160,7 @@ std::map<std::string, std::string> read_query(std::string_view text) {
 }
 
 bool names_a_secret(std::string_view key) {
-  std::string lower(key);
-  std::transform(lower.begin(), lower.end(), lower.begin(), to_lower);
+  const std::string lower = ascii_lower(key);
   for (const char* word : {"password", "passwd", "secret", "token"})
     if (lower.find(word) != std::string::npos) return true;
   return false;

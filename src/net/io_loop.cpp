@@ -13,9 +13,8 @@
 #include <optional>
 #include <thread>
 #include <utility>
-#include <vector>
 
-#include "core/tasks/fork_guard.hpp"
+#include "core/tasks/orphan_threads.hpp"
 #include "net/timer_queue.hpp"
 
 namespace oslo::messaging::net {
@@ -69,73 +68,9 @@ struct io_loop::state {
   bool finished = false;
 };
 
-/// Owns the threads of loops that ended on their own thread, and joins them.
-class io_loop::keeper {
- public:
-  /// Never destroyed: a loop may end on its own thread while the program exits.
-  static keeper& instance() {
-    static keeper& one = *new keeper;
-    static const struct at_exit {
-      ~at_exit() { one.join_all(); }
-    } join_at_exit;
-    return one;
-  }
-
-  void take(std::shared_ptr<state> s) {
-    const std::lock_guard lock(mutex_);
-    forget_parent();
-    if (exiting_) s->thread.detach();  // nobody is left to join it
-    states_.push_back(std::move(s));
-  }
-  /// Joins the threads that have ended, so that a program that runs for years keeps few.
-  void join_ended() {
-    const std::lock_guard lock(mutex_);
-    forget_parent();
-    std::erase_if(states_, [](const std::shared_ptr<state>& s) {
-      if (!s->thread.joinable()) return false;
-      {
-        const std::lock_guard state_lock(s->mutex);
-        if (!s->finished) return false;
-      }
-      s->thread.join();
-      return true;
-    });
-  }
-
- private:
-  void join_all() {
-    std::vector<std::shared_ptr<state>> states;
-    {
-      const std::lock_guard lock(mutex_);
-      forget_parent();
-      exiting_ = true;
-      states.swap(states_);
-    }
-    for (const auto& s : states) {
-      s->io.stop();
-      if (s->thread.get_id() != std::this_thread::get_id())
-        s->thread.join();
-      else
-        s->thread.detach();  // exit() was called on that very thread
-    }
-  }
-
-  std::mutex mutex_;
-  bool exiting_ = false;
-  /// In a child the threads are gone and cannot be joined.
-  void forget_parent() {
-    if (!born_.in_child()) return;
-    for (auto& s : std::exchange(states_, {})) leave_to_parent(std::move(s));
-    born_ = {};
-  }
-
-  std::vector<std::shared_ptr<state>> states_;
-  fork_guard born_;
-};
-
 io_loop::io_loop(logger log, const std::string& name)
     : state_(std::make_shared<state>(std::move(log))) {
-  keeper::instance().join_ended();
+  join_ended_orphans();
   const signals_blocked blocked;
   state_->thread = std::thread([s = state_, short_name = name.substr(0, 15)] {
     pthread_setname_np(pthread_self(), short_name.c_str());
@@ -150,7 +85,13 @@ io_loop::~io_loop() {
     raw->guard.reset();
   });
   if (running_here()) {
-    keeper::instance().take(state_);
+    adopt_orphan(
+        std::move(s.thread),
+        [state = state_] {
+          const std::lock_guard lock(state->mutex);
+          return state->finished;
+        },
+        [state = state_] { state->io.stop(); });
     return;
   }
   {

@@ -13,8 +13,8 @@ namespace oslo::messaging::net {
 /// logged, and the loop goes on.
 ///
 /// The destructor lets work that is ready finish (up to a second), drops timers that are not due,
-/// and joins the thread. On the loop's own thread it cannot wait: the thread is then handed to a
-/// process-wide keeper that joins it later, at the latest when the process ends.
+/// and joins the thread. On the loop's own thread it cannot wait: the thread is then joined later,
+/// at the latest when the process ends (core/tasks/orphan_threads.hpp).
 ///
 /// Thread safety: all members may be called from any thread.
 class io_loop final : public asio_loop {
@@ -35,7 +35,6 @@ class io_loop final : public asio_loop {
 
  private:
   struct state;
-  class keeper;
   std::shared_ptr<state> state_;
 };
 

@@ -5,7 +5,7 @@
 #include <oslo/messaging/notify/notification.hpp>
 #include <string>
 
-#include "core/percent.hpp"
+#include "core/utf8.hpp"
 
 namespace oslo::messaging::notify {
 namespace {

@@ -2,30 +2,20 @@
 
 #include <algorithm>
 
+#include "core/utf8.hpp"
+
 namespace oslo::messaging::notify {
 namespace {
 
 /// A byte that is not UTF-8 is a character of its own, as Python's surrogateescape has it.
 std::u32string code_points(std::string_view text) {
   std::u32string out;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = [&](std::size_t at) -> unsigned {
-      return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u;
-    };
-    const unsigned first = byte(i);
-    const std::size_t length = first < 0x80                     ? 1
-                               : first >= 0xc2 && first < 0xe0  ? 2
-                               : (first & 0xf0) == 0xe0         ? 3
-                               : first >= 0xf0 && first <= 0xf4 ? 4
-                                                                : 0;
-    unsigned point = length == 1 ? first : first & (0x7fu >> length);
-    bool valid = length != 0;
-    for (std::size_t k = 1; k < length; ++k) {
-      valid = valid && (byte(i + k) & 0xc0) == 0x80;
-      point = point << 6 | (byte(i + k) & 0x3f);
-    }
-    out += valid ? static_cast<char32_t>(point) : static_cast<char32_t>(0xdc00 + first);
-    i += valid ? length : 1;
+  const char* const end = text.data() + text.size();
+  for (const char* p = text.data(); p != end;) {
+    const unsigned length = utf8_length(p, end);
+    out += length != 0 ? utf8_character(p, length)
+                       : static_cast<char32_t>(0xdc00 + static_cast<unsigned char>(*p));
+    p += length != 0 ? length : 1;
   }
   return out;
 }

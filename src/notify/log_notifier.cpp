@@ -5,7 +5,7 @@
 #include <oslo/messaging/notify/log_notifier.hpp>
 #include <utility>
 
-#include "notify/utf8.hpp"
+#include "core/utf8.hpp"
 
 namespace oslo::messaging::notify {
 namespace {
@@ -53,7 +53,7 @@ std::string payload_of(const log_record& r) {
   std::string out;
   const auto text = [&](std::string_view key, std::string_view v) {
     out += key;
-    write_json(out, valid_utf8(v));
+    write_json(out, to_valid_utf8(v));
   };
   // What Python's logging says when it does not know where it was called.
   text("{\"name\": ", r.name);
@@ -92,7 +92,7 @@ void error_notifier::emit(std::string_view text) noexcept {
   if (!enabled_) return;
   try {
     std::string payload = "{\"error\": ";
-    write_json(payload, valid_utf8(text));
+    write_json(payload, to_valid_utf8(text));
     (void)box_.post_json(priority::error, {}, "error_notification", payload + "}");
   } catch (...) {  // a log must not end the program
   }

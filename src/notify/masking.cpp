@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/text.hpp"
+
 namespace oslo::messaging::notify {
 namespace {
 
@@ -12,12 +14,9 @@ constexpr std::array<std::string_view, 14> words{
     "private_key", "credential", "token",     "sys_pswd",   "ipmi_pass", "fernet_key", "otp"};
 constexpr std::string_view mask = "***";
 
-char lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 bool is_word(char c) noexcept {
-  return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || c == '_' || c == '-';
+  return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || c == '_' ||
+         c == '-';
 }
 
 bool ends_value(char c) noexcept {
@@ -28,8 +27,7 @@ bool ends_value(char c) noexcept {
 }  // namespace
 
 bool names_a_secret(std::string_view key) {
-  std::string name(key);
-  std::transform(name.begin(), name.end(), name.begin(), lower);
+  const std::string name = ascii_lower(key);
   return std::any_of(words.begin(), words.end(),
                      [&](std::string_view w) { return name.find(w) != name.npos; });
 }

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <oslo/messaging/notify/priority.hpp>
 
+#include "core/text.hpp"
+
 namespace oslo::messaging::notify {
 namespace {
 
@@ -8,10 +10,6 @@ constexpr std::array<std::string_view, 7> names{"audit", "debug",    "info",  "w
                                                 "error", "critical", "sample"};
 constexpr std::array<std::string_view, 7> wire_names{"AUDIT", "DEBUG",    "INFO",  "WARN",
                                                      "ERROR", "CRITICAL", "SAMPLE"};
-
-char lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 }  // namespace
 
@@ -27,7 +25,7 @@ std::optional<priority> parse_priority(std::string_view text) noexcept {
   for (const priority p : all_priorities) {
     const auto name = to_string(p);
     if (std::equal(text.begin(), text.end(), name.begin(), name.end(),
-                   [](char a, char b) { return lower(a) == b; }))
+                   [](char a, char b) { return ascii_lower(a) == b; }))
       return p;
   }
   return std::nullopt;

@@ -7,7 +7,7 @@
 #include <typeinfo>
 
 #include "core/text.hpp"
-#include "notify/utf8.hpp"
+#include "core/utf8.hpp"
 
 namespace oslo::messaging::notify {
 namespace {
@@ -17,19 +17,10 @@ constexpr std::string_view never_told = "HTTP_X_AUTH_TOKEN";
 char upper(char c) noexcept {
   return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
 }
-char lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 std::string in_capitals(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(), upper);
-  return out;
-}
-
-std::string in_lower_case(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), lower);
   return out;
 }
 
@@ -90,7 +81,7 @@ std::string_view usual_reason(int status) noexcept {
 }
 
 void write_text(std::string& out, std::string_view text) {
-  write_json(out, valid_utf8(text));
+  write_json(out, to_valid_utf8(text));
 }
 
 /// Python's repr of an exception with one text.
@@ -142,7 +133,7 @@ request_notifier::request_notifier(const notifier& through, request_notifier_opt
   }
   for (const auto& header : o.hidden_headers) {
     hidden_.insert(variable_of(header));
-    hidden_answers_.insert(in_lower_case(header));
+    hidden_answers_.insert(ascii_lower(header));
   }
   hidden_.emplace(never_told);
   hidden_answers_.emplace("x-auth-token");
@@ -180,7 +171,7 @@ void request_notifier::on_response(const http_request& r, const http_response& a
   try {
     std::map<std::string, std::string> headers;
     for (const auto& [name, value] : answer.headers) {
-      if (hidden_answers_.contains(in_lower_case(name))) continue;
+      if (hidden_answers_.contains(ascii_lower(name))) continue;
       auto& text = headers[name];
       if (!text.empty()) text += ", ";
       text += value;

@@ -9,18 +9,13 @@
 #include <system_error>
 #include <utility>
 
+#include "core/text.hpp"
 #include "notify/yaml_tree.hpp"
 
 namespace oslo::messaging::notify {
 namespace {
 
 using kind = yaml_value::kind;
-
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
 
 bool any_of(const std::vector<glob>& patterns, std::string_view text) {
   return std::any_of(patterns.begin(), patterns.end(),
@@ -71,7 +66,7 @@ class reader {
         yaml_fault(file_, one.line,
                    "a pattern of " + key + " has more than " + std::to_string(longest_pattern) +
                        " bytes.");
-      out.emplace_back(fold ? lower(one.text) : one.text);
+      out.emplace_back(fold ? ascii_lower(one.text) : one.text);
     };
     if (v.what == kind::sequence)
       for (const auto& item : v.items) add(*item);

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/json/json_text.hpp"
+#include "core/utf8.hpp"
 
 namespace oslo::messaging::rpc {
 namespace {
@@ -41,25 +41,6 @@ python_class class_of(errc code) noexcept {
     case errc::unsupported_version: return {"oslo_messaging.rpc.dispatcher", "UnsupportedVersion"};
     default: return {"oslo_messaging.exceptions", "MessagingException"};
   }
-}
-
-std::string valid_utf8(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  const char* p = text.data();
-  const char* const end = p + text.size();
-  while (p != end) {
-    unsigned length = 1;
-    if (static_cast<unsigned char>(*p) > 0x7f) length = json_text::utf8_length(p, end);
-    if (length == 0) {
-      out += "\xef\xbf\xbd";
-      ++p;
-    } else {
-      out.append(p, length);
-      p += length;
-    }
-  }
-  return out;
 }
 
 remote_failure make(python_class c, std::string_view message) {
@@ -122,9 +103,9 @@ remote_failure describe_current(const std::exception_ptr& error, const exception
 remote_failure make_failure(std::string_view module, std::string_view type,
                             std::string_view message) {
   remote_failure f;
-  f.module = valid_utf8(module);
-  f.type = valid_utf8(type);
-  f.message = valid_utf8(message);
+  f.module = to_valid_utf8(module, surrogates::take);
+  f.type = to_valid_utf8(type, surrogates::take);
+  f.message = to_valid_utf8(message, surrogates::take);
   f.args_json = "[";
   write_json(f.args_json, f.message);
   f.args_json += ']';

@@ -6,8 +6,8 @@
 #include <system_error>
 
 #include "core/config/option_lookup.hpp"
-#include "core/percent.hpp"
 #include "core/text.hpp"
+#include "core/utf8.hpp"
 
 namespace oslo::messaging {
 namespace {
@@ -119,12 +119,7 @@ class ini_parser {
 }  // namespace
 
 std::string normal_group(std::string_view name) {
-  std::string normal(name);
-  if (name != "DEFAULT")
-    std::transform(normal.begin(), normal.end(), normal.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-  return normal;
+  return name == "DEFAULT" ? std::string(name) : ascii_lower(name);
 }
 
 config config::load(std::span<const std::string> files) {

@@ -15,13 +15,6 @@ bool is_digit(char c) noexcept {
   return c >= '0' && c <= '9';
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
 /// Python's numbers may have a '+' in front and single '_' between digits; std::from_chars takes
 /// neither. False when such a sign stands in a wrong place.
 bool plain_number(std::string_view text, std::string& out) {
@@ -53,7 +46,7 @@ std::vector<std::string_view> split_at_commas(std::string_view text) {
 }  // namespace
 
 bool parse_boolean(std::string_view text) {
-  const auto word = lower(text);
+  const auto word = ascii_lower(text);
   for (const char* yes : {"true", "1", "on", "yes"})
     if (word == yes) return true;
   for (const char* no : {"false", "0", "off", "no"})

@@ -6,6 +6,7 @@
 
 #include "core/json/json_number.hpp"
 #include "core/json/json_text.hpp"
+#include "core/utf8.hpp"
 
 namespace oslo::messaging {
 namespace {
@@ -162,7 +163,7 @@ inline void json_reader::scan_plain() {
     if (c == '"' || c == '\\') return;
     if (c < 0x20) fail_at(p_, "control character inside a string");
     unsigned length = 1;
-    if (c > 0x7f && (length = json_text::utf8_length(p_, end_)) == 0)
+    if (c > 0x7f && (length = utf8_length(p_, end_)) == 0)
       fail_at(p_, "the text is not valid UTF-8");
     p_ += length;
   }
@@ -212,7 +213,7 @@ inline char* json_reader::decode_escape(char* to) {
     else
       p_ = second;  // both stand alone
   }
-  return json_text::put_utf8(to, code);
+  return put_utf8(to, code);
 }
 
 void json_reader::scan_string() {
@@ -258,7 +259,7 @@ void json_reader::decode_tail(std::string& out) {
       fail_at(p_, "control character inside a string");
     } else {
       unsigned length = 1;
-      if (c > 0x7f && (length = json_text::utf8_length(p_, end_)) == 0)
+      if (c > 0x7f && (length = utf8_length(p_, end_)) == 0)
         fail_at(p_, "the text is not valid UTF-8");
       std::memcpy(to, p_, length);
       to += length;

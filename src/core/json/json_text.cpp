@@ -2,6 +2,8 @@
 
 #include <oslo/messaging/error.hpp>
 
+#include "core/utf8.hpp"
+
 namespace oslo::messaging::json_text {
 namespace {
 
@@ -38,49 +40,12 @@ char* put_ascii(char* to, unsigned char c) noexcept {
 }
 
 char* put_multibyte(char* to, const char* p, unsigned length) noexcept {
-  const auto low6 = [p](int i) { return static_cast<unsigned char>(p[i]) & 0x3fu; };
-  const unsigned lead = static_cast<unsigned char>(p[0]);
-  if (length == 2) return put_u(to, (lead & 0x1f) << 6 | low6(1));
-  if (length == 3) return put_u(to, (lead & 0x0f) << 12 | low6(1) << 6 | low6(2));
-  const unsigned code = ((lead & 0x07) << 18 | low6(1) << 12 | low6(2) << 6 | low6(3)) - 0x10000;
-  return put_u(put_u(to, 0xd800 + (code >> 10)), 0xdc00 + (code & 0x3ff));
+  const unsigned code = utf8_character(p, length);
+  if (code < 0x10000) return put_u(to, code);
+  return put_u(put_u(to, 0xd800 + ((code - 0x10000) >> 10)), 0xdc00 + (code & 0x3ff));
 }
 
 }  // namespace
-
-unsigned utf8_length(const char* p, const char* end) noexcept {
-  const auto byte = [p](int i) { return static_cast<unsigned char>(p[i]); };
-  const auto follows = [&](int i) { return (byte(i) & 0xc0) == 0x80; };
-  const unsigned lead = byte(0);
-  if (lead < 0xc2) return 0;
-  if (lead < 0xe0) return end - p >= 2 && follows(1) ? 2 : 0;
-  if (lead < 0xf0) {
-    if (end - p < 3 || !follows(1) || !follows(2)) return 0;
-    return lead == 0xe0 && byte(1) < 0xa0 ? 0 : 3;
-  }
-  if (lead > 0xf4 || end - p < 4 || !follows(1) || !follows(2) || !follows(3)) return 0;
-  if ((lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f)) return 0;
-  return 4;
-}
-
-char* put_utf8(char* to, unsigned code) noexcept {
-  if (code < 0x80) {
-    *to++ = static_cast<char>(code);
-  } else if (code < 0x800) {
-    *to++ = static_cast<char>(0xc0 | code >> 6);
-    *to++ = static_cast<char>(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    *to++ = static_cast<char>(0xe0 | code >> 12);
-    *to++ = static_cast<char>(0x80 | (code >> 6 & 0x3f));
-    *to++ = static_cast<char>(0x80 | (code & 0x3f));
-  } else {
-    *to++ = static_cast<char>(0xf0 | code >> 18);
-    *to++ = static_cast<char>(0x80 | (code >> 12 & 0x3f));
-    *to++ = static_cast<char>(0x80 | (code >> 6 & 0x3f));
-    *to++ = static_cast<char>(0x80 | (code & 0x3f));
-  }
-  return to;
-}
 
 void escape(std::string& out, std::string_view text, invalid_text policy) {
   // The text grows while it is copied, so it goes through a small buffer: one bounds check a step,

@@ -1,4 +1,4 @@
-// Bytes of JSON strings: many at a time where they stand for themselves, UTF-8, escaping.
+// Bytes of JSON strings: many at a time where they stand for themselves, escaping.
 #pragma once
 
 #include <bit>
@@ -166,13 +166,6 @@ bool is_plain(std::string_view text) noexcept {
   if (text.size() >= std::size_t{step}) return plain_of_step<d>(end - step) == step;
   return plain_of_8<d>(p) == 8 && plain_of_8<d>(end - 8) == 8;
 }
-
-/// Length of the UTF-8 sequence at `p`, which is a byte above 0x7f; 0 when it is invalid. The
-/// three-byte form of a surrogate counts as valid: it stands for a lone surrogate of Python.
-unsigned utf8_length(const char* p, const char* end) noexcept;
-
-/// Writes a character (or a lone surrogate) as one to four bytes and returns where they end.
-char* put_utf8(char* to, unsigned code) noexcept;
 
 /// What to do with bytes that are not UTF-8.
 enum class invalid_text {

@@ -1,5 +1,7 @@
 #include "core/tasks/orphan_threads.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -9,6 +11,12 @@
 
 namespace oslo::messaging {
 namespace {
+
+struct orphan {
+  std::thread thread;
+  std::function<bool()> has_ended;
+  std::function<void()> stop;
+};
 
 class orphanage {
  public:
@@ -21,26 +29,36 @@ class orphanage {
     return one;
   }
 
-  void adopt(std::thread thread, std::function<bool()> has_ended) {
+  void adopt(orphan o) {
+    join_ended();
     const std::lock_guard lock{mutex_};
     forget_parent();
-    if (exiting_) {
-      thread.detach();  // nobody is left to join it
-      return;
+    if (exiting_) o.thread.detach();  // nobody is left to join it
+    orphans_.push_back(std::move(o));
+  }
+
+  void join_ended() {
+    // What an orphan holds may own others' threads: it goes after the lock.
+    std::vector<orphan> ended;
+    {
+      const std::lock_guard lock{mutex_};
+      forget_parent();
+      if (exiting_) return;
+      const auto first = std::stable_partition(orphans_.begin(), orphans_.end(),
+                                               [](const orphan& o) { return !o.has_ended(); });
+      ended.assign(std::move_iterator(first), std::move_iterator(orphans_.end()));
+      orphans_.erase(first, orphans_.end());
     }
-    std::erase_if(orphans_, [](orphan& o) {
-      if (!o.has_ended()) return false;
-      o.thread.join();
-      return true;
-    });
-    orphans_.push_back({std::move(thread), std::move(has_ended)});
+    for (auto& o : ended) join(o);
   }
 
  private:
-  struct orphan {
-    std::thread thread;
-    std::function<bool()> has_ended;
-  };
+  static void join(orphan& o) {
+    if (o.thread.get_id() == std::this_thread::get_id())
+      o.thread.detach();  // it called exit() itself, and will never come back to be joined
+    else
+      o.thread.join();
+  }
 
   void join_all() {
     std::vector<orphan> all;
@@ -51,15 +69,11 @@ class orphanage {
       all.swap(orphans_);
     }
     for (auto& o : all) {
-      if (o.thread.get_id() == std::this_thread::get_id())
-        o.thread.detach();  // it called exit() itself, and will never come back to be joined
-      else
-        o.thread.join();
+      if (o.stop) o.stop();
+      join(o);
     }
   }
 
-  std::mutex mutex_;
-  bool exiting_ = false;
   /// In a child the threads are gone and cannot be joined.
   void forget_parent() {
     if (!born_.in_child()) return;
@@ -68,14 +82,20 @@ class orphanage {
     born_ = {};
   }
 
+  std::mutex mutex_;
+  bool exiting_ = false;
   std::vector<orphan> orphans_;
   fork_guard born_;
 };
 
 }  // namespace
 
-void adopt_orphan(std::thread thread, std::function<bool()> has_ended) {
-  orphanage::instance().adopt(std::move(thread), std::move(has_ended));
+void adopt_orphan(std::thread thread, std::function<bool()> has_ended, std::function<void()> stop) {
+  orphanage::instance().adopt({std::move(thread), std::move(has_ended), std::move(stop)});
+}
+
+void join_ended_orphans() {
+  orphanage::instance().join_ended();
 }
 
 }  // namespace oslo::messaging

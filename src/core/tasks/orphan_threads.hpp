@@ -6,9 +6,18 @@
 
 namespace oslo::messaging {
 
-/// Takes a thread that could not be joined, because it destroyed its own executor itself. It is
-/// joined after it has ended, at the latest when the program ends. `has_ended` says when a join
-/// does not wait any more; it is called from any thread.
-void adopt_orphan(std::thread thread, std::function<bool()> has_ended);
+/// Takes a thread that could not be joined, because it destroyed its own executor or loop itself.
+/// It is joined after it has ended, at the latest when the program ends. `has_ended` says when a
+/// join does not wait any more; it is called from any thread. `stop`, where there is one, is called
+/// before the join at the program's end: for threads that might not end of themselves. What the two
+/// hold is kept until the thread was joined; of a thread that is adopted later than that, or by a
+/// parent process, for ever.
+///
+/// Thread safety: any thread.
+void adopt_orphan(std::thread thread, std::function<bool()> has_ended,
+                  std::function<void()> stop = {});
+
+/// Joins those that have ended, so that a program that runs for years keeps few. Never waits.
+void join_ended_orphans();
 
 }  // namespace oslo::messaging

@@ -43,26 +43,5 @@ TEST(percent, round_trips_every_byte_of_ascii) {
   EXPECT_EQ(percent_decode(percent_encode(all, {}, true), true), all);
 }
 
-TEST(utf8, tells_good_from_bad) {
-  for (const std::string_view good :
-       {"", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
-        "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
-    EXPECT_TRUE(is_utf8(good)) << good;
-  for (const std::string_view bad :
-       {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf", "\xe2\x82",
-        "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf0\x9f\x98", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-        "\xff"})
-    EXPECT_FALSE(is_utf8(bad)) << bad;
-}
-
-TEST(utf8, replaces_each_maximal_part) {
-  const std::string r = "\xef\xbf\xbd";
-  EXPECT_EQ(to_valid_utf8("ok"), "ok");
-  EXPECT_EQ(to_valid_utf8("\xff\xfe"), r + r);
-  EXPECT_EQ(to_valid_utf8("a\xe2\x82z"), "a" + r + "z");
-  EXPECT_EQ(to_valid_utf8("\xed\xa0\x80"), r + r + r);
-  EXPECT_EQ(to_valid_utf8("\xf0\x9f\x98"), r);
-}
-
 }  // namespace
 }  // namespace oslo::messaging

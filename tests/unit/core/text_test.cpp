@@ -20,5 +20,9 @@ TEST(strip, leaves_what_only_looks_alike) {
   EXPECT_EQ(strip("\xa0"), "\xa0");
 }
 
+TEST(ascii_lower, changes_letters_of_ascii_only) {
+  EXPECT_EQ(ascii_lower("aZ@[`{09\xc3\x84_"), "az@[`{09\xc3\x84_");
+}
+
 }  // namespace
 }  // namespace oslo::messaging

@@ -1,11 +1,14 @@
 #include "net/io_loop.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
+#include <cstdlib>
 #include <future>
 #include <mutex>
 #include <oslo/messaging/asio.hpp>
@@ -179,6 +182,27 @@ TEST(io_loop, its_own_thread_may_destroy_it) {
   auto future = ended.get_future();
   ASSERT_EQ(future.wait_for(patience), std::future_status::ready);
   EXPECT_TRUE(future.get() != std::this_thread::get_id());
+}
+
+TEST(io_loop_death, one_that_is_still_busy_at_exit_is_stopped) {
+  const auto program = [] {
+    auto loop = std::make_shared<net::io_loop>();
+    const auto executor = loop->executor();
+    std::promise<void> orphaned;
+    loop->post([&orphaned, executor, own = std::move(loop)]() mutable {
+      struct again {
+        boost::asio::any_io_executor on;
+        void operator()() const { boost::asio::post(on, *this); }
+      };
+      again{executor}();
+      own.reset();
+      orphaned.set_value();
+    });
+    if (orphaned.get_future().wait_for(patience) != std::future_status::ready) _exit(3);
+    alarm(20);
+    std::exit(0);
+  };
+  EXPECT_EXIT(program(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(asio_executor, runs_work_on_the_executor_of_the_application) {
