@@ -44,8 +44,11 @@ context known_keys(const context& given) {
   context out;
   for (const auto& entry : given.entries()) {
     const std::string_view key(entry.key().data(), entry.key().size());
-    if (std::find(harmless.begin(), harmless.end(), key) != harmless.end())
-      out.entries().insert_or_assign(entry.key(), entry.value());
+    if (std::find(harmless.begin(), harmless.end(), key) == harmless.end()) continue;
+    if (const auto* const text = given.exact_text(key))
+      out.set(key, raw_json{*text});
+    else
+      out.set(key, entry.value());
   }
   return out;
 }

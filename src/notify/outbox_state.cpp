@@ -39,7 +39,7 @@ bool may_be_of_a_neighbour(errc e) noexcept {
 
 std::size_t bytes_of(const outgoing_notification& n) {
   std::string ctxt;
-  if (!n.ctxt.empty()) write_json(ctxt, n.ctxt.entries());
+  if (!n.ctxt.empty()) write_json(ctxt, n.ctxt);
   return n.body.size() + n.event_type.size() + n.message_id.size() + ctxt.size();
 }
 

@@ -47,7 +47,10 @@ class key_writer {
       text_ += context_prefix;
       json_text::escape(text_, {entry.key().data(), entry.key().size()});
       text_ += "\": ";
-      write_json(text_, entry.value());
+      if (const auto* const exact = ctxt.exact_text({entry.key().data(), entry.key().size()}))
+        text_ += *exact;
+      else
+        write_json(text_, entry.value());
     }
   }
   std::string_view finish() {
@@ -217,11 +220,18 @@ void write_notification(std::string& out, std::string_view inner, const context&
 }
 
 context incoming_request::make_context() const {
-  object entries;
-  entries.reserve(context_fields.size());
-  for (const auto& field : context_fields)
-    entries.insert_or_assign({field.key.data(), field.key.size()}, parse_json(field.json));
-  return context(std::move(entries));
+  context out;
+  out.entries().reserve(context_fields.size());
+  for (const auto& field : context_fields) {
+    json_reader r(field.json);
+    auto digits = json_reader::digits::kept;
+    value v = r.read_value(digits);
+    if (digits == json_reader::digits::lost)
+      out.set(field.key, raw_json{std::string(field.json)});
+    else
+      out.set(field.key, std::move(v));
+  }
+  return out;
 }
 
 result<incoming_request> read_request(std::string_view body) {

@@ -34,6 +34,12 @@ class Errors(unittest.TestCase):
         for topic in (self.one, self.two):
             self.assertEqual(self.client.call(topic, "add", {"a": 1, "b": 2}), 3)
 
+    def test_a_context_keeps_the_digits_of_its_numbers(self):
+        given = {"n": [2**64, 2**64 + 1, -(2**63) - 1], "big": 10**400 + 7, "f": 0.1, "e": 1e300}
+        for topic in (self.one, self.two):
+            seen = self.client.call(topic, "context", context=given)
+            self.assertEqual({key: seen[key] for key in given}, given)
+
     def test_an_exception_of_an_application_keeps_its_class(self):
         arguments = {"module": "interop_errors", "type": "InstanceNotFound", "message": "no 7"}
         for topic in (self.one, self.two):

@@ -62,7 +62,7 @@ std::string line_of(const notify::notification& n) {
   line += ", \"timestamp\": ";
   add_text(line, n.timestamp);
   line += "}, \"context\": ";
-  write_json(line, n.ctxt.entries());
+  write_json(line, n.ctxt);
   return line + "}\n";
 }
 

@@ -38,7 +38,11 @@ class served_methods : public rpc::endpoint {
   raw_json add(add_args args);
   void sleep(sleep_args args, rpc::responder<raw_json> answer);
   void fail(fail_args args);
-  object get_context(const context& ctxt) { return ctxt.entries(); }
+  raw_json get_context(const context& ctxt) {
+    raw_json out;
+    write_json(out.text, ctxt);
+    return out;
+  }
   void hit() { ++hits_; }
   std::uint64_t get_hits() { return hits_; }
 

@@ -16,7 +16,8 @@ namespace oslo::messaging {
 /// - white space (space, tab, line feed, carriage return) between tokens;
 /// - NaN, Infinity and -Infinity; numbers beyond the range of a double become infinite or zero;
 /// - integers of any length: exact as text (`skip_value`, `read_number`), the nearest double in a
-///   `value`, an "out of range" error when a 64-bit integer is asked for;
+///   `value` (which a `context` passes on with all its digits), an "out of range" error when a
+///   64-bit integer is asked for;
 /// - duplicate keys: all are reported; in a `value` the last one wins;
 /// - \ud83d\ude00 pairs, decoded to one UTF-8 character, and lone surrogates, kept as their
 ///   three-byte form (also where the text itself holds that form) and written back as \udXXX;
@@ -59,6 +60,14 @@ class json_reader {
   /// Checks one whole value and returns its text.
   std::string_view skip_value();
   value read_value();
+  /// What became of the digits of integers beyond 64 bits, which a `value` holds as double.
+  enum class digits {
+    kept,     ///< there was none
+    lost,     ///< the text holds more of them
+    too_many  ///< one has more than `longest_integer`, which no Python peer reads
+  };
+  static constexpr std::size_t longest_integer = 4300;
+  value read_value(digits& what_became);
   void finish();  ///< error unless only white space remains
   std::size_t offset() const noexcept { return static_cast<std::size_t>(p_ - begin_); }
 

@@ -8,7 +8,7 @@ namespace oslo::messaging {
 
 /// A JSON value. Strings are UTF-8; a lone surrogate from a Python peer is kept as its three-byte
 /// form and written back as `\udXXX`. NaN and infinities are doubles. Integers beyond 64 bits
-/// become the nearest double; take a `raw_json` where every digit counts.
+/// become the nearest double; take a `raw_json` where every digit counts. (A `context` keeps them.)
 using value = boost::json::value;
 using object = boost::json::object;
 using array = boost::json::array;

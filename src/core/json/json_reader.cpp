@@ -452,6 +452,7 @@ struct json_reader::value_handler {
   std::size_t counts[default_max_depth + 1];  // values so far in each open container
   unsigned level = 0;
   std::string scratch;
+  digits integers = digits::kept;
 
   void open() { counts[++level] = 0; }
   void next() { ++counts[level]; }
@@ -489,14 +490,23 @@ struct json_reader::value_handler {
       std::uint64_t u = 0;
       if (text.front() != '-' && std::from_chars(text.data(), end, u).ec == std::errc{})
         return stack.push_uint64(u);
+      if (text.size() - (text.front() == '-') > longest_integer)
+        integers = digits::too_many;
+      else if (integers == digits::kept)
+        integers = digits::lost;
     }
     stack.push_double(json_number::to_double(text));
   }
 };
 
 value json_reader::read_value() {
+  digits ignored;
+  return read_value(ignored);
+}
+value json_reader::read_value(digits& what_became) {
   value_handler handler;
   walk(handler);
+  what_became = handler.integers;
   return handler.stack.release();
 }
 

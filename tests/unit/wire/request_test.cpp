@@ -107,6 +107,51 @@ TEST(request, keys_of_the_context_are_escaped) {
   EXPECT_EQ(read_request(body)->make_context(), (context{{"a\"b", "c\\d"}}));
 }
 
+TEST(request, a_context_that_is_passed_on_keeps_the_digits_of_big_integers) {
+  const std::string longest(json_reader::longest_integer, '7');
+  const std::string too_long(json_reader::longest_integer + 1, '7');
+  const std::pair<std::string, std::string> table[] = {
+      {"18446744073709551615", "18446744073709551615"},
+      {"18446744073709551616", "18446744073709551616"},
+      {"18446744073709551617", "18446744073709551617"},
+      {"-9223372036854775808", "-9223372036854775808"},
+      {"-9223372036854775809", "-9223372036854775809"},
+      {"1" + std::string(400, '0'), "1" + std::string(400, '0')},
+      {longest, longest},
+      {"-" + longest, "-" + longest},
+      {too_long, "Infinity"},
+      {R"({"deep": [18446744073709551617, "x", NaN]})",
+       R"({"deep": [18446744073709551617, "x", NaN]})"},
+      {"[18446744073709551617, " + too_long + "]", "[1.8446744073709552e+19, Infinity]"},
+      {"0.1", "0.1"},
+      {"1e+16", "1e+16"},
+      {"-0.0", "-0.0"}};
+  for (const auto& [given, expected] : table) {
+    const auto first = read_request(R"({"method": "m", "_context_n": )" + given + "}");
+    ASSERT_TRUE(first) << given;
+    const context came = first->make_context();
+    const context passed_on = came;
+    const auto second = read_request(request_body("{}", passed_on, {.unique_id = "u"}));
+    ASSERT_TRUE(second) << given;
+    ASSERT_EQ(second->context_fields.size(), 1u);
+    EXPECT_EQ(second->context_fields[0].json, expected);
+    EXPECT_EQ(second->make_context() == came, given.find("NaN") == given.npos) << given;
+    std::string notified;
+    write_notification(notified, "{}", passed_on, "u", 1.0);
+    EXPECT_NE(notified.find(": " + expected + "}"), notified.npos) << notified;
+  }
+}
+
+TEST(request, of_equal_keys_of_the_context_the_last_one_has_its_digits) {
+  const auto last_of = [](const std::string& entries) {
+    return read_request("{" + entries + "}")->make_context();
+  };
+  const std::string big = R"("_context_n": 18446744073709551616)";
+  const std::string twin = R"("_context_n": 1.8446744073709552e+19)";
+  EXPECT_EQ(last_of(big + ", " + twin).exact_text("n"), nullptr);
+  ASSERT_NE(last_of(twin + ", " + big).exact_text("n"), nullptr);
+}
+
 TEST(request, parts_survive_a_move) {
   for (const std::string_view body :
        {std::string_view(R"({"a":1})"),

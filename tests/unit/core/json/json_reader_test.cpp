@@ -207,6 +207,17 @@ TEST(json_reader, a_big_integer_keeps_its_digits_as_text_and_is_out_of_range_as_
   EXPECT_EQ(json_reader(digits).skip_value(), digits);
   EXPECT_EQ(json_reader(digits).read_number(), digits);
   EXPECT_EQ(parse_json(digits).get_double(), 1.2345678901234568e29);
+  const auto became = [](const std::string& text) {
+    auto out = json_reader::digits::kept;
+    json_reader(text).read_value(out);
+    return out;
+  };
+  const std::string longest(json_reader::longest_integer, '9');
+  EXPECT_EQ(became("[18446744073709551615, -9223372036854775808, 1e400]"),
+            json_reader::digits::kept);
+  EXPECT_EQ(became("[{\"x\": " + digits + "}, 1]"), json_reader::digits::lost);
+  EXPECT_EQ(became("-" + longest), json_reader::digits::lost);
+  EXPECT_EQ(became("[" + longest + "9, " + digits + "]"), json_reader::digits::too_many);
   const std::string expected = "Malformed JSON at byte 1: the integer is out of range";
   EXPECT_EQ(error_of([&] { json_reader(" " + digits).read_int64(); }), expected);
   EXPECT_EQ(error_of([&] { json_reader(" " + digits).read_uint64(); }), expected);
