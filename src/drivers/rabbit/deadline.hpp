@@ -1,27 +1,19 @@
-// How long the caller of a request still waits, told to the server in headers of the message.
+// The time of a call (wire/deadline.hpp) in the properties of an AMQP message.
 #pragma once
 
 #include <chrono>
-#include <optional>
 
 #include "protocol/amqp091/codec.hpp"
+#include "wire/deadline.hpp"
 
 namespace oslo::messaging::rabbit {
 
 using std::chrono::milliseconds;
-/// Milliseconds of the wall clock since 1970.
-using wall_time = std::chrono::time_point<std::chrono::system_clock, milliseconds>;
 
-/// Puts what is left of a call's time into expiration and headers; Python peers ignore the latter.
-void set_time_left(amqp091::properties& p, milliseconds left, wall_time now);
+/// Puts it into expiration and headers. Precondition: `t` was made here, so it is complete.
+void set_call_time(amqp091::properties& p, const wire::call_time& t);
 
-/// What the sender of a message still gave it when it arrived; none when it gave no limit.
-///
-/// The header says when the message was sent and how long its sender waits, so that time spent in a
-/// queue counts. A difference between the two wall clocks that cannot be time in the queue (below
-/// zero, or more than the whole limit, after which the broker had thrown the message away) is a
-/// clock that is wrong: then the full limit counts from the arrival, as it does for senders that
-/// only give an expiration (Python). A message is never taken for older than it can be.
-std::optional<milliseconds> time_left(const amqp091::properties& p, wall_time now);
+/// What the sender wrote. Those that only give an expiration (Python) do not say when they sent.
+wire::call_time call_time_of(const amqp091::properties& p);
 
 }  // namespace oslo::messaging::rabbit

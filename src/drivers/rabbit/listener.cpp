@@ -173,8 +173,8 @@ void listener_state::on_delivery(const amqp091::delivery& d) {
   if (request.has_error()) return drop(request.error().message());
   std::optional<scheduler::time_point> deadline;
   if (d.props->expiration || d.props->headers) {
-    const auto wall = std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
-    if (const auto left = time_left(*d.props, wall)) deadline = engine_->loop().now() + *left;
+    const auto now = engine_->loop().now();
+    if (const auto left = clocks_.time_left(call_time_of(*d.props), now)) deadline = now + *left;
   }
   arrived_.push_back(std::make_unique<rabbit_message>(shared_from_this(), lifetime(), d,
                                                       std::move(*request), deadline));

@@ -12,6 +12,7 @@
 #include "drivers/rabbit/engine.hpp"
 #include "protocol/dedup_window.hpp"
 #include "wire/request.hpp"
+#include "wire/sender_clocks.hpp"
 
 namespace oslo::messaging::rabbit {
 
@@ -61,6 +62,7 @@ class listener_state final : public subscription,
   std::vector<unique_function<void(result<void>)>> ready_waiters_;
   std::optional<failure> refused_;  ///< until the broker changes its mind
   protocol::dedup_window seen_;
+  wire::sender_clocks clocks_;
   struct copy {
     std::uint64_t lifetime;
     std::uint64_t tag;

@@ -128,8 +128,8 @@ void publisher::write(const publication_ptr& p) {
       auto left = std::chrono::duration_cast<milliseconds>(*p->expires - clock::now());
       if (p->lifetime - left < straight_through && !p->ever_written) left = p->lifetime;
       left = std::max(left, milliseconds(1));
-      set_time_left(timed_properties_, left,
-                    std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now()));
+      set_call_time(timed_properties_,
+                    stamp_.of(left, clock::now(), std::chrono::system_clock::now()));
     }
     if (!p->expires && ttl.count() != 0) aging_properties_.expiration = std::to_string(ttl.count());
     if (p->headers.empty())

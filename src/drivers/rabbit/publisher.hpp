@@ -13,9 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "core/unique_id.hpp"
 #include "drivers/rabbit/reader_watch.hpp"
 #include "drivers/rabbit/topology.hpp"
 #include "net/amqp_link.hpp"
+#include "wire/deadline.hpp"
 
 namespace oslo::messaging::rabbit {
 
@@ -36,7 +38,7 @@ struct publication {
   /// Somebody waits for `done`. That of others may come some 20 ms late; with many messages on the
   /// wire any may come 1 ms late.
   bool awaited = true;
-  /// Set: the message carries what is left until then (deadline.hpp).
+  /// Set: the message carries what is left until then (wire/deadline.hpp).
   std::optional<std::chrono::steady_clock::time_point> expires{};
   std::chrono::milliseconds lifetime{0};  ///< the expiration as the caller asked for it
   int retry = -1;                         ///< attempts to connect after the first; -1 = for ever
@@ -121,6 +123,7 @@ class publisher final : public net::amqp_link {
   name_set foreign_;  ///< exists with other properties: not declared
   amqp091::properties properties_;
   amqp091::properties timed_properties_;  ///< of messages that expire
+  wire::time_stamp stamp_{random_bits()};
   amqp091::properties aging_properties_;  ///< of those with a time to live in their queue
   reader_watch readers_;
   bool blocked_ = false;

@@ -114,6 +114,27 @@ TEST_F(rabbit_listener_test, texts_among_the_headers_and_the_count_of_a_quorum_q
   EXPECT_EQ(count_of({{"x-delivery-count", "5"}}), std::nullopt);
 }
 
+TEST_F(rabbit_listener_test, time_in_the_queue_counts_by_the_clock_of_a_known_sender) {
+  using namespace std::chrono_literals;
+  int id = 1;
+  const auto left_of = [&](std::int64_t sent, std::int64_t sender) {
+    from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+    deliver(static_cast<std::uint64_t>(id), request("u" + std::to_string(id)),
+            amqp091::field_table{{"oslo-timeout-ms", std::int64_t{3'600'000}},
+                                 {"oslo-sent-ms", std::int64_t{1'700'000'000'000}},
+                                 {"oslo-steady-ms", sent},
+                                 {"oslo-sender", sender}});
+    ++id;
+    return batch.at(0)->deadline().value() - std::chrono::steady_clock::now();
+  };
+  constexpr auto slack = 60s;  // of a machine that does something else between two lines
+  EXPECT_GT(left_of(5'000'000, 1), 1h - slack) << "nothing is known of its clock";
+  const auto second = left_of(5'000'000 - 1'200'000, 1);
+  EXPECT_LE(second, 40min + 1s);
+  EXPECT_GT(second, 40min - slack);
+  EXPECT_GT(left_of(5'000'000 - 1'200'000, 2), 1h - slack) << "another sender";
+}
+
 TEST_F(rabbit_listener_test, a_copy_of_what_is_in_work_is_settled_with_it) {
   from->next(10, [this](incoming_batch b) { batch = std::move(b); });
   deliver(1, request("u1"));
