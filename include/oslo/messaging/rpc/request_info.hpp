@@ -16,8 +16,9 @@ class request_info {
   using clock = std::chrono::steady_clock;
 
   /// When the caller stops waiting, on this process's clock; none for a cast, and for a caller that
-  /// gave no limit. Callers of this library tell it in the message; of a Python caller it is the
-  /// arrival plus the message's expiration, so that time in the queue does not count.
+  /// gave no limit. Callers of this library tell it in the message; of a Python caller, and for the
+  /// first request of any, it is the arrival plus the limit, so that time in the queue does not
+  /// count.
   virtual std::optional<clock::time_point> deadline() const noexcept = 0;
   /// What is left until then, zero when it is over.
   virtual std::optional<std::chrono::milliseconds> remaining() const noexcept = 0;
