@@ -149,13 +149,14 @@ class supply_driver final : public driver {
   void send(target, outgoing_message, send_options, send_completion) override {
     throw std::logic_error("Nothing is sent.");
   }
-  void send_notification(target, outgoing_message, double, send_options, send_completion) override {
+  void send_notification(target, outgoing_message, notification_format, send_options,
+                         send_completion) override {
     throw std::logic_error("Nothing is sent.");
   }
-  std::unique_ptr<listener> listen(target, listen_options) override {
+  std::shared_ptr<listener> listen(target, listen_options) override {
     return std::make_unique<supplied_listener>(from_, loop_);
   }
-  std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
+  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
                                                      std::optional<std::string>,
                                                      listen_options) override {
     throw std::logic_error("There are no notifications.");

@@ -12,9 +12,9 @@ class noop_driver final : public notification_driver {
 };
 
 notification_sinks to_topics(const transport& bus, const std::vector<std::string>& topics,
-                             double version) {
+                             notification_format f) {
   notification_sinks all;
-  for (const auto& topic : topics) all.push_back(messaging_driver(bus, topic, version));
+  for (const auto& topic : topics) all.push_back(messaging_driver(bus, topic, f));
   return all;
 }
 
@@ -24,8 +24,8 @@ std::optional<notification_sinks> make_notification_driver(std::string_view name
                                                            const transport& bus,
                                                            const std::vector<std::string>& topics,
                                                            const std::string& routing_config) {
-  if (name == "messaging") return to_topics(bus, topics, 1.0);
-  if (name == "messagingv2") return to_topics(bus, topics, 2.0);
+  if (name == "messaging") return to_topics(bus, topics, notification_format::bare);
+  if (name == "messagingv2") return to_topics(bus, topics, notification_format::envelope);
   if (name == "routing") return routing_driver(routing_config, bus, topics);
   if (name == "log") return notification_sinks{log_driver(bus.log())};
   if (name == "test") return notification_sinks{test_driver()};

@@ -47,9 +47,9 @@ std::optional<notification_sinks> make_notification_driver(std::string_view name
                                                            const std::vector<std::string>& topics,
                                                            const std::string& routing_config);
 
-/// Over the bus to one topic, in format 1.0 or 2.0.
+/// Over the bus to one topic. Throws when the bus has no notifications (`errc::not_supported`).
 std::shared_ptr<const notification_driver> messaging_driver(transport bus, std::string topic,
-                                                            double version);
+                                                            notification_format f);
 /// To the drivers that the rules of a file choose for each message.
 notification_sinks routing_driver(const std::string& file, const transport& bus,
                                   const std::vector<std::string>& topics);

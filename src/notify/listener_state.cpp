@@ -6,6 +6,7 @@
 #include <oslo/messaging/asio.hpp>
 #include <string>
 
+#include "core/features.hpp"
 #include "core/saturating.hpp"
 #include "core/tasks/default_executor.hpp"
 #include "core/tasks/guarded.hpp"
@@ -43,10 +44,8 @@ listener_options checked(listener_options o, const std::vector<target>& targets,
     throw configuration_error(
         {errc::invalid_argument, "The timeout of a batch must be at least 1 ms, not " +
                                      std::to_string(o.batch->timeout->count()) + " ms."});
-  if (!bus.driver().caps().notifications)
-    throw messaging_error({errc::not_supported, "This driver has no notifications."});
-  if (o.allow_requeue && !bus.driver().caps().requeue)
-    throw messaging_error({errc::not_supported, "This driver cannot requeue notifications."});
+  require(bus, feature::notifications);
+  if (o.allow_requeue) require(bus, feature::requeue);
   if (o.dead_letters) {
     const auto& to = o.dead_letters->to;
     if (!o.allow_requeue)
@@ -251,7 +250,7 @@ void listener_state::drop_subscription(bool told) {
   ++leaving_;
   const auto loop = bus.shared_loop();
   loop->post([weak = weak_from_this(), told, weak_loop = std::weak_ptr(loop),
-              leaving = std::shared_ptr<messaging::listener>(std::move(subscription_))] {
+              leaving = std::move(subscription_)] {
     if (!told) leaving->stop();
     leaving->when_gone([weak, weak_loop, leaving]() mutable {
       if (const auto self = weak.lock()) {
@@ -476,8 +475,8 @@ void listener_state::bury(std::shared_ptr<incoming_message> m, const verdict& v,
     send_options o;
     o.timeout = dead_letter_limit;
     o.keep = true;
-    bus.driver().send_notification(std::move(to), dead_letter_of(*m, failures, v.error), 2.0,
-                                   std::move(o), told);
+    bus.driver().send_notification(std::move(to), dead_letter_of(*m, failures, v.error),
+                                   notification_format::envelope, std::move(o), told);
   } catch (const messaging_error& e) {
     told(e.failure());
   } catch (const std::exception& e) {

@@ -101,7 +101,7 @@ class listener_state final : public delivery_owner,
   boost::asio::any_io_executor coroutines_;                      ///< the same, for coroutines
   const std::size_t limit_;                                      ///< pieces of work at once
   std::atomic<phase> phase_{phase::fresh};                       // written on the loop
-  std::unique_ptr<messaging::listener> subscription_;            // loop
+  std::shared_ptr<messaging::listener> subscription_;            // loop
   unsigned round_ = 0;                                           // loop; counts subscriptions
   scheduler::timer_id start_timer_ = scheduler::timer_id::none;  // loop
   std::vector<unique_function<void(result<void>)>> starts_;      // loop

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "core/features.hpp"
 #include "notify/drivers.hpp"
 
 namespace oslo::messaging::notify {
@@ -7,8 +8,8 @@ namespace {
 
 class messaging_driver_impl final : public notification_driver {
  public:
-  messaging_driver_impl(transport bus, std::string topic, double version)
-      : bus_(std::move(bus)), topic_(std::move(topic)), version_(version) {}
+  messaging_driver_impl(transport bus, std::string topic, notification_format f)
+      : bus_(std::move(bus)), topic_(std::move(topic)), format_(f) {}
 
   void notify(const outgoing_notification& n,
               unique_function<void(result<void>)> done) const override {
@@ -19,7 +20,7 @@ class messaging_driver_impl final : public notification_driver {
     o.timeout = n.timeout;
     o.cancel = n.cancel;
     bus_.driver().send_notification(
-        std::move(to), {n.body, n.ctxt}, version_, std::move(o),
+        std::move(to), {n.body, n.ctxt}, format_, std::move(o),
         [done = std::move(done), topic = topic_, log = n.quiet ? logger{} : bus_.log(),
          event = n.event_type](result<reply> r) mutable {
           if (r) return done({});
@@ -33,14 +34,15 @@ class messaging_driver_impl final : public notification_driver {
  private:
   transport bus_;
   std::string topic_;
-  double version_;
+  notification_format format_;
 };
 
 }  // namespace
 
 std::shared_ptr<const notification_driver> messaging_driver(transport bus, std::string topic,
-                                                            double version) {
-  return std::make_shared<messaging_driver_impl>(std::move(bus), std::move(topic), version);
+                                                            notification_format f) {
+  require(bus, feature::notifications);
+  return std::make_shared<messaging_driver_impl>(std::move(bus), std::move(topic), f);
 }
 
 }  // namespace oslo::messaging::notify

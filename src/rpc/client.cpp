@@ -1,6 +1,7 @@
 #include <oslo/messaging/json.hpp>
 #include <oslo/messaging/rpc/client.hpp>
 
+#include "core/features.hpp"
 #include "rpc/observers.hpp"
 #include "rpc/request_text.hpp"
 
@@ -68,6 +69,8 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
     return failure(errc::invalid_target, "A topic is required to send:" + to_string(to));
   if (wait && to.fanout)
     return failure(errc::invalid_target, "A call cannot be used with fanout:" + to_string(to));
+  if (to.fanout)
+    if (auto why = missing(bus, feature::fanout)) return why;
 
   std::optional<std::string> version = to.version;
   if (!version_prepared && call.since) version = rpc::to_string(*call.since);
@@ -109,6 +112,7 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
 }
 
 client::client(transport bus, target to, client_options o) {
+  require(bus, feature::rpc);
   const bool given = o.timeout.has_value();
   if (!given) o.timeout = std::chrono::seconds(bus.defaults().integer("rpc_response_timeout"));
   auto made = std::make_shared<impl>(std::move(bus), std::move(to), std::move(o));

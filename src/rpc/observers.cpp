@@ -30,10 +30,9 @@ class few {
   std::size_t size_ = 0;
 };
 
-/// As OpenTelemetry names the system: by the broker, where there is one.
 std::string_view system_of(const transport& bus) {
-  const std::string_view scheme = bus.url().transport;
-  return scheme == "rabbit" || scheme == "kombu" ? "rabbitmq" : scheme;
+  const auto named = bus.driver().system();
+  return named.empty() ? std::string_view(bus.url().transport) : named;
 }
 
 void add_request_id(few<span_attribute>& facts, const context& c) {

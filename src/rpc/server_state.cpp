@@ -5,6 +5,7 @@
 #include <oslo/messaging/asio.hpp>
 #include <utility>
 
+#include "core/features.hpp"
 #include "core/saturating.hpp"
 #include "core/tasks/default_executor.hpp"
 #include "core/tasks/guarded.hpp"
@@ -21,7 +22,8 @@ failure listen_failure(const target& on, const std::string& why) {
   return {errc::broker_error, "Failed to listen on target \"" + to_string(on) + "\": " + why};
 }
 
-target checked(target on) {
+target checked(target on, const transport& bus) {
+  require(bus, feature::rpc);
   if (!on.topic || on.topic->empty() || !on.server || on.server->empty())
     throw invalid_target(
         {errc::invalid_target,
@@ -50,7 +52,7 @@ std::vector<std::shared_ptr<endpoint>> with_ping(std::vector<std::shared_ptr<end
 server_state::server_state(transport b, target t, std::vector<std::shared_ptr<endpoint>> list,
                            server_options o)
     : bus(std::move(b)),
-      on(checked(std::move(t))),
+      on(checked(std::move(t), bus)),
       options(std::move(o)),
       executor(executor_or_default(options.executor, bus.defaults())),
       coroutines(executor->is_inline() ? as_asio_executor(bus.shared_loop())
@@ -59,7 +61,9 @@ server_state::server_state(transport b, target t, std::vector<std::shared_ptr<en
                 options.serializer),
       limit_(options.max_running != 0 ? options.max_running
              : executor->is_inline()  ? inline_limit
-                                      : executor->concurrency()) {}
+                                      : executor->concurrency()) {
+  if (endpoints.acknowledges_late()) require(bus, feature::requeue);
+}
 
 bool server_state::waiting_would_deadlock() const noexcept {
   return bus.loop().running_here() || task_owner() == this;

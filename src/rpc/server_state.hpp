@@ -125,7 +125,7 @@ class server_state : public std::enable_shared_from_this<server_state> {
 
   const std::size_t limit_;
   std::atomic<life> life_{life{}};
-  std::unique_ptr<listener> listener_;                           // loop
+  std::shared_ptr<listener> listener_;                           // loop
   scheduler::timer_id start_timer_ = scheduler::timer_id::none;  // loop
   using calls = std::vector<std::shared_ptr<task_call>>;
   calls starts_;  // loop; wait for the subscription, or for the end of the last round

@@ -49,6 +49,7 @@ class tested_driver final : public driver {
         inner_(inproc::make_driver(std::move(table), std::move(env))) {}
 
   capabilities caps() const noexcept override { return inner_->caps(); }
+  std::string_view system() const noexcept override { return inner_->system(); }
 
   void send(target to, outgoing_message m, send_options o, send_completion done) override {
     const auto what = o.wait_for_reply ? kind::call : kind::cast;
@@ -60,20 +61,20 @@ class tested_driver final : public driver {
                         std::move(d));
          });
   }
-  void send_notification(target to, outgoing_message m, double version, send_options o,
+  void send_notification(target to, outgoing_message m, notification_format f, send_options o,
                          send_completion done) override {
     auto record = describe(kind::notification, to, m, o);
     const auto sent = std::make_shared<std::pair<target, outgoing_message>>(to, std::move(m));
     pass(std::move(record), std::move(o), std::move(done),
-         [to_bus = inner_, sent, version](send_options opts, send_completion d) {
-           to_bus->send_notification(std::move(sent->first), std::move(sent->second), version,
+         [to_bus = inner_, sent, f](send_options opts, send_completion d) {
+           to_bus->send_notification(std::move(sent->first), std::move(sent->second), f,
                                      std::move(opts), std::move(d));
          });
   }
-  std::unique_ptr<listener> listen(target on, listen_options o) override {
+  std::shared_ptr<listener> listen(target on, listen_options o) override {
     return inner_->listen(std::move(on), o);
   }
-  std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
+  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
                                                      std::optional<std::string> pool,
                                                      listen_options o) override {
     return inner_->listen_for_notifications(std::move(topics), std::move(pool), o);

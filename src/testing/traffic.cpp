@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "core/send_stage.hpp"
+
 namespace oslo::messaging::testing {
 namespace {
 
@@ -49,7 +51,7 @@ void traffic::hold(const target& to, const void* sender, send_options o, send_co
       if (const auto self = weak.lock())
         self->end(id, [](const held& late) {
           failure_detail detail;
-          detail.stage = "connecting";
+          detail.stage = to_string(send_stage::connecting);
           detail.destination = late.destination;
           detail.elapsed = *late.options.timeout;
           return failure(errc::timed_out,

@@ -205,8 +205,8 @@ void write_request(std::string& out, std::string_view inner, const context& ctxt
 }
 
 void write_notification(std::string& out, std::string_view inner, const context& ctxt,
-                        std::string_view unique_id, double version) {
-  if (version >= 2.0) {
+                        std::string_view unique_id, notification_format f) {
+  if (f == notification_format::envelope) {
     write_request(out, inner, ctxt, {.unique_id = unique_id});
     return;
   }

@@ -28,10 +28,9 @@ struct request_keys {
 void write_request(std::string& out, std::string_view inner, const context& ctxt,
                    const request_keys& keys);
 
-/// The same for a notification: `version` 1.0 is the bare object, 2.0 the envelope (spec section
-/// 3.7).
+/// The same for a notification.
 void write_notification(std::string& out, std::string_view inner, const context& ctxt,
-                        std::string_view unique_id, double version);
+                        std::string_view unique_id, notification_format f);
 
 /// A request or notification that arrived. All views stay valid for as long as this object or the
 /// one it was moved to lives.

@@ -9,6 +9,7 @@ namespace {
 
 class back_pressure_over : public bus_test {
  protected:
+  void SetUp() override { OSLO_NEEDS(rpc); }
   blocking::client client(const transport& bus, const std::string& to_topic) {
     target to;
     to.topic = to_topic;

@@ -1,14 +1,6 @@
 #include "bus.hpp"
 
-#include <cstdlib>
-
 namespace oslo::messaging::conformance {
-
-std::vector<bus_kind> buses(std::string_view name) {
-  if (name == "fake") return {{"fake", [] { return std::string("fake://"); }}};
-  if (std::getenv("OSLO_TEST_RABBIT_URL") == nullptr) return {};
-  return {{"rabbit", [] { return testing::rabbit_url(); }}};
-}
 
 std::string name_of(const ::testing::TestParamInfo<bus_kind>& info) {
   return info.param.name;
@@ -50,22 +42,26 @@ result<reply> send_and_wait(const transport& bus, const target& to, outgoing_mes
   return future.get();
 }
 
-incoming_batch pull(listener& from, std::size_t max) {
+std::shared_ptr<listener> listen(const transport& bus, const target& on) {
+  expected<result<void>> verdict;
+  auto l = on_loop(bus, [&] {
+    auto made = bus.driver().listen(on, {});
+    made->ready([&](result<void> r) { verdict.set(std::move(r)); });
+    return made;
+  });
+  verdict.get().value();
+  return l;
+}
+
+incoming_batch pull(const transport& bus, listener& from, std::size_t max) {
   auto promise = std::make_shared<std::promise<incoming_batch>>();
   auto future = promise->get_future();
-  from.next(max, [promise](incoming_batch batch) { promise->set_value(std::move(batch)); });
+  on_loop(bus, [&] {
+    from.next(max, [promise](incoming_batch batch) { promise->set_value(std::move(batch)); });
+  });
   if (future.wait_for(patience) != std::future_status::ready)
     throw std::runtime_error("nothing was delivered");
   return future.get();
-}
-
-void wait_ready(listener& l) {
-  auto promise = std::make_shared<std::promise<result<void>>>();
-  auto future = promise->get_future();
-  l.ready([promise](result<void> r) { promise->set_value(std::move(r)); });
-  if (future.wait_for(patience) != std::future_status::ready)
-    throw std::runtime_error("the listener did not become ready");
-  future.get().value();
 }
 
 }  // namespace oslo::messaging::conformance

@@ -21,10 +21,12 @@ class driver_over : public bus_test {
     t.server = server;
     return t;
   }
-  std::unique_ptr<listener> listen(const std::string& server) {
-    auto l = server_bus.driver().listen(on(server), {});
-    wait_ready(*l);
-    return l;
+  void SetUp() override { OSLO_NEEDS(rpc); }
+  std::shared_ptr<listener> listen(const std::string& server) {
+    return conformance::listen(server_bus, on(server));
+  }
+  incoming_batch pull(listener& from, std::size_t max) {
+    return conformance::pull(server_bus, from, max);
   }
   void cast(const std::string& body, context ctxt = {}) {
     send_and_wait(client_bus, to(), {body, std::move(ctxt)}, {.timeout = patience}).value();
@@ -96,6 +98,7 @@ TEST_P(driver_over, a_failure_arrives_field_by_field) {
 }
 
 TEST_P(driver_over, a_requeued_message_comes_again) {
+  OSLO_NEEDS(requeue);
   const auto l = listen("s1");
   cast(R"({"method": "again", "args": {}})");
   auto first = pull(*l, 1);
@@ -109,6 +112,7 @@ TEST_P(driver_over, a_requeued_message_comes_again) {
 }
 
 TEST_P(driver_over, a_message_dropped_without_a_word_comes_again) {
+  OSLO_NEEDS(requeue);
   const auto l = listen("s1");
   cast(R"({"method": "again", "args": {}})");
   pull(*l, 1).clear();
@@ -135,8 +139,11 @@ TEST_P(driver_over, a_pull_takes_no_more_than_it_asked_for) {
 TEST_P(driver_over, stop_ends_a_pending_pull_and_later_ones_with_nothing) {
   const auto l = listen("s1");
   expected<std::size_t> size;
-  l->next(10, [&](incoming_batch batch) { size.set(batch.size()); });
-  l->stop();
+  on_loop(server_bus, [&] {
+    l->next(10, [&](incoming_batch batch) { size.set(batch.size()); });
+    l->stop();
+    l->stop();  // once is enough, twice does no harm
+  });
   EXPECT_EQ(size.get(), 0u);
   EXPECT_TRUE(pull(*l, 10).empty());
 }
@@ -149,9 +156,36 @@ TEST_P(driver_over, messages_handed_out_can_be_answered_after_stop) {
                            [&](result<reply> r) { answer.set(std::move(r)); });
   auto batch = pull(*l, 1);
   batch.at(0)->acknowledge();
-  l->stop();
+  on_loop(server_bus, [&] { l->stop(); });
   batch[0]->reply({"5", std::nullopt});
   EXPECT_EQ(answer.get().value().result, "5");
+}
+
+TEST_P(driver_over, ready_does_not_complete_before_it_returns) {
+  const auto l = listen("s1");
+  expected<bool> returned_first;
+  on_loop(server_bus, [&] {
+    bool returned = false;
+    const auto seen = std::make_shared<bool*>(&returned);
+    l->ready([&, seen](result<void>) { returned_first.set(*seen == nullptr); });
+    *seen = nullptr;
+  });
+  EXPECT_TRUE(returned_first.get());
+}
+
+TEST_P(driver_over, who_lets_go_of_a_listener_stops_it) {
+  OSLO_NEEDS(requeue);
+  auto first = listen("s1");
+  expected<std::size_t> size;
+  on_loop(server_bus,
+          [&] { first->next(10, [&](incoming_batch batch) { size.set(batch.size()); }); });
+  first.reset();  // on any thread
+  EXPECT_EQ(size.get(), 0u);
+  const auto second = listen("s1");
+  cast(R"({"method": "m", "args": {}})");
+  auto batch = pull(*second, 1);
+  ASSERT_EQ(batch.size(), 1u);
+  batch[0]->acknowledge();
 }
 
 TEST_P(driver_over, completions_run_on_the_loop_and_not_inside_the_send) {
@@ -174,7 +208,7 @@ TEST_P(driver_over, completions_run_on_the_loop_and_not_inside_the_send) {
 TEST_P(driver_over, close_stops_listeners_and_refuses_what_comes_later) {
   const auto l = listen("s1");
   expected<std::size_t> size;
-  l->next(10, [&](incoming_batch batch) { size.set(batch.size()); });
+  on_loop(server_bus, [&] { l->next(10, [&](incoming_batch batch) { size.set(batch.size()); }); });
   server_bus.close();
   EXPECT_EQ(size.get(), 0u);
   const auto r = send_and_wait(server_bus, to(), {R"({"method": "m", "args": {}})", {}}, {});

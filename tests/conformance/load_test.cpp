@@ -84,6 +84,7 @@ class tally : public std::enable_shared_from_this<tally> {
 
 class load_over : public bus_test {
  protected:
+  void SetUp() override { OSLO_NEEDS(rpc); }
   rpc::client client(std::chrono::milliseconds timeout) const {
     target to;
     to.topic = topic;

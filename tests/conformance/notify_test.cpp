@@ -18,6 +18,7 @@ using notify::priority;
 
 class notify_over : public bus_test {
  protected:
+  void SetUp() override { OSLO_NEEDS(notifications); }
   std::unique_ptr<notify::listener> listen(std::shared_ptr<notify::endpoint> e,
                                            notify::listener_options o = {},
                                            std::vector<target> on = {}) {
@@ -88,7 +89,7 @@ TEST_P(notify_over, the_exchange_is_the_one_of_the_target) {
   const auto l = listen(writing(got), {}, {{.exchange = exchange, .topic = topic}});
   config conf;
   conf.set("DEFAULT", "control_exchange", exchange);
-  const auto bus = open_transport(GetParam().url(), {.conf = conf});
+  const auto bus = open({.conf = conf});
   blocking::notifier{bus, {.drivers = {{"messagingv2"}}, .topics = {{topic}}}}.info({}, "there", 1);
   EXPECT_EQ(got.get(), "there");
 }
@@ -129,6 +130,7 @@ TEST_P(notify_over, each_pool_gets_everything_and_shares_it_among_its_listeners)
 }
 
 TEST_P(notify_over, a_requeued_notification_comes_again) {
+  OSLO_NEEDS(requeue);
   expected<std::string> ids;
   auto e = std::make_shared<notify::endpoint>();
   std::atomic<bool> first{true};
@@ -188,6 +190,7 @@ TEST_P(notify_over, a_batch_larger_than_the_drivers_own_prefetch_fills) {
 }
 
 TEST_P(notify_over, what_fails_too_often_becomes_a_dead_letter) {
+  OSLO_NEEDS(requeue);
   const std::string graveyard = unique_name("dead");
   expected<notification> dead;
   auto graves = std::make_shared<notify::endpoint>();
@@ -226,6 +229,7 @@ TEST_P(notify_over, what_fails_too_often_becomes_a_dead_letter) {
 }
 
 TEST_P(notify_over, two_listeners_of_a_pool_give_a_message_up_together) {
+  OSLO_NEEDS(requeue);
   const std::string graveyard = unique_name("dead"), pool = unique_name("pool");
   expected<std::string> dead, got;
   const auto cemetery = listen(writing(dead), {}, {{.topic = graveyard}});
@@ -266,6 +270,7 @@ TEST_P(notify_over, drain_leaves_no_consumer_behind) {
 }
 
 TEST_P(notify_over, coroutines_settle_their_messages) {
+  OSLO_NEEDS(requeue);
   expected<std::string> got;
   auto e = std::make_shared<notify::endpoint>();
   std::atomic<bool> first{true};

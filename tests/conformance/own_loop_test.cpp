@@ -19,8 +19,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-class own_loop_over : public ::testing::TestWithParam<bus_kind> {
+class own_loop_over : public test_over_bus {
  protected:
+  void SetUp() override { OSLO_NEEDS(rpc); }
   target server_target() const {
     target t;
     t.topic = topic;
@@ -37,8 +38,6 @@ class own_loop_over : public ::testing::TestWithParam<bus_kind> {
     o.timeout = patience;
     return o;
   }
-
-  std::string topic = unique_name("own_loop");
 };
 
 /// Calls `add` and `later`, which is a coroutine.
@@ -60,7 +59,7 @@ TEST_P(own_loop_over, one_thread_of_the_application_does_everything) {
   std::set<std::thread::id> threads;  // not guarded: there is one
   transport_options o;
   o.loop = asio_scheduler(io.get_executor());
-  std::optional<transport> bus(open_transport(GetParam().url(), std::move(o)));
+  std::optional<transport> bus(open(std::move(o)));
 
   auto e = std::make_shared<rpc::endpoint>();
   e->bind("add", [&](std::map<std::string, int> args) {
@@ -106,7 +105,7 @@ TEST_P(own_loop_over, handlers_on_a_strand_never_run_at_once) {
     const auto strand = asio::make_strand(io);
     transport_options o;
     o.loop = asio_scheduler(strand);
-    const transport bus = open_transport(GetParam().url(), o);
+    const transport bus = open(o);
     int hits = 0;  // guarded by the strand alone
     bool inside = true;
     auto e = std::make_shared<rpc::endpoint>();
@@ -193,7 +192,7 @@ class epoll_loop final : public executor {
 
 TEST_P(own_loop_over, handlers_and_completions_run_beside_the_events_of_a_foreign_loop) {
   const auto loop = std::make_shared<epoll_loop>();
-  const transport bus = open_transport(GetParam().url());
+  const transport bus = open();
   std::set<std::thread::id> threads;
   int signals = 0, answers = 0;
   const int bell = ::eventfd(0, EFD_NONBLOCK);

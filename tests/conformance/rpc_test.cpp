@@ -16,6 +16,7 @@ using ::testing::HasSubstr;
 
 class rpc_over : public bus_test {
  protected:
+  void SetUp() override { OSLO_NEEDS(rpc); }
   blocking::client client(rpc::client_options o = {}) {
     target to;
     to.topic = topic;
@@ -99,6 +100,7 @@ TEST_P(rpc_over, casts_to_one_server_run_in_order) {
 }
 
 TEST_P(rpc_over, a_fanout_reaches_every_server_once) {
+  OSLO_NEEDS(fanout);
   expected<std::string> seen;
   std::vector<std::unique_ptr<rpc::server>> servers;
   for (const char* name : {"a", "b", "c"}) {
@@ -116,6 +118,7 @@ TEST_P(rpc_over, a_fanout_reaches_every_server_once) {
 }
 
 TEST_P(rpc_over, a_fanout_to_nobody_is_lost) {
+  OSLO_NEEDS(fanout);
   client().prepare({.fanout = true}).cast("note", {});
   expected<int> seen;
   const auto e = std::make_shared<rpc::endpoint>();
@@ -151,7 +154,7 @@ TEST_P(rpc_over, two_servers_get_what_is_meant_for_them_however_they_are_named) 
     const bool same_exchange = mask & 1, same_topic = mask & 2, same_name = mask & 4,
                fanout = mask & 8, is_call = mask & 16;
     // Calls have no fanout. Buses differ in whether fanouts of one topic meet across exchanges.
-    if (fanout && (is_call || (same_topic && !same_exchange))) continue;
+    if (fanout && (!caps().fanout || is_call || (same_topic && !same_exchange))) continue;
     SCOPED_TRACE(::testing::Message() << "mask " << mask);
     expected<std::string> pings[2], all;
     std::vector<std::unique_ptr<rpc::server>> servers;

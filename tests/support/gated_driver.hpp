@@ -169,12 +169,12 @@ class gated_driver final : public driver {
   void send(target, outgoing_message, send_options, send_completion) override {
     throw messaging_error({errc::not_supported, "The gated driver only notifies."});
   }
-  void send_notification(target to, outgoing_message m, double, send_options o,
+  void send_notification(target to, outgoing_message m, notification_format, send_options o,
                          send_completion done) override {
     keeper_->take(loop_, std::move(to), std::move(m), std::move(o), std::move(done));
   }
-  std::unique_ptr<listener> listen(target, listen_options) override { return nullptr; }
-  std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
+  std::shared_ptr<listener> listen(target, listen_options) override { return nullptr; }
+  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
                                                      std::optional<std::string>,
                                                      listen_options) override {
     return nullptr;

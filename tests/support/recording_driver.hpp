@@ -4,8 +4,10 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <oslo/messaging/transport.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,7 +18,7 @@ struct sent_message {
   target to;
   outgoing_message message;
   send_options options;
-  double version = 0;  ///< of a notification
+  std::optional<notification_format> format{};  ///< of a notification
 };
 
 /// What a test and the driver of its transport share.
@@ -42,6 +44,10 @@ class recorder {
     return r;
   }
 
+  // What the driver says of itself; not to be changed once it is open.
+  capabilities caps{};
+  std::string system{};
+
  private:
   mutable std::mutex mutex_;
   std::vector<sent_message> sent_;
@@ -53,18 +59,19 @@ class recording_driver final : public driver {
   recording_driver(std::shared_ptr<recorder> to, driver_environment env)
       : recorder_(std::move(to)), loop_(std::move(env.loop)) {}
 
-  capabilities caps() const noexcept override { return {}; }
+  capabilities caps() const noexcept override { return recorder_->caps; }
+  std::string_view system() const noexcept override { return recorder_->system; }
   void send(target to, outgoing_message m, send_options o, send_completion done) override {
     keep({std::move(to), std::move(m), std::move(o)}, std::move(done));
   }
-  void send_notification(target to, outgoing_message m, double version, send_options o,
+  void send_notification(target to, outgoing_message m, notification_format f, send_options o,
                          send_completion done) override {
-    keep({std::move(to), std::move(m), std::move(o), version}, std::move(done));
+    keep({std::move(to), std::move(m), std::move(o), f}, std::move(done));
   }
-  std::unique_ptr<listener> listen(target, listen_options) override {
+  std::shared_ptr<listener> listen(target, listen_options) override {
     throw messaging_error({errc::not_supported, "The recording driver only sends."});
   }
-  std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
+  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
                                                      std::optional<std::string>,
                                                      listen_options) override {
     throw messaging_error({errc::not_supported, "The recording driver only sends."});

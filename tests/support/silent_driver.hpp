@@ -28,10 +28,10 @@ class silent_driver final : public driver {
       });
     });
   }
-  void send_notification(target, outgoing_message, double, send_options, send_completion) override {
-  }
-  std::unique_ptr<listener> listen(target, listen_options) override { return nullptr; }
-  std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
+  void send_notification(target, outgoing_message, notification_format, send_options,
+                         send_completion) override {}
+  std::shared_ptr<listener> listen(target, listen_options) override { return nullptr; }
+  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
                                                      std::optional<std::string>,
                                                      listen_options) override {
     return nullptr;

@@ -25,12 +25,13 @@
 
 namespace oslo::messaging {
 
-/// What the driver of a transport can do.
+/// What the driver of a transport can do. Whatever needs more than that is refused with
+/// `errc::not_supported` before the driver sees it.
 struct capabilities {
-  bool rpc = true;
-  bool notifications = true;
-  bool requeue = true;
-  bool fanout = true;
+  bool rpc = true;            ///< `send`, `listen`, `incoming_message::reply`
+  bool notifications = true;  ///< `send_notification`, `listen_for_notifications`
+  bool requeue = true;        ///< `incoming_message::requeue` brings another delivery
+  bool fanout = true;         ///< `send` to a target with `fanout`
 };
 
 // ---- sending ------------------------------------------------------------------------------------
@@ -48,6 +49,12 @@ struct outgoing_message {
   context ctxt;      ///< already serialized
   /// Of notifications only. A bus without headers drops them.
   std::vector<message_header> headers{};
+};
+
+/// How a notification stands on the wire (spec section 3.7). Listeners read both.
+enum class notification_format {
+  bare,      ///< one JSON object: driver `messaging` of oslo, format 1.0
+  envelope,  ///< its text inside another one: `messagingv2`, format 2.0
 };
 
 struct send_options {
@@ -136,15 +143,18 @@ class incoming_message {
 using incoming_batch = std::vector<std::unique_ptr<incoming_message>>;
 
 /// A subscription. The owner pulls: what it does not ask for stays with the bus, up to `prefetch`.
+///
+/// Thread safety: on the transport's loop only, if a comment does not say otherwise.
 class listener {
  public:
   virtual ~listener() = default;
-  /// Completes on the transport's loop with 1 to `max` messages as soon as there is one, or with
+  /// Completes with 1 to `max` messages as soon as there is one, perhaps before it returns, or with
   /// an empty batch after `stop()`. One pull at a time; `next` may be called again from `done`.
   virtual void next(std::size_t max, unique_function<void(incoming_batch)> done) = 0;
-  /// Takes nothing more from the bus. Messages handed out stay valid.
+  /// Takes nothing more from the bus. Messages handed out stay valid. Idempotent.
   virtual void stop() = 0;
-  /// Completes once the bus has confirmed the subscription, or with why it never will.
+  /// Completes once the bus has confirmed the subscription, or with why it never will; never
+  /// before it returns.
   virtual void ready(unique_function<void(result<void>)> done) = 0;
   /// Completes once `stop` was called, every message is settled and nothing of the subscription is
   /// left on the bus (its private queues are deleted), or the bus is out of reach. The default is
@@ -152,7 +162,7 @@ class listener {
   virtual void when_gone(unique_function<void()> done) { done(); }
   /// True while the bus delivers to it. Any thread.
   virtual bool consuming() const noexcept { return true; }
-  /// `changed` is called on the loop whenever `consuming()` has changed; one watcher.
+  /// `changed` is called whenever `consuming()` has changed; one watcher.
   virtual void watch(unique_function<void()> changed) { (void)changed; }
 };
 
@@ -171,19 +181,25 @@ struct notification_topic {
 
 /// A message bus. Keeps itself connected from the first use until `close`.
 ///
-/// Thread safety: all members may be called from any thread.
+/// Thread safety: from any thread, except for the two members that listen.
 class driver {
  public:
   virtual ~driver() = default;
   virtual capabilities caps() const noexcept = 0;
+  /// The bus as OpenTelemetry names it in traces (`messaging.system`), "rabbitmq"; empty: the
+  /// scheme of the URL says it.
+  virtual std::string_view system() const noexcept { return {}; }
   /// Precondition: `to.topic` is set.
   virtual void send(target to, outgoing_message m, send_options o, send_completion done) = 0;
-  /// `version` 1.0 is the bare format, 2.0 the envelope (spec section 3.7).
-  virtual void send_notification(target to, outgoing_message m, double version, send_options o,
-                                 send_completion done) = 0;
-  /// Precondition: topic and server are set.
-  virtual std::unique_ptr<listener> listen(target on, listen_options o) = 0;
-  virtual std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
+  /// Precondition: `to.topic` is set.
+  virtual void send_notification(target to, outgoing_message m, notification_format f,
+                                 send_options o, send_completion done) = 0;
+  /// On the loop. Precondition: topic and server are set.
+  ///
+  /// Who lets go of the listener stops it, on whatever thread: the loop may not run any more.
+  virtual std::shared_ptr<listener> listen(target on, listen_options o) = 0;
+  /// Likewise. Precondition: each topic is set.
+  virtual std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
                                                              std::optional<std::string> pool,
                                                              listen_options o) = 0;
   /// Any thread. The default is for a bus without connections.

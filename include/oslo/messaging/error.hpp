@@ -78,7 +78,9 @@ struct remote_failure {
 
 /// Where a message was when its time ran out, or where it was refused. Unknown fields are empty.
 struct failure_detail {
-  std::string stage;        ///< "connecting", "queued", "sent", "confirmed", "waiting"
+  /// How far it came: "connecting", "blocked", "queued", "sent", "returned", "confirmed",
+  /// "waiting", "monitor"; docs/delivery.md says what each means.
+  std::string stage;
   std::string destination;  ///< exchange and routing key, or topic
   std::string message_id;
   std::string broker;  ///< host:port, never with credentials

@@ -102,16 +102,16 @@ class inproc_driver final : public driver {
   void send(target to, outgoing_message m, send_options o, send_completion done) override {
     node_->send(std::move(to), std::move(m), std::move(o), std::move(done));
   }
-  void send_notification(target to, outgoing_message m, double, send_options o,
+  void send_notification(target to, outgoing_message m, notification_format, send_options o,
                          send_completion done) override {
     o.wait_for_reply = false;
     node_->send(std::move(to), std::move(m), std::move(o), std::move(done));
   }
-  std::unique_ptr<listener> listen(target on, listen_options) override {
+  std::shared_ptr<listener> listen(target on, listen_options) override {
     return std::make_unique<inproc_listener>(
         node_, node_->where()->declare_server(node_->exchange_of(on), *on.topic, *on.server));
   }
-  std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
+  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
                                                      std::optional<std::string> pool,
                                                      listen_options) override {
     std::vector<std::shared_ptr<queue>> queues;

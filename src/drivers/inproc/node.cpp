@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/saturating.hpp"
+#include "core/send_stage.hpp"
 #include "core/tasks/guarded.hpp"
 #include "core/unique_id.hpp"
 
@@ -183,7 +184,7 @@ void node::arm() {
 void node::expire() {
   while (auto call = calls_.next_expired(env_.loop->now())) {
     failure_detail detail;
-    detail.stage = "waiting";
+    detail.stage = to_string(send_stage::waiting);
     detail.destination = call->payload.topic;
     detail.message_id = call->id.str();
     detail.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(call->elapsed);

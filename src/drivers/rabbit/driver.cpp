@@ -18,7 +18,7 @@ std::uint16_t choose_prefetch(const options& o, const listen_options& l) {
   return static_cast<std::uint16_t>(std::min<std::size_t>(l.prefetch, 65'535));
 }
 
-/// Any thread: everything is handed to the engine on its loop.
+/// Hands everything to the engine on its loop.
 class rabbit_driver final : public driver {
  public:
   rabbit_driver(options o, driver_environment env, std::shared_ptr<net::asio_loop> loop)
@@ -30,6 +30,7 @@ class rabbit_driver final : public driver {
   }
 
   capabilities caps() const noexcept override { return {}; }
+  std::string_view system() const noexcept override { return "rabbitmq"; }
 
   void send(target to, outgoing_message m, send_options o, send_completion done) override {
     if (o.wait_for_reply) {
@@ -50,11 +51,11 @@ class rabbit_driver final : public driver {
     send_body(destination_of(to), std::move(body), {}, std::move(o), std::move(done));
   }
 
-  void send_notification(target to, outgoing_message m, double version, send_options o,
+  void send_notification(target to, outgoing_message m, notification_format f, send_options o,
                          send_completion done) override {
     std::string body;
     try {
-      wire::write_notification(body, m.body, m.ctxt, unique_digits(), version);
+      wire::write_notification(body, m.body, m.ctxt, unique_digits(), f);
     } catch (const messaging_error& e) {
       return fail(std::move(done), e.failure());
     }
@@ -62,12 +63,12 @@ class rabbit_driver final : public driver {
               std::move(body), std::move(m.headers), std::move(o), std::move(done));
   }
 
-  std::unique_ptr<listener> listen(target on, listen_options l) override {
+  std::shared_ptr<listener> listen(target on, listen_options l) override {
     return start(
         server_sources(engine_->opts(), exchange_of(on), *on.topic, *on.server, unique_id()), l);
   }
 
-  std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
+  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
                                                      std::optional<std::string> pool,
                                                      listen_options l) override {
     std::vector<source> sources;
@@ -131,11 +132,11 @@ class rabbit_driver final : public driver {
     engine_->loop().post([done = std::move(done), why = std::move(why)]() mutable { done(why); });
   }
 
-  std::unique_ptr<listener> start(std::vector<source> sources, const listen_options& l) {
-    auto state = std::make_shared<listener_state>(engine_, std::move(sources),
-                                                  choose_prefetch(engine_->opts(), l));
-    engine_->loop().dispatch([e = engine_, state] { e->consumer().add(state); });
-    return std::make_unique<rabbit_listener>(std::move(state));
+  std::shared_ptr<listener> start(std::vector<source> sources, const listen_options& l) {
+    const auto made = std::make_shared<rabbit_listener>(engine_, std::move(sources),
+                                                        choose_prefetch(engine_->opts(), l));
+    engine_->consumer().add(made);
+    return made->handle();
   }
 
   std::shared_ptr<engine> engine_;

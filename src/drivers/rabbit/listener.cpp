@@ -10,13 +10,19 @@
 
 namespace oslo::messaging::rabbit {
 
-// ---- listener_state -----------------------------------------------------------------------------
+// ---- rabbit_listener ----------------------------------------------------------------------------
 
-listener_state::listener_state(std::shared_ptr<engine> e, std::vector<source> sources,
-                               std::uint16_t prefetch)
+rabbit_listener::rabbit_listener(std::shared_ptr<engine> e, std::vector<source> sources,
+                                 std::uint16_t prefetch)
     : subscription(std::move(sources), prefetch), engine_(std::move(e)), seen_(random_bits()) {}
 
-void listener_state::next(std::size_t max, unique_function<void(incoming_batch)> done) {
+std::shared_ptr<listener> rabbit_listener::handle() {
+  return {static_cast<listener*>(this), [self = shared_from_this()](listener*) {
+            self->engine_->loop().dispatch([self] { self->stop(); });
+          }};
+}
+
+void rabbit_listener::next(std::size_t max, unique_function<void(incoming_batch)> done) {
   want_ = max;
   waiting_ = std::move(done);
   serve();
@@ -24,7 +30,7 @@ void listener_state::next(std::size_t max, unique_function<void(incoming_batch)>
 
 /// Settles a second copy: with the first one when that is still being worked on, else at once.
 /// Asked when a message is handed out, because two copies may arrive together.
-bool listener_state::is_copy(const rabbit_message& m) {
+bool rabbit_listener::is_copy(const rabbit_message& m) {
   if (!in_work_.empty()) {
     if (const auto it = in_work_.find(m.unique_id()); it != in_work_.end()) {
       engine_->count("server_duplicates_total");
@@ -41,7 +47,7 @@ bool listener_state::is_copy(const rabbit_message& m) {
 }
 
 /// Hands out what has arrived. A pull that is answered may pull again from inside.
-void listener_state::serve() {
+void rabbit_listener::serve() {
   if (serving_) return;
   serving_ = true;
   while (waiting_ && (stopped_ || !arrived_.empty())) {
@@ -62,7 +68,7 @@ void listener_state::serve() {
   serving_ = false;
 }
 
-void listener_state::stop() {
+void rabbit_listener::stop() {
   if (std::exchange(stopped_, true)) return;
   const auto self = shared_from_this();
   auto& consumer = engine_->consumer();
@@ -77,12 +83,12 @@ void listener_state::stop() {
 }
 
 /// A channel that closed earlier would have the broker deliver running requests a second time.
-void listener_state::remove_when_settled() {
+void rabbit_listener::remove_when_settled() {
   if (stopped_ && handed_out_ == 0) engine_->consumer().remove(shared_from_this());
 }
 
-void listener_state::settle(std::uint64_t lifetime, std::uint64_t tag, std::string_view unique_id,
-                            bool ack) {
+void rabbit_listener::settle(std::uint64_t lifetime, std::uint64_t tag, std::string_view unique_id,
+                             bool ack) {
   auto& consumer = engine_->consumer();
   if (ack) {
     consumer.ack(*this, lifetime, tag);
@@ -102,60 +108,65 @@ void listener_state::settle(std::uint64_t lifetime, std::uint64_t tag, std::stri
   remove_when_settled();
 }
 
-void listener_state::acknowledge_later(std::string_view unique_id) {
+void rabbit_listener::acknowledge_later(std::string_view unique_id) {
   if (!unique_id.empty()) in_work_.try_emplace(std::string(unique_id));
 }
 
-void listener_state::when_gone(unique_function<void()> done) {
+void rabbit_listener::when_gone(unique_function<void()> done) {
   if (gone_) return done();
   gone_waiters_.push_back(std::move(done));
 }
 
-void listener_state::on_gone() {
+void rabbit_listener::on_gone() {
   gone_ = true;
   for (auto& done : std::exchange(gone_waiters_, {})) done();
 }
 
-void listener_state::set_consuming(bool now) {
+void rabbit_listener::set_consuming(bool now) {
   if (consuming_.exchange(now) != now && changed_) changed_();
 }
 
-void listener_state::ready(unique_function<void(result<void>)> done) {
-  if (stopped_) return done(failure(errc::closed, "The listener was stopped."));
-  if (is_ready()) return done({});
-  if (refused_) return done(*refused_);
-  ready_waiters_.push_back(std::move(done));
+void rabbit_listener::ready(unique_function<void(result<void>)> done) {
+  result<void> known;
+  if (stopped_)
+    known = failure(errc::closed, "The listener was stopped.");
+  else if (!is_ready() && refused_)
+    known = *refused_;
+  else if (!is_ready())
+    return ready_waiters_.push_back(std::move(done));
+  engine_->loop().post(
+      [done = std::move(done), known = std::move(known)]() mutable { done(std::move(known)); });
 }
 
-void listener_state::answer_ready(const result<void>& r) {
+void rabbit_listener::answer_ready(const result<void>& r) {
   for (auto& done : std::exchange(ready_waiters_, {})) done(r);
 }
 
-void listener_state::on_ready() {
+void rabbit_listener::on_ready() {
   refused_.reset();
   set_consuming(true);
   answer_ready({});
 }
 
-void listener_state::on_refused(const failure& why) {
+void rabbit_listener::on_refused(const failure& why) {
   refused_ = why;
   answer_ready(why);
 }
 
 /// What waits here will be delivered again.
-void listener_state::on_lost() {
+void rabbit_listener::on_lost() {
   for (auto& m : arrived_) static_cast<rabbit_message&>(*m).forget();
   arrived_.clear();
   set_consuming(false);
 }
 
-void listener_state::on_removed() {
+void rabbit_listener::on_removed() {
   stopped_ = true;
   answer_ready(failure(errc::closed, "The transport was closed."));
   serve();
 }
 
-void listener_state::on_delivery(const amqp091::delivery& d) {
+void rabbit_listener::on_delivery(const amqp091::delivery& d) {
   auto& consumer = engine_->consumer();
   if (stopped_) return consumer.reject(*this, lifetime(), d.delivery_tag, true);
   const auto drop = [&](const std::string& why) {
@@ -180,35 +191,9 @@ void listener_state::on_delivery(const amqp091::delivery& d) {
                                                       std::move(*request), deadline));
 }
 
-// ---- rabbit_listener ----------------------------------------------------------------------------
-
-void rabbit_listener::next(std::size_t max, unique_function<void(incoming_batch)> done) {
-  state_->owner().loop().dispatch(
-      [s = state_, max, done = std::move(done)]() mutable { s->next(max, std::move(done)); });
-}
-
-void rabbit_listener::stop() {
-  state_->owner().loop().dispatch([s = state_] { s->stop(); });
-}
-
-void rabbit_listener::ready(unique_function<void(result<void>)> done) {
-  state_->owner().loop().post(
-      [s = state_, done = std::move(done)]() mutable { s->ready(std::move(done)); });
-}
-
-void rabbit_listener::when_gone(unique_function<void()> done) {
-  state_->owner().loop().post(
-      [s = state_, done = std::move(done)]() mutable { s->when_gone(std::move(done)); });
-}
-
-void rabbit_listener::watch(unique_function<void()> changed) {
-  state_->owner().loop().dispatch(
-      [s = state_, changed = std::move(changed)]() mutable { s->watch(std::move(changed)); });
-}
-
 // ---- rabbit_message -----------------------------------------------------------------------------
 
-rabbit_message::rabbit_message(std::shared_ptr<listener_state> from, std::uint64_t lifetime,
+rabbit_message::rabbit_message(std::shared_ptr<rabbit_listener> from, std::uint64_t lifetime,
                                const amqp091::delivery& d, wire::incoming_request r,
                                std::optional<scheduler::time_point> deadline)
     : from_(std::move(from)),

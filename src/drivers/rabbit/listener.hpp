@@ -18,25 +18,28 @@ namespace oslo::messaging::rabbit {
 
 class rabbit_message;
 
-/// The part that lives on the loop; shared by the listener's owner, the consumer and the messages.
-class listener_state final : public subscription,
-                             public std::enable_shared_from_this<listener_state> {
+/// Shared by the consumer, the messages and, by way of a handle, the listener's owner. On the loop.
+class rabbit_listener final : public listener,
+                              public subscription,
+                              public std::enable_shared_from_this<rabbit_listener> {
  public:
-  listener_state(std::shared_ptr<engine> e, std::vector<source> sources, std::uint16_t prefetch);
+  rabbit_listener(std::shared_ptr<engine> e, std::vector<source> sources, std::uint16_t prefetch);
 
-  // All on the loop.
-  void next(std::size_t max, unique_function<void(incoming_batch)> done);
-  void stop();
-  void ready(unique_function<void(result<void>)> done);
-  void when_gone(unique_function<void()> done);
-  void watch(unique_function<void()> changed) { changed_ = std::move(changed); }
+  /// For the owner: stops it when the last copy is destroyed, on any thread.
+  std::shared_ptr<listener> handle();
+
+  void next(std::size_t max, unique_function<void(incoming_batch)> done) override;
+  void stop() override;
+  void ready(unique_function<void(result<void>)> done) override;
+  void when_gone(unique_function<void()> done) override;
+  void watch(unique_function<void()> changed) override { changed_ = std::move(changed); }
+  bool consuming() const noexcept override { return consuming_.load(); }
   /// Second copies of the message with that id are tied to it until it is settled.
   void acknowledge_later(std::string_view unique_id);
   /// A handed-out message was settled or dropped.
   void settle(std::uint64_t lifetime, std::uint64_t tag, std::string_view unique_id, bool ack);
 
   bool is_ending() const noexcept override { return stopped_; }
-  bool consuming() const noexcept { return consuming_.load(); }  ///< any thread
   engine& owner() noexcept { return *engine_; }
 
  private:
@@ -77,26 +80,10 @@ class listener_state final : public subscription,
   bool stopped_ = false;
 };
 
-/// Any thread.
-class rabbit_listener final : public listener {
- public:
-  explicit rabbit_listener(std::shared_ptr<listener_state> s) : state_(std::move(s)) {}
-  ~rabbit_listener() override { stop(); }
-  void next(std::size_t max, unique_function<void(incoming_batch)> done) override;
-  void stop() override;
-  void ready(unique_function<void(result<void>)> done) override;
-  void when_gone(unique_function<void()> done) override;
-  bool consuming() const noexcept override { return state_->consuming(); }
-  void watch(unique_function<void()> changed) override;
-
- private:
-  std::shared_ptr<listener_state> state_;
-};
-
 /// One thread at a time, any thread.
 class rabbit_message final : public incoming_message {
  public:
-  rabbit_message(std::shared_ptr<listener_state> from, std::uint64_t lifetime,
+  rabbit_message(std::shared_ptr<rabbit_listener> from, std::uint64_t lifetime,
                  const amqp091::delivery& d, wire::incoming_request r,
                  std::optional<scheduler::time_point> deadline);
   ~rabbit_message() override;
@@ -124,7 +111,7 @@ class rabbit_message final : public incoming_message {
  private:
   void settle(bool ack);
 
-  std::shared_ptr<listener_state> from_;
+  std::shared_ptr<rabbit_listener> from_;
   std::uint64_t lifetime_;
   std::uint64_t tag_;
   bool redelivered_;

@@ -30,6 +30,12 @@ TEST(transport, an_unknown_scheme_names_the_known_ones) {
   }
 }
 
+TEST(transport, its_driver_names_the_system_by_whatever_name_it_was_opened) {
+  for (const char* url : {"rabbit://127.0.0.1:1/", "kombu://127.0.0.1:1/"})
+    EXPECT_EQ(open_transport(url).driver().system(), "rabbitmq");
+  EXPECT_EQ(open_transport("fake://").driver().system(), "") << "the scheme says it";
+}
+
 TEST(transport, a_bad_url_is_an_error_of_its_own) {
   EXPECT_THROW(open_transport("fake"), invalid_transport_url);
 }

@@ -17,6 +17,7 @@
 #include "support/log_lines.hpp"
 #include "support/recording_driver.hpp"
 #include "support/recording_metrics.hpp"
+#include "support/strict_driver.hpp"
 
 namespace oslo::messaging::notify {
 namespace {
@@ -62,6 +63,45 @@ class listeners : public ::testing::Test {
   blocking::notifier n{bus, {.drivers = {{"messaging"}}, .topics = {{"t"}}}};
   happened seen;
 };
+
+TEST(listeners_need, a_driver_that_can_do_what_they_do) {
+  auto single = std::make_shared<endpoint>();
+  single->bind(priority::info, [] {});
+  const auto refusal = [&](capabilities c, listener_options o = {}) {
+    const auto r = std::make_shared<testing::recorder>();
+    r->caps = c;
+    try {
+      listener(testing::open_recording(r), {{.topic = "t"}}, {single}, std::move(o));
+    } catch (const messaging_error& error) {
+      EXPECT_EQ(error.failure().code(), errc::not_supported);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(refusal({.notifications = false}),
+            "The driver of recording:// cannot carry notifications.");
+  EXPECT_EQ(refusal({.requeue = false}, {.allow_requeue = true}),
+            "The driver of recording:// cannot give messages back for another delivery.");
+  EXPECT_EQ(refusal({.requeue = false}), "");
+  EXPECT_EQ(refusal({.rpc = false}, {.allow_requeue = true}), "");
+}
+
+TEST(listeners_touch, their_subscription_on_the_loop_only) {
+  auto single = std::make_shared<endpoint>();
+  single->bind(priority::info, [] {});
+  const auto notes = std::make_shared<testing::loop_notes>();
+  {
+    const auto strict = testing::open_strict(notes);
+    listener l(strict, {{.topic = "t"}}, {single}, {});
+    l.start();
+    EXPECT_TRUE(l.drain(20s));
+    l.start();
+  }
+  const names round{"listen", "watch", "ready", "next", "stop", "when_gone", "let go"};
+  auto twice = round;
+  twice.insert(twice.end(), round.begin(), round.end());
+  EXPECT_EQ(notes->all(), twice);
+}
 
 TEST_F(listeners, refuse_what_cannot_work) {
   const auto make = [&](std::vector<target> on, std::shared_ptr<endpoint> e,

@@ -62,12 +62,25 @@ TEST_F(notifiers, send_to_each_topic_and_priority_in_the_format_of_the_driver) {
             target to;
             to.topic = topics[i] + "." + std::string(to_string(p));
             EXPECT_EQ(m.to, to);
-            EXPECT_EQ(m.version, v2 ? 2.0 : 1.0);
+            EXPECT_EQ(m.format, v2 ? notification_format::envelope : notification_format::bare);
             EXPECT_EQ(m.options.retry, retry);
             EXPECT_EQ(message_of(m).at("priority").as_string(), wire_name(p));
             EXPECT_EQ(m.message.body, all[before].message.body) << "one message id for all topics";
           }
         }
+}
+
+TEST_F(notifiers, need_a_driver_with_notifications_to_send_over_it) {
+  sent->caps.notifications = false;
+  const auto bus = open();
+  for (const char* name : {"messaging", "messagingv2"}) try {
+      notifier(bus, {.drivers = strings{name}, .topics = strings{"t"}});
+      FAIL() << name;
+    } catch (const messaging_error& e) {
+      EXPECT_STREQ(e.what(), "The driver of recording:// cannot carry notifications.");
+      EXPECT_EQ(e.failure().code(), errc::not_supported);
+    }
+  EXPECT_NO_THROW(notifier(bus, {.drivers = strings{"log"}, .topics = strings{"t"}}));
 }
 
 TEST_F(notifiers, write_the_message_of_oslo) {

@@ -28,7 +28,7 @@ class routing : public ::testing::Test {
   strings events() const {
     strings out;
     for (const auto& m : sent->sent())
-      out.push_back(std::to_string(static_cast<int>(m.version)) + " " +
+      out.push_back(std::string(m.format == notification_format::envelope ? "2" : "1") + " " +
                     std::string(parse_json(m.message.body).at("event_type").as_string()));
     return out;
   }

@@ -104,6 +104,27 @@ TEST_F(client_messages, have_exactly_these_bytes) {
   EXPECT_EQ(sent->sent()[7].options.timeout, 1s);
 }
 
+TEST_F(client_messages, need_a_driver_that_carries_them) {
+  const auto without = std::make_shared<recorder>();
+  without->caps = {.rpc = false};
+  try {
+    client(open_recording(without), topic_only());
+    FAIL();
+  } catch (const messaging_error& e) {
+    EXPECT_EQ(e.failure().code(), errc::not_supported);
+    EXPECT_STREQ(e.what(), "The driver of recording:// cannot carry RPC.");
+  }
+  without->caps = {.fanout = false};
+  const client c(open_recording(without), topic_only());
+  const auto refused = run(c.prepare({.fanout = true}).try_cast(tick, {}));
+  ASSERT_TRUE(refused.has_error());
+  EXPECT_EQ(refused.error().code(), errc::not_supported);
+  EXPECT_EQ(refused.error().message(),
+            "The driver of recording:// cannot send to all servers of a topic.");
+  EXPECT_TRUE(without->sent().empty());
+  EXPECT_TRUE(run(c.try_cast(tick, {})).has_value());
+}
+
 TEST_F(client_messages, the_version_comes_from_prepare_then_the_method_then_the_target) {
   target to = topic_only();
   to.version = "1.0";

@@ -80,13 +80,13 @@ class one_message_driver final : public driver {
       : loop_(std::move(loop)), timeout_(timeout), outcome_(std::move(o)) {}
   capabilities caps() const noexcept override { return {}; }
   void send(target, outgoing_message, send_options, send_completion) override {}
-  void send_notification(target, outgoing_message, double, send_options, send_completion) override {
-  }
-  std::unique_ptr<listener> listen(target, listen_options) override {
+  void send_notification(target, outgoing_message, notification_format, send_options,
+                         send_completion) override {}
+  std::shared_ptr<listener> listen(target, listen_options) override {
     return std::make_unique<one_message>(loop_,
                                          std::make_unique<monitored_message>(timeout_, outcome_));
   }
-  std::unique_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
+  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
                                                      std::optional<std::string>,
                                                      listen_options) override {
     return nullptr;

@@ -149,6 +149,21 @@ TEST_F(traced, a_call_and_its_request_are_two_spans_of_one_trace) {
   EXPECT_EQ(seen.at("baggage"), "k=v");
 }
 
+TEST(tracing, names_the_system_as_the_driver_does_or_by_the_scheme) {
+  const auto system_of_a_cast = [](std::string name) {
+    testing::log_lines log;
+    const auto sent = std::make_shared<testing::recorder>();
+    sent->system = std::move(name);
+    const auto bus =
+        testing::open_recording(sent, {.tracer = log_tracer(log.into(log_level::info), "nova")});
+    blocking::client(bus, {.topic = "t"}, {.timeout = 20s}).cast("m", {});
+    const auto lines = log.with("span {");
+    return parse_json(lines.at(0).substr(5)).at("attributes").at("messaging.system");
+  };
+  EXPECT_EQ(system_of_a_cast("kafka"), "kafka");
+  EXPECT_EQ(system_of_a_cast(""), "recording");
+}
+
 TEST_F(traced, a_handler_that_passes_its_context_on_continues_the_trace) {
   const auto inner = std::make_shared<endpoint>(target{.namespace_ = "n"});
   inner->bind("inner", [] {});

@@ -17,6 +17,7 @@
 
 #include "support/log_lines.hpp"
 #include "support/recording_driver.hpp"
+#include "support/strict_driver.hpp"
 
 namespace oslo::messaging::rpc {
 
@@ -327,6 +328,48 @@ TEST_F(servers, start_says_why_it_cannot_listen) {
     EXPECT_EQ(e.failure().code(), errc::not_supported);
   }
   s.wait(patience);  // it has not started, so there is nothing to wait for
+}
+
+TEST_F(servers, need_a_driver_that_can_do_what_they_do) {
+  const auto with = [](capabilities c) {
+    auto r = std::make_shared<testing::recorder>();
+    r->caps = c;
+    return testing::open_recording(std::move(r));
+  };
+  const auto refusal = [&](const transport& on_bus, const std::shared_ptr<endpoint>& e) {
+    try {
+      server(on_bus, on("t"), {e});
+    } catch (const messaging_error& error) {
+      EXPECT_EQ(error.failure().code(), errc::not_supported);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const auto usual = std::make_shared<endpoint>();
+  usual->bind("m", [] {});
+  const auto late = std::make_shared<endpoint>();
+  late->bind("m", [] {}).acknowledge(acknowledge_when::after_success);
+  EXPECT_EQ(refusal(with({.rpc = false}), usual), "The driver of recording:// cannot carry RPC.");
+  EXPECT_EQ(refusal(with({.requeue = false}), late),
+            "The driver of recording:// cannot give messages back for another delivery.");
+  EXPECT_EQ(refusal(with({.requeue = false}), usual), "");
+  EXPECT_EQ(refusal(with({}), late), "");
+}
+
+TEST_F(servers, touch_their_listener_on_the_loop_only) {
+  const auto notes = std::make_shared<testing::loop_notes>();
+  {
+    const auto strict = testing::open_strict(notes);
+    server s(strict, on("t"), {std::make_shared<calculator>()});
+    s.start();
+    EXPECT_TRUE(s.drain(patience));
+    s.start();
+  }
+  const std::vector<std::string> round{"listen", "watch",     "ready", "next",
+                                       "stop",   "when_gone", "let go"};
+  auto twice = round;
+  twice.insert(twice.end(), round.begin(), round.end());
+  EXPECT_EQ(notes->all(), twice);
 }
 
 TEST_F(servers, ping_is_an_option_of_the_config_too) {

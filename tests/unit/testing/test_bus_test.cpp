@@ -110,8 +110,8 @@ TEST_F(bus_under_test, records_what_was_sent) {
 TEST_F(bus_under_test, records_notifications) {
   std::promise<result<reply>> done;
   client_bus.driver().send_notification(
-      topic("notifications"), {R"({"event_type": "compute.start", "payload": {"id": 1}})", {}}, 2.0,
-      {}, [&](result<reply> r) { done.set_value(std::move(r)); });
+      topic("notifications"), {R"({"event_type": "compute.start", "payload": {"id": 1}})", {}},
+      notification_format::envelope, {}, [&](result<reply> r) { done.set_value(std::move(r)); });
   EXPECT_TRUE(done.get_future().get());
   const auto all = bus.sent("compute.start");
   ASSERT_EQ(all.size(), 1u);

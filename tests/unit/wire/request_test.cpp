@@ -137,7 +137,7 @@ TEST(request, a_context_that_is_passed_on_keeps_the_digits_of_big_integers) {
     EXPECT_EQ(second->context_fields[0].json, expected);
     EXPECT_EQ(second->make_context() == came, given.find("NaN") == given.npos) << given;
     std::string notified;
-    write_notification(notified, "{}", passed_on, "u", 1.0);
+    write_notification(notified, "{}", passed_on, "u", notification_format::bare);
     EXPECT_NE(notified.find(": " + expected + "}"), notified.npos) << notified;
   }
 }
@@ -268,7 +268,7 @@ TEST(notification, has_the_bytes_of_the_specification) {
   write_notification(
       out,
       R"({"message_id": "aaaaaaaa-0000-4000-8000-000000000009", "publisher_id": "compute.h1", "event_type": "ev", "priority": "INFO", "payload": {"x": 1}, "timestamp": "2026-01-02 03:04:05.000006"})",
-      context{{"user_id", "u"}}, "aaaaaaaa00004000800000000000000a", 1.0);
+      context{{"user_id", "u"}}, "aaaaaaaa00004000800000000000000a", notification_format::bare);
   EXPECT_EQ(
       out,
       R"({"message_id": "aaaaaaaa-0000-4000-8000-000000000009", "publisher_id": "compute.h1", "event_type": "ev", "priority": "INFO", "payload": {"x": 1}, "timestamp": "2026-01-02 03:04:05.000006", "_unique_id": "aaaaaaaa00004000800000000000000a", "_context_user_id": "u"})");
@@ -282,7 +282,7 @@ TEST(notification, has_the_bytes_of_the_specification) {
   write_notification(
       out,
       R"({"message_id": "aaaaaaaa-0000-4000-8000-00000000000c", "publisher_id": "compute.h1", "event_type": "ev", "priority": "INFO", "payload": {"x": 1}, "timestamp": "2026-01-02 03:04:05.000006"})",
-      context{{"user_id", "u"}}, "aaaaaaaa00004000800000000000000d", 2.0);
+      context{{"user_id", "u"}}, "aaaaaaaa00004000800000000000000d", notification_format::envelope);
   EXPECT_EQ(
       out,
       R"({"oslo.version": "2.0", "oslo.message": "{\"message_id\": \"aaaaaaaa-0000-4000-8000-00000000000c\", \"publisher_id\": \"compute.h1\", \"event_type\": \"ev\", \"priority\": \"INFO\", \"payload\": {\"x\": 1}, \"timestamp\": \"2026-01-02 03:04:05.000006\", \"_unique_id\": \"aaaaaaaa00004000800000000000000d\", \"_context_user_id\": \"u\"}"})");

@@ -111,7 +111,8 @@ class listener {
  public:
   /// Throws `invalid_target` for a target without a topic or no target at all,
   /// `configuration_error` when no endpoint has a handler of the kind that is wanted, or for
-  /// options out of range.
+  /// options out of range; `messaging_error` (`errc::not_supported`) when the transport's driver
+  /// has no notifications, or cannot requeue and is to.
   listener(transport bus, std::vector<target> targets,
            std::vector<std::shared_ptr<endpoint>> endpoints, listener_options o = {});
   listener(listener&&) noexcept;

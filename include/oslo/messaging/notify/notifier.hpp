@@ -82,7 +82,8 @@ class notifier {
   using report = result<void>;
 
   /// Throws `configuration_error` for options out of range, and for rules of driver "routing" that
-  /// cannot be read.
+  /// cannot be read; `messaging_error` (`errc::not_supported`) when messages are to go over a
+  /// transport whose driver has no notifications.
   explicit notifier(transport bus, notifier_options o = {});
 
   /// A notifier with some values changed, which shares everything else.

@@ -128,7 +128,8 @@ struct call_options {
 class client {
  public:
   /// Throws `messaging_error` (`errc::invalid_argument`) when the target's version or the cap is
-  /// not "major.minor".
+  /// not "major.minor", or the transport's driver has no RPC (`errc::not_supported`). A fanout
+  /// fails with `errc::not_supported` when the driver has none.
   client(transport bus, target to, client_options o = {});
 
   /// A client with some values changed. Throws `messaging_error` (`errc::invalid_argument`) when a

@@ -87,7 +87,9 @@ struct server_health {
 class server {
  public:
   /// Throws `invalid_target` when topic or server is missing ("A server's target must have topic
-  /// and server names specified:<Target …>"), `configuration_error` for options out of range.
+  /// and server names specified:<Target …>"), `configuration_error` for options out of range, and
+  /// `messaging_error` (`errc::not_supported`) when the transport's driver has no RPC, or cannot
+  /// give back what a method acknowledges after its handler.
   server(transport bus, target on, std::vector<std::shared_ptr<endpoint>> endpoints,
          server_options o = {});
   server(server&&) noexcept;

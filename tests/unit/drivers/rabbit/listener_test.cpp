@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/post.hpp>
+#include <functional>
 #include <oslo/messaging/asio.hpp>
 #include <oslo/messaging/transport.hpp>
 
@@ -13,6 +15,7 @@ namespace {
 
 using amqp091::method;
 using amqp_script::scripted_broker;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 
 class rabbit_listener_test : public ::testing::Test {
@@ -25,9 +28,11 @@ class rabbit_listener_test : public ::testing::Test {
     target on;
     on.topic = "t";
     on.server = "s";
-    from = bus->driver().listen(on, {});
     bool ready = false;
-    from->ready([&](result<void> r) { ready = r.has_value(); });
+    on_loop([&] {
+      from = bus->driver().listen(on, {});
+      from->ready([&](result<void> r) { ready = r.has_value(); });
+    });
     broker.run_until([&] { return ready; }, "the listener");
     channel = broker.next(method::basic_consume).channel;
   }
@@ -36,6 +41,18 @@ class rabbit_listener_test : public ::testing::Test {
     bool closed = false;
     bus->driver().close(std::chrono::seconds(5), [&] { closed = true; });
     broker.run_until([&] { return closed; }, "the end of the transport");
+  }
+
+  void on_loop(const std::function<void()>& f) {
+    bool ran = false;
+    boost::asio::post(io, [&] {
+      f();
+      ran = true;
+    });
+    broker.run_until([&] { return ran; }, "the loop");
+  }
+  void pull() {
+    on_loop([this] { from->next(10, [this](incoming_batch b) { batch = std::move(b); }); });
   }
 
   static std::string request(const std::string& unique_id) {
@@ -71,19 +88,19 @@ class rabbit_listener_test : public ::testing::Test {
   scripted_broker broker;
   std::shared_ptr<testing::recording_metrics> meter;
   std::unique_ptr<transport> bus;
-  std::unique_ptr<listener> from;
+  std::shared_ptr<listener> from;
   amqp091::channel_id channel = 0;
   incoming_batch batch;
 };
 
 TEST_F(rabbit_listener_test, a_message_that_was_taken_is_not_handed_out_again) {
-  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  pull();
   deliver(1, request("u1"));
   ASSERT_EQ(batch.size(), 1u);
   batch[0]->acknowledge();
   EXPECT_THAT(acknowledged(), ElementsAre("1"));
   batch.clear();
-  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  pull();
   deliver(2, request("u1"));
   EXPECT_TRUE(batch.empty());
   EXPECT_THAT(acknowledged(), ElementsAre("2"));
@@ -94,7 +111,7 @@ TEST_F(rabbit_listener_test, a_message_that_was_taken_is_not_handed_out_again) {
 }
 
 TEST_F(rabbit_listener_test, texts_among_the_headers_and_the_count_of_a_quorum_queue_are_seen) {
-  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  pull();
   deliver(1, request("u1"),
           amqp091::field_table{{"a", "text"}, {"x-delivery-count", std::int64_t{3}}, {"b", true}});
   ASSERT_EQ(batch.size(), 1u);
@@ -102,7 +119,7 @@ TEST_F(rabbit_listener_test, texts_among_the_headers_and_the_count_of_a_quorum_q
   EXPECT_EQ(batch[0]->requeues(), 3u);
   int id = 2;
   const auto count_of = [&](amqp091::field_table headers) {
-    from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+    pull();
     deliver(static_cast<std::uint64_t>(id), request("u" + std::to_string(id)), std::move(headers));
     ++id;
     return batch.at(0)->requeues();
@@ -136,13 +153,13 @@ TEST_F(rabbit_listener_test, time_in_the_queue_counts_by_the_clock_of_a_known_se
 }
 
 TEST_F(rabbit_listener_test, a_copy_of_what_is_in_work_is_settled_with_it) {
-  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  pull();
   deliver(1, request("u1"));
   ASSERT_EQ(batch.size(), 1u);
   auto first = std::move(batch[0]);
   batch.clear();
   first->acknowledge_later();
-  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  pull();
   deliver(2, request("u1"));
   EXPECT_TRUE(batch.empty());
   EXPECT_THAT(acknowledged(), ElementsAre());
@@ -152,7 +169,7 @@ TEST_F(rabbit_listener_test, a_copy_of_what_is_in_work_is_settled_with_it) {
 }
 
 TEST_F(rabbit_listener_test, work_goes_on_over_a_lost_connection_and_its_second_delivery) {
-  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  pull();
   deliver(7, request("u1"));
   ASSERT_EQ(batch.size(), 1u);
   auto first = std::move(batch[0]);
@@ -161,7 +178,7 @@ TEST_F(rabbit_listener_test, work_goes_on_over_a_lost_connection_and_its_second_
   broker.drop();
   channel = broker.next(method::basic_consume).channel;
   broker.run_until([&] { return from->consuming(); }, "the consumers");
-  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  pull();
   deliver(1, request("u1"));
   EXPECT_TRUE(batch.empty()) << "it is being worked on";
   first->acknowledge();
@@ -169,13 +186,13 @@ TEST_F(rabbit_listener_test, work_goes_on_over_a_lost_connection_and_its_second_
 }
 
 TEST_F(rabbit_listener_test, what_is_given_back_takes_its_copy_along) {
-  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  pull();
   deliver(1, request("u1"));
   ASSERT_EQ(batch.size(), 1u);
   auto first = std::move(batch[0]);
   batch.clear();
   first->acknowledge_later();
-  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  pull();
   deliver(2, request("u1"));
   EXPECT_TRUE(batch.empty());
   first->requeue();
@@ -193,7 +210,7 @@ TEST_F(rabbit_listener_test, of_two_copies_that_arrive_together_one_is_handed_ou
   deliver(1, request("u1"));
   deliver(2, request("u1"));
   deliver(3, request("u2"));
-  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  pull();
   broker.rest();
   ASSERT_EQ(batch.size(), 2u);
   EXPECT_TRUE(counted("server_duplicates_total"));
@@ -201,7 +218,7 @@ TEST_F(rabbit_listener_test, of_two_copies_that_arrive_together_one_is_handed_ou
 }
 
 TEST_F(rabbit_listener_test, a_malformed_message_is_refused_alone) {
-  from->next(10, [this](incoming_batch b) { batch = std::move(b); });
+  pull();
   deliver(1, "this is not JSON");
   bool refused = false;
   for (const auto& r : broker.rest()) refused = refused || r.what == method::basic_reject;
@@ -210,6 +227,45 @@ TEST_F(rabbit_listener_test, a_malformed_message_is_refused_alone) {
   deliver(2, request("u1"));
   ASSERT_EQ(batch.size(), 1u);
   batch[0]->acknowledge();
+}
+
+TEST_F(rabbit_listener_test, who_lets_go_of_it_stops_it_and_keeps_what_was_handed_out) {
+  pull();
+  deliver(1, request("u1"));
+  ASSERT_EQ(batch.size(), 1u);
+  broker.rest();
+  from.reset();
+  std::vector<method> said;
+  for (const auto& r : broker.rest()) said.push_back(r.what);
+  EXPECT_THAT(said, ElementsAre(method::basic_cancel, method::basic_cancel, method::basic_cancel))
+      << "its queues, while the message can still be settled";
+  batch[0]->acknowledge();
+  said.clear();
+  for (const auto& r : broker.rest()) said.push_back(r.what);
+  EXPECT_THAT(said, Contains(method::basic_ack));
+  ASSERT_FALSE(said.empty());
+  EXPECT_EQ(said.back(), method::channel_close);
+}
+
+TEST_F(rabbit_listener_test, ready_says_at_once_what_is_known_but_not_before_it_returns) {
+  const auto ask = [this] {
+    std::optional<errc> verdict;
+    bool returned = false, early = false, told = false;
+    on_loop([&] {
+      from->ready([&](result<void> r) {
+        told = true;
+        early = !returned;
+        if (r.has_error()) verdict = r.error().code();
+      });
+      returned = true;
+    });
+    broker.run_until([&] { return told; }, "an answer");
+    EXPECT_FALSE(early);
+    return verdict;
+  };
+  EXPECT_EQ(ask(), std::nullopt);
+  on_loop([this] { from->stop(); });
+  EXPECT_EQ(ask(), errc::closed);
 }
 
 }  // namespace
