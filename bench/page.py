@@ -71,6 +71,12 @@ def thousands(value, _position):
     return f"{value:,.0f}"
 
 
+def readable(axis):
+    """Ticks at 1, 2 and 5 of each decade, with numbers: a decade alone is often off the page."""
+    axis.set_major_locator(ticker.LogLocator(base=10, subs=(1, 2, 5)))
+    axis.set_major_formatter(ticker.FuncFormatter(thousands))
+
+
 def throughput(cases):
     """Rate against calls in flight."""
     lines = {}
@@ -87,7 +93,7 @@ def throughput(cases):
     ticks = sorted({x for points in lines.values() for x, _ in points})
     axes.set_xticks(ticks, [f"{t:,}" for t in ticks])
     axes.minorticks_off()
-    axes.yaxis.set_major_formatter(ticker.FuncFormatter(thousands))
+    readable(axes.yaxis)
     axes.legend(frameon=False, labelcolor=TEXT, loc="center left", bbox_to_anchor=(1, 0.5))
     return svg(drawing, "Calls a second against calls in flight; both scales logarithmic. Higher is "
                         "better.")
@@ -112,7 +118,7 @@ def distribution(cases, name, caption):
     places = [0.5, 0.9, 0.99, 0.999, 0.9999]
     axes.set_xticks([1 / (1 - p) for p in places], [f"{100 * p:g} %" for p in places])
     axes.minorticks_off()
-    axes.yaxis.set_major_formatter(ticker.FuncFormatter(thousands))
+    readable(axes.yaxis)
     axes.legend(frameon=False, labelcolor=TEXT, loc="center left", bbox_to_anchor=(1, 0.5))
     return svg(drawing, caption)
 

@@ -32,7 +32,7 @@ struct session : event_handler {
     machine.ack(d.channel, d.delivery_tag);
     ++deliveries;
   }
-  void on_confirm(channel_id, std::uint64_t, bool) override { ++confirms; }
+  void on_confirm(channel_id, std::uint64_t, bool, bool) override { ++confirms; }
 
   connection machine{{}, *this, {}};
   channel_id channel = 0;

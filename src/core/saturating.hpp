@@ -12,6 +12,7 @@ inline std::optional<std::chrono::steady_clock::time_point> deadline_after(
   using clock = std::chrono::steady_clock;
   constexpr auto most =
       std::chrono::duration_cast<std::chrono::milliseconds>(clock::duration::max());
+  if (limit <= std::chrono::milliseconds::zero()) return now;
   if (limit >= most || clock::duration(limit) >= clock::time_point::max() - now)
     return std::nullopt;
   return now + limit;

@@ -13,6 +13,7 @@ enum class send_stage : std::uint8_t {
   queued,      ///< in this process, behind others
   sent,        ///< on the wire, not confirmed
   returned,    ///< nobody listens; tried again until the end
+  refused,     ///< the bus could not take it; tried again until the end
   confirmed,   ///< the bus has it; no answer came
   waiting,     ///< the same on a bus that confirms nothing
   monitor,     ///< the server's heartbeats have ended
@@ -25,6 +26,7 @@ constexpr std::string_view to_string(send_stage s) noexcept {
     case send_stage::queued: return "queued";
     case send_stage::sent: return "sent";
     case send_stage::returned: return "returned";
+    case send_stage::refused: return "refused";
     case send_stage::confirmed: return "confirmed";
     case send_stage::waiting: return "waiting";
     case send_stage::monitor: return "monitor";

@@ -126,6 +126,7 @@ std::shared_ptr<void> transport::watch_health(
 }
 void transport::async_probe(std::chrono::milliseconds limit,
                             unique_function<void(result<std::chrono::microseconds>)> done) const {
+  if (!done) done = [](result<std::chrono::microseconds>) {};
   // A driver that cannot do it says so at once.
   driver().probe(limit, [loop = shared_loop(),
                          done = std::move(done)](result<std::chrono::microseconds> r) mutable {

@@ -1,149 +1,329 @@
 #include "net/amqp_link.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
+#include <utility>
 
 #include "core/tasks/raised_flag.hpp"
 #include "core/unique_id.hpp"
-#include "net/amqp_failure.hpp"
 
 namespace oslo::messaging::net {
-
-using clock = std::chrono::steady_clock;
-
 namespace {
+
 constexpr std::size_t read_chunk = 128 * 1024;
-/// A connection that lived shorter does not count as good: without this, a broker that accepts us
-/// and throws us out at once would be called again and again without a pause.
-constexpr std::chrono::seconds good_after{2};
-/// The same failure is worth a line again after that long.
-constexpr std::chrono::seconds say_again_after{30};
-/// With how many bytes, and after how long, input is read: for each `amqp_link::patience`. Some 10
-/// and 50 confirms.
-struct bulk {
-  int bytes;
-  std::chrono::milliseconds at_most;
-};
-constexpr bulk bulks[] = {
-    {1, {}}, {210, std::chrono::milliseconds(1)}, {1024, std::chrono::milliseconds(20)}};
+constexpr std::uint16_t internal_error = 541;
+
+protocol::link_policy_options policy_options(const link_settings& s) {
+  protocol::link_policy_options o{{}, s.backoff, s.connect_timeout, s.verdict_pause, s.purpose};
+  for (const auto& b : s.brokers) o.hosts.push_back(b.where);
+  return o;
+}
+
+/// Of the exception that is being handled.
+failure failure_now() {
+  try {
+    throw;
+  } catch (const messaging_error& e) {
+    return e.failure();
+  } catch (const std::exception& e) {
+    return {errc::unreachable, std::string("Connecting failed: ") + e.what()};
+  } catch (...) {
+    return {errc::unreachable, "Connecting failed for an unknown reason."};
+  }
+}
+
 }  // namespace
+
+struct amqp_link::session {
+  std::unique_ptr<stream> wire;
+  std::unique_ptr<amqp091::connection> machine;
+  /// The end of the connection, until it is acted on. Nothing more is told to the user.
+  std::optional<amqp091::close_reason> closed;
+  std::optional<failure> broken;  ///< an end that the protocol has no words for
+  protocol::read_patience patience;
+  std::vector<char> input = std::vector<char>(read_chunk);
+  std::string output;
+  bool writing = false;
+  bool in_machine = false;  ///< events are being delivered; a flush follows them
+
+  bool has_ended() const noexcept { return closed || broken; }
+};
 
 amqp_link::amqp_link(boost::asio::any_io_executor ex, link_settings settings, logger log)
     : executor_(std::move(ex)),
       settings_(std::move(settings)),
       log_(std::move(log)),
-      backoff_(settings_.brokers.size(), settings_.backoff, random_bits()),
-      retry_timer_(executor_),
-      machine_timer_(executor_),
-      patience_timer_(executor_),
-      input_(read_chunk) {}
+      policy_(policy_options(settings_), random_bits()),
+      tls_(settings_.tls),
+      timer_(executor_) {}
 
 amqp_link::~amqp_link() = default;
 
-void amqp_link::open() {
-  if (state_ != state::idle) return;
-  attempt_later(std::chrono::milliseconds(0), false);
-  changed();
-}
-
-void amqp_link::attempt() {
-  const auto& target = settings_.brokers[next_broker_];
-  broker_name_ = target.where.text();
-  changed();
-  state_ = state::connecting;
-  const auto generation = ++generation_;
-  settings_.amqp.username = target.username;
-  settings_.amqp.password = target.password;
-  stream_ = make_stream(executor_, settings_.tls);
-  stream_->connect(target.where, settings_.connect_timeout,
-                   [self = shared_from_this(), generation](result<void> r) {
-                     self->connected(generation, std::move(r));
-                   });
-}
-
-void amqp_link::connected(std::uint64_t generation, result<void> r) {
-  if (generation != generation_ || state_ != state::connecting) return;
-  if (r.has_error()) return lose(r.error());
-  state_ = state::handshake;
-  writing_ = false;
-  patience_ = patience::none;
-  overdue_ = false;
-  machine_closed_.reset();
-  armed_until_ = clock::time_point::max();
-  machine_ = std::make_unique<amqp091::connection>(settings_.amqp, *this, clock::now());
-  flush();
-  if (generation == generation_) read(generation);
-}
-
-void amqp_link::read(std::uint64_t generation) {
-  stream_->read_some(input_, [self = shared_from_this(), generation](boost::system::error_code ec,
-                                                                     std::size_t n) {
-    if (generation != self->generation_ || !self->machine_) return;
-    self->overdue_ = false;
-    {
-      const raised_flag in_machine(self->in_machine_);
-      self->input_begins();
-      if (ec)
-        self->machine_->on_stream_end(ec.message(), clock::now());
-      else
-        self->machine_->on_bytes(std::as_bytes(std::span(self->input_.data(), n)), clock::now());
-      self->input_done();
+/// Every way in from the loop and from the owner: nothing may leave the link without a next step.
+template <class Work>
+void amqp_link::enter(Work work) noexcept {
+  try {
+    work();
+  } catch (...) {
+    try {
+      fault(failure_now());
+    } catch (...) {
+      log_(log_level::error, "A link to a broker could not handle a failure; it tries again.");
     }
-    if (generation != self->generation_) return;
-    self->after_machine();
-    if (generation == self->generation_ && self->machine_) self->read(generation);
+  }
+  try {
+    arm();
+  } catch (...) {
+    log_(log_level::error, "A link to a broker has no timer.");
+  }
+}
+
+void amqp_link::fault(failure why) {
+  to_obey_.clear();
+  look_ups_.clear();
+  dials_.clear();
+  act(protocol::act::hang_up{});
+  obey(policy_.fault(std::move(why), now()));
+}
+
+void amqp_link::open() {
+  enter([this] {
+    if (!policy_.is_idle()) return;
+    std::string hosts;
+    for (const auto& b : settings_.brokers) hosts += (hosts.empty() ? "" : ", ") + b.where.text();
+    log_(log_level::debug, "[" + settings_.purpose + "] Connecting to " + hosts);
+    obey(policy_.open(now()));
+    changed();
   });
+}
+
+void amqp_link::shut(std::chrono::milliseconds limit, unique_function<void()> done) {
+  shut_done_.push_back(std::move(done));
+  enter([&] {
+    if (policy_.is_shut() && !session_) return act(protocol::act::report_shut{});
+    obey(policy_.shut(limit, now()));
+    changed();
+  });
+}
+
+bool amqp_link::is_open() const noexcept {
+  return policy_.is_open() && session_ && !session_->has_ended();
+}
+
+amqp091::connection& amqp_link::machine() noexcept {
+  return *session_->machine;
+}
+
+// ---- What the policy wants -----------------------------------------------------------------
+
+/// In their order, also those that come while one is being obeyed.
+void amqp_link::obey(protocol::link_actions actions) {
+  std::ranges::move(actions, std::back_inserter(to_obey_));
+  if (obeying_ || to_obey_.empty()) return;
+  const raised_flag obeying(obeying_);
+  while (!to_obey_.empty()) {
+    const auto action = std::move(to_obey_.front());
+    to_obey_.pop_front();
+    std::visit([this](const auto& a) { act(a); }, action);
+  }
+  changed();
+}
+
+void amqp_link::act(const protocol::act::look_up& a) {
+  try {
+    look_ups_[a.id] = std::make_unique<look_up>(
+        executor_, a.host, [weak = weak_from_this(), id = a.id](result<look_up::addresses> found) {
+          const auto self = weak.lock();
+          if (!self) return;
+          self->enter([&] {
+            self->look_ups_.erase(id);
+            self->obey(found.has_value()
+                           ? self->policy_.resolved(id, *found, self->now())
+                           : self->policy_.failed(id, found.error(), false, self->now()));
+          });
+        });
+  } catch (...) {
+    look_ups_.erase(a.id);
+    obey(policy_.failed(a.id, failure_now(), false, now()));
+  }
+}
+
+void amqp_link::act(const protocol::act::dial& a) {
+  try {
+    auto& wire = dials_[a.id] = make_stream(executor_, settings_.tls.enabled ? &tls_ : nullptr);
+    if (const auto why = tls_.take_complaint())
+      log_(log_level::warning, "[" + settings_.purpose + "] " + why->message() +
+                                   " The certificates that were read before stay in use.");
+    wire->connect(a.address, a.host,
+                  [weak = weak_from_this(), id = a.id](std::optional<dial_failure> f) {
+                    const auto self = weak.lock();
+                    if (!self) return;
+                    self->enter([&] {
+                      if (!f) return self->obey(self->policy_.connected(id, self->now()));
+                      self->dials_.erase(id);
+                      self->obey(self->policy_.failed(id, f->why, f->answered, self->now()));
+                    });
+                  });
+  } catch (...) {
+    dials_.erase(a.id);
+    obey(policy_.failed(a.id, failure_now(), false, now()));
+  }
+}
+
+void amqp_link::act(const protocol::act::give_up& a) {
+  look_ups_.erase(a.id);
+  dials_.erase(a.id);
+}
+
+void amqp_link::act(const protocol::act::converse& a) {
+  try {
+    auto s = std::make_shared<session>();
+    s->wire = std::move(dials_.at(a.id));
+    dials_.erase(a.id);
+    s->machine =
+        std::make_unique<amqp091::connection>(options_for(settings_, settings_.brokers[a.broker]),
+                                              static_cast<amqp091::event_handler&>(*this), now());
+    session_ = s;
+    write_pending();
+    read(s);
+  } catch (...) {
+    dials_.erase(a.id);
+    obey(policy_.ended(failure_now(), now()));
+  }
+}
+
+void amqp_link::act(const protocol::act::limit_silence& a) {
+  if (session_) session_->wire->limit_silence(a.on);
+}
+
+void amqp_link::act(const protocol::act::say_goodbye&) {
+  if (!session_) return;
+  session_->machine->close(200, "goodbye", now());
+  write_pending();
+}
+
+/// Whatever of the connection is on the call stack now holds the session as well.
+void amqp_link::act(const protocol::act::hang_up&) {
+  if (const auto s = std::exchange(session_, nullptr)) s->wire->close();
+}
+
+void amqp_link::act(const protocol::act::report_up&) {
+  changed();
+  tell_user([&] { user_->link_up(); });
+}
+
+void amqp_link::act(const protocol::act::report_down& a) {
+  changed();
+  tell_user([&] { user_->link_down(a.loss); });
+}
+
+void amqp_link::act(const protocol::act::report_shut&) {
+  changed();
+  for (auto& done : std::exchange(shut_done_, {}))
+    if (done) boost::asio::post(executor_, std::move(done));
+}
+
+void amqp_link::act(const protocol::act::say& a) {
+  log_(a.level, a.text);
+}
+
+// ---- The connection ------------------------------------------------------------------------
+
+void amqp_link::read(const session_ptr& s) {
+  s->wire->read_some(s->input,
+                     [self = shared_from_this(), s](boost::system::error_code ec, std::size_t n) {
+                       self->enter([&] { self->took_input(s, ec, n); });
+                     });
+}
+
+void amqp_link::took_input(const session_ptr& s, const boost::system::error_code& ec,
+                           std::size_t n) {
+  if (s != session_) return;
+  s->patience.on_input();
+  {
+    const raised_flag in_machine(s->in_machine);
+    tell_user([&] { user_->input_begins(); });
+    struct at_end {
+      amqp_link& link;
+      ~at_end() {
+        link.tell_user([&] { link.user_->input_done(); });
+      }
+    } const input_done{*this};
+    if (!ec)
+      s->machine->on_bytes(std::as_bytes(std::span(s->input.data(), n)), now());
+    else
+      stream_ended(*s, ec);
+  }
+  after_machine();
+  if (s == session_) read(s);
 }
 
 /// Sends what events produced, then acts on the end of the connection if that was among them.
 void amqp_link::after_machine() {
-  flush();
-  if (machine_ && machine_closed_) lose(*std::exchange(machine_closed_, std::nullopt));
+  write_pending();
+  const auto s = session_;
+  if (!s || !s->has_ended()) return;
+  if (s->broken)
+    obey(policy_.ended(*s->broken, now()));
+  else
+    obey(policy_.ended(*s->closed, now()));
+  if (s == session_) act(protocol::act::hang_up{});
 }
 
 void amqp_link::flush() {
-  if (!machine_ || writing_ || in_machine_) return;
-  while (machine_->has_output()) {
-    machine_->take_output(output_, clock::now());
-    if (output_.empty()) break;
+  enter([this] { write_pending(); });
+}
+
+void amqp_link::write_pending() {
+  const auto s = session_;
+  if (!s || s->writing || s->in_machine) return;
+  while (s->machine->has_output()) {
+    s->machine->take_output(s->output, now());
+    if (s->output.empty()) break;
     boost::system::error_code ec;
-    const auto written = stream_->try_write(output_, ec);
-    if (!ec && written == output_.size()) continue;
+    const auto written = s->wire->try_write(s->output, ec);
+    if (!ec && written == s->output.size()) continue;
     if (ec) {
-      stream_ended(ec);
+      stream_ended(*s, ec);
       // The caller may be in the middle of its own work: take the link down from the loop.
-      boost::asio::post(executor_, [self = shared_from_this(), g = generation_] {
-        if (g == self->generation_) self->after_machine();
+      boost::asio::post(executor_, [self = shared_from_this(), s] {
+        self->enter([&] {
+          if (s == self->session_) self->after_machine();
+        });
       });
       return;
     }
-    writing_ = true;
-    stream_->write(std::string_view(output_).substr(written),
-                   [self = shared_from_this(), g = generation_](boost::system::error_code ec2) {
-                     if (g != self->generation_ || !self->machine_) return;
-                     self->writing_ = false;
-                     if (ec2)
-                       self->stream_ended(ec2);
-                     else
-                       self->output_drained();
-                     self->after_machine();
+    s->writing = true;
+    s->wire->write(std::string_view(s->output).substr(written),
+                   [self = shared_from_this(), s](boost::system::error_code ec2) {
+                     self->enter([&] {
+                       if (s != self->session_) return;
+                       s->writing = false;
+                       if (ec2)
+                         self->stream_ended(*s, ec2);
+                       else
+                         self->tell_user([&] { self->user_->output_drained(); });
+                       self->after_machine();
+                     });
                    });
     break;
   }
-  arm_timer();
 }
 
-void amqp_link::stream_ended(const boost::system::error_code& why) {
-  const raised_flag in_machine(in_machine_);
-  machine_->on_stream_end(why.message(), clock::now());
+void amqp_link::stream_ended(session& s, const boost::system::error_code& ec) {
+  const raised_flag in_machine(s.in_machine);
+  if (!policy_.is_open() && is_tls_refusal(ec))
+    s.broken = failure(errc::tls_failed, "TLS with " + broker_name() + " failed: " + ec.message());
+  s.machine->on_stream_end(ec.message(), now());
 }
 
 void amqp_link::flush_later() {
-  if (flush_posted_ || in_machine_ || held_) return;
-  flush_posted_ = true;
+  if (flush_posted_ || held_ || (session_ && session_->in_machine)) return;
   boost::asio::post(executor_, [self = shared_from_this()] {
     self->flush_posted_ = false;
     self->flush();
   });
+  flush_posted_ = true;
 }
 
 void amqp_link::release() {
@@ -152,135 +332,111 @@ void amqp_link::release() {
 }
 
 void amqp_link::read_with(patience p) {
-  if (overdue_) p = patience::none;
-  if (p == patience_ || !stream_) return;
-  patience_ = p;
-  const auto& [bytes, at_most] = bulks[static_cast<std::size_t>(p)];
-  if (!stream_->wake_after(bytes) || p == patience::none) return;
-  const auto until = clock::now() + at_most;
-  // One that ends sooner does as well, and is cheaper than another one.
-  if (patience_until_ != clock::time_point{} && patience_until_ <= until) return;
-  patience_until_ = until;
-  patience_timer_.expires_at(until);
-  patience_timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
-    const auto self = weak.lock();
-    if (ec || !self) return;
-    self->patience_until_ = {};
-    // The wake-up that this brings is lost if bytes are asked for in bulk again before it is seen.
-    self->overdue_ = true;
-    self->read_with(patience::none);
-  });
+  if (!session_) return;
+  const auto bytes = session_->patience.want(p, now());
+  if (bytes && !session_->wire->wake_after(*bytes)) session_->patience.disable();
+  if (bytes && p != patience::none) enter([] {});  // for the timer
 }
 
 /// Deadlines mostly move into the future; then the timer that is already armed asks again.
-void amqp_link::arm_timer() {
-  if (!machine_) return;
-  const auto next = machine_->next_deadline();
+void amqp_link::arm() {
+  auto next = policy_.next_wake();
+  if (session_)
+    next = std::min({next, session_->machine->next_deadline(), session_->patience.next_wake()});
   if (next >= armed_until_) return;
+  timer_.expires_at(next);
+  timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+    const auto self = weak.lock();
+    if (self && !ec) self->enter([&] { self->on_timer(); });
+  });
   armed_until_ = next;
-  machine_timer_.expires_at(next);
-  machine_timer_.async_wait(
-      [weak = weak_from_this(), g = generation_](boost::system::error_code ec) {
-        const auto self = weak.lock();
-        if (self && !ec && g == self->generation_) self->on_timer();
-      });
 }
 
 void amqp_link::on_timer() {
-  armed_until_ = clock::time_point::max();
-  if (!machine_) return;
+  armed_until_ = instant::max();
+  const auto s = session_;
+  obey(policy_.tick(now()));
+  if (!s || s != session_) return;
+  if (const auto bytes = s->patience.on_tick(now())) s->wire->wake_after(*bytes);
+  if (s->machine->next_deadline() > now()) return;
   {
-    const raised_flag in_machine(in_machine_);
-    machine_->on_tick(clock::now());
+    const raised_flag in_machine(s->in_machine);
+    s->machine->on_tick(now());
   }
   after_machine();
 }
 
-void amqp_link::on_open(const amqp091::field_table&) {
-  state_ = state::open;
-  open_since_ = clock::now();
-  last_failure_.reset();
-  said_.clear();
-  log_(log_level::info, "Connected to " + broker_name_ + " to " + settings_.purpose);
-  changed();
-  link_up();
-}
+// ---- Events of the machine -------------------------------------------------------------------
 
-void amqp_link::on_closed(const amqp091::close_reason& why) {
-  machine_closed_ = to_failure(why, broker_name_);
-}
-
-void amqp_link::lose(failure why) {
-  const bool was_open = state_ == state::open;
-  const bool closing = state_ == state::closing;
-  const bool answered = state_ != state::connecting || why.code() != errc::unreachable;
-  ++generation_;
-  machine_timer_.cancel();
-  if (stream_) stream_->close();
-  // Some of these may be on the call stack right now.
-  boost::asio::post(executor_, [s = std::shared_ptr<stream>(std::move(stream_)),
-                                m = std::shared_ptr<amqp091::connection>(std::move(machine_))] {});
-  if (closing) return finish_shut();
-  if (state_ == state::shut) return;
-
-  last_failure_ = why;
-  if (was_open && clock::now() - open_since_ >= good_after) backoff_.reset();
-  const bool verdict = is_verdict(why.code());
-  const auto level = !worth_saying(why) ? log_level::debug
-                     : verdict          ? log_level::error
-                                        : log_level::warning;
-  log_(level, "[" + settings_.purpose + "] " + why.message());
-  attempt_later(verdict ? settings_.verdict_pause : std::chrono::milliseconds(0), answered);
-  changed();
-  link_down(why, was_open);
-}
-
-/// A long outage is one line every now and then, not one an attempt.
-bool amqp_link::worth_saying(const failure& why) {
-  const auto now = clock::now();
-  if (why.message() == said_ && now - said_at_ < say_again_after) return false;
-  said_ = why.message();
-  said_at_ = now;
-  return true;
-}
-
-void amqp_link::attempt_later(std::chrono::milliseconds at_least, bool answered) {
-  const auto next = backoff_.next(answered);
-  next_broker_ = next.host;
-  const auto pause = std::max(next.delay, at_least);
-  state_ = state::waiting;
-  log_(log_level::debug, "[" + settings_.purpose + "] Connecting to " +
-                             settings_.brokers[next_broker_].where.text() + " in " +
-                             std::to_string(pause.count()) + " ms");
-  retry_timer_.expires_after(pause);
-  retry_timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
-    const auto self = weak.lock();
-    if (self && !ec && self->state_ == state::waiting) self->attempt();
-  });
-}
-
-void amqp_link::shut(std::chrono::milliseconds limit, unique_function<void()> done) {
-  shut_done_ = std::move(done);
-  retry_timer_.cancel();
-  if (state_ != state::open) {
-    state_ = state::closing;
-    lose({errc::closed, "closed"});
+/// The user should not throw. When it does, nobody knows what it has missed: it is set up anew on a
+/// new connection.
+template <class Call>
+void amqp_link::tell_user(Call call) noexcept {
+  try {
+    call();
     return;
+  } catch (const std::exception& e) {
+    log_(log_level::error, std::string("The user of a link threw: ") + e.what());
+  } catch (...) {
+    log_(log_level::error, "The user of a link threw an unknown exception.");
   }
-  state_ = state::closing;
-  machine_->close(200, "goodbye", clock::now());
-  flush();
-  retry_timer_.expires_after(limit);
-  retry_timer_.async_wait([self = shared_from_this()](boost::system::error_code ec) {
-    if (!ec && self->state_ == state::closing) self->lose({errc::closed, "closed"});
-  });
+  if (!is_open()) return;
+  try {
+    session_->broken = failure(errc::unreachable, broker_name() + " was left after an exception");
+    session_->machine->close(internal_error, "internal error", now());
+    boost::asio::post(executor_, [self = shared_from_this(), s = session_] {
+      self->enter([&] {
+        if (s == self->session_) self->after_machine();
+      });
+    });
+  } catch (...) {
+    log_(log_level::error, "A link could not be closed.");
+  }
 }
 
-void amqp_link::finish_shut() {
-  state_ = state::shut;
-  changed();
-  retry_timer_.cancel();
-  if (shut_done_) boost::asio::post(executor_, std::exchange(shut_done_, nullptr));
+void amqp_link::on_open(const amqp091::field_table&) {
+  obey(policy_.opened(now()));
+}
+void amqp_link::on_closed(const amqp091::close_reason& why) {
+  if (session_) session_->closed = why;  // else the user has shut the link in an earlier event
+}
+
+void amqp_link::on_channel_open(amqp091::channel_id ch) {
+  if (is_open()) tell_user([&] { user_->on_channel_open(ch); });
+}
+void amqp_link::on_channel_closed(amqp091::channel_id ch, const amqp091::close_reason& why) {
+  if (is_open()) tell_user([&] { user_->on_channel_closed(ch, why); });
+}
+void amqp_link::on_request_ok(amqp091::channel_id ch, amqp091::request_id request,
+                              std::string_view name, std::uint32_t messages,
+                              std::uint32_t consumers) {
+  if (is_open()) tell_user([&] { user_->on_request_ok(ch, request, name, messages, consumers); });
+}
+void amqp_link::on_delivery(const amqp091::delivery& d) {
+  if (is_open()) tell_user([&] { user_->on_delivery(d); });
+}
+void amqp_link::on_delivery_refused(const amqp091::delivery& d, std::string_view why) {
+  if (is_open()) tell_user([&] { user_->on_delivery_refused(d, why); });
+}
+void amqp_link::on_consumer_cancelled(amqp091::channel_id ch, std::string_view tag) {
+  if (is_open()) tell_user([&] { user_->on_consumer_cancelled(ch, tag); });
+}
+void amqp_link::on_return(const amqp091::returned_message& m) {
+  if (is_open()) tell_user([&] { user_->on_return(m); });
+}
+void amqp_link::on_confirm(amqp091::channel_id ch, std::uint64_t sequence, bool multiple,
+                           bool ack) {
+  if (is_open()) tell_user([&] { user_->on_confirm(ch, sequence, multiple, ack); });
+}
+void amqp_link::on_blocked(std::string_view reason) {
+  if (!is_open()) return;
+  obey(policy_.blocked(true));
+  tell_user([&] { user_->on_blocked(reason); });
+}
+void amqp_link::on_unblocked() {
+  if (!is_open()) return;
+  obey(policy_.blocked(false));
+  tell_user([&] { user_->on_unblocked(); });
 }
 
 }  // namespace oslo::messaging::net

@@ -1,7 +1,6 @@
 #include "net/io_loop.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -15,26 +14,13 @@
 #include <utility>
 
 #include "core/tasks/orphan_threads.hpp"
+#include "net/signals_blocked.hpp"
 #include "net/timer_queue.hpp"
 
 namespace oslo::messaging::net {
 namespace {
 
 namespace asio = boost::asio;
-
-/// Blocks all signals in its scope: threads made there leave them to the application's threads.
-class signals_blocked {
- public:
-  signals_blocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
 
 }  // namespace
 

@@ -2,34 +2,22 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <optional>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/logger.hpp>
 #include <string>
 
 #include "protocol/amqp091/connection.hpp"
+#include "protocol/amqp_failure.hpp"
+#include "protocol/link_action.hpp"
+#include "protocol/read_patience.hpp"
 
 namespace oslo::messaging::net {
 
-/// How a connection ended, or why none came about.
-struct link_loss {
-  failure why;
-  /// A connection was lost; else a whole pass over the hosts has failed.
-  bool was_open = false;
-  /// Every host has refused us in this pass: only an operator can help.
-  bool verdict = false;
-  /// What the broker said when it closed an open connection.
-  std::optional<amqp091::close_reason> closed;
-};
-
-/// How long a little input may lie unread, so that it is read in bulk, which saves a wake-up for
-/// each piece.
-enum class patience : std::uint8_t {
-  none,
-  brief,  ///< some 200 bytes, 1 ms: little beside what so many messages take anyway
-  ample,  ///< some 1,000 bytes, 20 ms: nobody waits for it
-};
+using protocol::is_verdict;
+using protocol::link_loss;
+using protocol::patience;
+using protocol::to_failure;
 
 /// Keeps one AMQP connection alive for its `link_user`. Not thread safe: everything is on the loop.
 class link {

@@ -6,9 +6,11 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+
+#include "net/tls_client.hpp"
 
 namespace oslo::messaging::net {
 namespace {
@@ -24,6 +26,11 @@ constexpr int keepalive_probes = 9;
 /// minutes.
 constexpr int user_timeout_ms = 20'000;
 
+void set_user_timeout(tcp::socket& s, int milliseconds) noexcept {
+  ::setsockopt(s.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds,
+               sizeof milliseconds);
+}
+
 void tune_socket(tcp::socket& s) {
   error_code ignored;  // each option only makes a dead peer visible sooner
   s.set_option(tcp::no_delay(true), ignored);
@@ -34,42 +41,28 @@ void tune_socket(tcp::socket& s) {
   set(TCP_KEEPIDLE, keepalive_idle_seconds);
   set(TCP_KEEPINTVL, keepalive_interval_seconds);
   set(TCP_KEEPCNT, keepalive_probes);
-  set(TCP_USER_TIMEOUT, user_timeout_ms);
+  set_user_timeout(s, user_timeout_ms);
 }
 
-/// What both kinds share: resolving a name and connecting to one of its addresses under one
-/// deadline.
+/// What both kinds share: connecting to one address.
 struct connector : std::enable_shared_from_this<connector> {
-  connector(const asio::any_io_executor& ex) : resolver(ex), socket(ex), timer(ex) {}
+  explicit connector(const asio::any_io_executor& ex) : socket(ex) {}
 
-  void start(const endpoint& to, std::chrono::milliseconds limit,
-             unique_function<void(result<void>)> on_done) {
-    where = to.text();
+  void start(const endpoint& address, const endpoint& as,
+             unique_function<void(std::optional<dial_failure>)> on_done) {
+    host = as;
     done = std::move(on_done);
-    timer.expires_after(limit);
-    timer.async_wait([self = shared_from_this(), limit](error_code ec) {
-      if (!ec)
-        self->finish(failure(errc::unreachable, self->where + " did not answer within " +
-                                                    std::to_string(limit.count()) + " ms"));
-    });
-    resolver.async_resolve(
-        to.host, std::to_string(to.port),
-        [self = shared_from_this()](error_code ec, const tcp::resolver::results_type& found) {
-          if (!self->done) return;
-          if (ec) return self->finish(self->unreachable(ec));
-          self->try_address(found.begin(), asio::error::host_not_found);
-        });
-  }
-
-  /// Keeps the addresses alive; the default is their end.
-  using address_iterator = tcp::resolver::results_type::const_iterator;
-  void try_address(address_iterator at, error_code before) {
-    if (at == address_iterator()) return finish(unreachable(before));
     error_code ec;
-    if (open_socket(at->endpoint().protocol(), ec); ec) return try_address(std::next(at), ec);
-    socket.async_connect(*at, [self = shared_from_this(), at](error_code ec2) {
+    const tcp::endpoint to(asio::ip::make_address(address.host, ec), address.port);
+    if (!ec) open_socket(to.protocol(), ec);
+    if (ec) {
+      asio::post(socket.get_executor(),
+                 [self = shared_from_this(), ec] { self->finish(self->unreachable(ec, false)); });
+      return;
+    }
+    socket.async_connect(to, [self = shared_from_this()](error_code ec2) {
       if (!self->done) return;
-      if (ec2) return self->try_address(std::next(at), ec2);
+      if (ec2) return self->finish(self->unreachable(ec2, false));
       tune_socket(self->socket);
       self->connected();
     });
@@ -77,8 +70,6 @@ struct connector : std::enable_shared_from_this<connector> {
 
   /// Not Asio's: a program that the application starts meanwhile must not keep the connection open.
   void open_socket(const tcp& protocol, error_code& ec) {
-    error_code ignored;
-    socket.close(ignored);
     const int fd = ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC, protocol.protocol());
     if (fd < 0) {
       ec.assign(errno, boost::system::system_category());
@@ -91,27 +82,22 @@ struct connector : std::enable_shared_from_this<connector> {
   virtual void connected() { finish({}); }
   virtual ~connector() = default;
 
-  failure unreachable(error_code ec) const {
-    return {errc::unreachable, where + " is unreachable: " + ec.message()};
+  dial_failure unreachable(error_code ec, bool answered, const char* in = "") const {
+    return {{errc::unreachable, host.text() + " is unreachable: " + in + ec.message()}, answered};
   }
-  void finish(result<void> r) {
+  void finish(std::optional<dial_failure> f) {
     if (!done) return;
-    timer.cancel();
-    if (r.has_error()) close();
-    std::exchange(done, nullptr)(std::move(r));
+    if (f) close();
+    std::exchange(done, nullptr)(std::move(f));
   }
   void close() noexcept {
     error_code ignored;
-    resolver.cancel();
-    timer.cancel();
     socket.close(ignored);
   }
 
-  tcp::resolver resolver;
   tcp::socket socket;
-  asio::steady_timer timer;
-  std::string where;
-  unique_function<void(result<void>)> done;
+  endpoint host;
+  unique_function<void(std::optional<dial_failure>)> done;
 };
 
 class tcp_stream final : public stream {
@@ -122,13 +108,14 @@ class tcp_stream final : public stream {
     c_->close();
   }
 
-  void connect(const endpoint& to, std::chrono::milliseconds limit,
-               unique_function<void(result<void>)> done) override {
-    c_->start(to, limit, [c = c_.get(), done = std::move(done)](result<void> r) mutable {
-      error_code ec;
-      if (r.has_value()) c->socket.non_blocking(true, ec);
-      done(std::move(r));
-    });
+  void connect(const endpoint& address, const endpoint& host,
+               unique_function<void(std::optional<dial_failure>)> done) override {
+    c_->start(address, host,
+              [c = c_.get(), done = std::move(done)](std::optional<dial_failure> f) mutable {
+                error_code ec;
+                if (!f) c->socket.non_blocking(true, ec);
+                done(std::move(f));
+              });
   }
 
   void read_some(std::span<char> into,
@@ -155,6 +142,9 @@ class tcp_stream final : public stream {
     return ::setsockopt(c_->socket.native_handle(), SOL_SOCKET, SO_RCVLOWAT, &bytes,
                         sizeof bytes) == 0;
   }
+  void limit_silence(bool on) noexcept override {
+    set_user_timeout(c_->socket, on ? user_timeout_ms : 0);
+  }
 
   void close() noexcept override { c_->close(); }
 
@@ -164,73 +154,61 @@ class tcp_stream final : public stream {
 
 // ---- TLS ----------------------------------------------------------------------------------------
 
-asio::ssl::context make_context(const tls_options& o) {
-  asio::ssl::context ctx(asio::ssl::context::tls_client);
-  ctx.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
-                  asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
-                  asio::ssl::context::no_tlsv1_1);
-  const auto check = [](const error_code& ec, const char* what, const std::string& file) {
-    if (ec)
-      throw configuration_error({errc::invalid_config, std::string(what) + " " + file +
-                                                           " cannot be used: " + ec.message()});
-  };
-  error_code ec;
-  if (!o.ca_file.empty()) {
-    ctx.load_verify_file(o.ca_file, ec);
-    check(ec, "ssl_ca_file", o.ca_file);
-  } else if (o.verify) {
-    ctx.set_default_verify_paths(ec);
-    check(ec, "the system's certificate store", "");
-  }
-  if (!o.cert_file.empty()) {
-    ctx.use_certificate_chain_file(o.cert_file, ec);
-    check(ec, "ssl_cert_file", o.cert_file);
-  }
-  if (!o.key_file.empty()) {
-    ctx.use_private_key_file(o.key_file, asio::ssl::context::pem, ec);
-    check(ec, "ssl_key_file", o.key_file);
-  }
-  ctx.set_verify_mode(o.verify ? asio::ssl::verify_peer : asio::ssl::verify_none);
-  return ctx;
-}
-
 struct tls_connector final : connector {
-  tls_connector(const asio::any_io_executor& ex, const tls_options& o)
-      : connector(ex), options(o), context(make_context(o)), secure(socket, context) {}
+  tls_connector(const asio::any_io_executor& ex, tls_client& tls)
+      : connector(ex),
+        verify(tls.options().verify),
+        context(tls.context()),
+        secure(socket, *context) {}
 
   void connected() override {
-    const auto host = where.substr(0, where.rfind(':'));
-    const auto name = host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
-    SSL_set_tlsext_host_name(secure.native_handle(), name.c_str());
-    if (options.verify) secure.set_verify_callback(asio::ssl::host_name_verification(name));
+    auto* const ssl = secure.native_handle();
+    const auto* const name = host.host.c_str();
+    if (!host.is_literal()) SSL_set_tlsext_host_name(ssl, name);
+    // OpenSSL's own check, whose result says that it is the name that is wrong.
+    const bool set =
+        !verify || (host.is_literal() ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name)
+                                      : SSL_set1_host(ssl, name)) == 1;
+    if (!set)
+      return finish(dial_failure{
+          {errc::tls_failed, "TLS with " + host.text() + " failed: its name cannot be checked"},
+          true});
     secure.async_handshake(
         asio::ssl::stream_base::client,
         [self = std::static_pointer_cast<tls_connector>(shared_from_this())](error_code ec) {
-          if (ec)
-            self->finish(
-                failure(errc::tls_failed, "TLS with " + self->where + " failed: " + ec.message()));
-          else
+          if (!ec)
             self->finish({});
+          else if (is_tls_refusal(ec))
+            self->finish(dial_failure{self->refused(ec), true});
+          else
+            self->finish(self->unreachable(ec, true, "the TLS handshake broke off: "));
         });
   }
 
-  tls_options options;
-  asio::ssl::context context;
+  failure refused(error_code ec) {
+    auto text = "TLS with " + host.text() + " failed: " + ec.message();
+    const auto found = ::SSL_get_verify_result(secure.native_handle());
+    if (found != X509_V_OK) text += std::string(": ") + ::X509_verify_cert_error_string(found);
+    return {errc::tls_failed, std::move(text)};
+  }
+
+  bool verify;
+  tls_client::context_ptr context;  ///< outlives the stream
   asio::ssl::stream<tcp::socket&> secure;
 };
 
 class tls_stream final : public stream {
  public:
-  tls_stream(const asio::any_io_executor& ex, const tls_options& o)
-      : c_(std::make_shared<tls_connector>(ex, o)) {}
+  tls_stream(const asio::any_io_executor& ex, tls_client& tls)
+      : c_(std::make_shared<tls_connector>(ex, tls)) {}
   ~tls_stream() override {
     c_->done = nullptr;
     c_->close();
   }
 
-  void connect(const endpoint& to, std::chrono::milliseconds limit,
-               unique_function<void(result<void>)> done) override {
-    c_->start(to, limit, std::move(done));
+  void connect(const endpoint& address, const endpoint& host,
+               unique_function<void(std::optional<dial_failure>)> done) override {
+    c_->start(address, host, std::move(done));
   }
   void read_some(std::span<char> into,
                  unique_function<void(error_code, std::size_t)> done) override {
@@ -246,6 +224,9 @@ class tls_stream final : public stream {
   }
   /// What a record holds cannot be known.
   bool wake_after(int) noexcept override { return false; }
+  void limit_silence(bool on) noexcept override {
+    set_user_timeout(c_->socket, on ? user_timeout_ms : 0);
+  }
   void close() noexcept override { c_->close(); }
 
  private:
@@ -254,13 +235,17 @@ class tls_stream final : public stream {
 
 }  // namespace
 
-std::string endpoint::text() const {
-  const bool v6 = host.find(':') != std::string::npos;
-  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+bool is_tls_refusal(const error_code& ec) noexcept {
+  if (ec.category() != asio::error::get_ssl_category()) return false;
+#ifdef SSL_R_UNEXPECTED_EOF_WHILE_READING
+  if (ERR_GET_REASON(static_cast<unsigned long>(ec.value())) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+    return false;
+#endif
+  return true;
 }
 
-std::unique_ptr<stream> make_stream(boost::asio::any_io_executor ex, const tls_options& tls) {
-  if (tls.enabled) return std::make_unique<tls_stream>(ex, tls);
+std::unique_ptr<stream> make_stream(boost::asio::any_io_executor ex, tls_client* tls) {
+  if (tls != nullptr) return std::make_unique<tls_stream>(ex, *tls);
   return std::make_unique<tcp_stream>(ex);
 }
 

@@ -3,22 +3,19 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/system/error_code.hpp>
-#include <chrono>
-#include <cstdint>
 #include <memory>
+#include <optional>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/function.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "protocol/link_action.hpp"
+
 namespace oslo::messaging::net {
 
-struct endpoint {
-  std::string host;
-  std::uint16_t port = 0;
-  std::string text() const;  ///< "host:port", IPv6 in brackets
-};
+using protocol::endpoint;
 
 /// How to secure a stream. Empty strings are "not given".
 struct tls_options {
@@ -29,6 +26,11 @@ struct tls_options {
   bool verify = true;  ///< chain and host name
 };
 
+struct dial_failure {
+  failure why;            ///< `errc::unreachable` or `errc::tls_failed`
+  bool answered = false;  ///< somebody was there
+};
+
 /// Non-blocking stream on one executor. Completions run on that executor, never inside the call.
 /// Not thread safe. Destroying a stream aborts what is pending.
 class stream {
@@ -36,10 +38,10 @@ class stream {
   using error_code = boost::system::error_code;
 
   virtual ~stream() = default;
-  /// Resolves, connects within `limit`, sets socket options and does the TLS handshake.
-  /// Completes with nothing, or with `errc::unreachable` or `errc::tls_failed`.
-  virtual void connect(const endpoint& to, std::chrono::milliseconds limit,
-                       unique_function<void(result<void>)> done) = 0;
+  /// Connects to an address, sets socket options and does the TLS handshake with `host`, who is
+  /// named in failures. No time limit of its own.
+  virtual void connect(const endpoint& address, const endpoint& host,
+                       unique_function<void(std::optional<dial_failure>)> done) = 0;
   /// Reads at least one byte.
   virtual void read_some(std::span<char> into,
                          unique_function<void(error_code, std::size_t)> done) = 0;
@@ -51,10 +53,20 @@ class stream {
   /// still may. A smaller number counts at once for a `read_some` that waits (since Linux 4.17). 1
   /// at first. False when the stream cannot do it.
   virtual bool wake_after(int bytes) noexcept = 0;
+  /// Whether output that is not acknowledged for 20 s ends the stream; at first it does. Off: only
+  /// a peer that does not even say that its buffer is full is taken for dead.
+  virtual void limit_silence(bool on) noexcept = 0;
   virtual void close() noexcept = 0;
 };
 
-/// Throws `configuration_error` when a certificate file cannot be used; its text names the file.
-std::unique_ptr<stream> make_stream(boost::asio::any_io_executor ex, const tls_options& tls);
+class tls_client;
+
+/// `tls`: null for a plain stream. Throws `configuration_error` when a certificate file cannot be
+/// used; its text names the file.
+std::unique_ptr<stream> make_stream(boost::asio::any_io_executor ex, tls_client* tls);
+
+/// The error is the peer's refusal of our TLS, or ours of the peer's; not a connection that was
+/// lost. In TLS 1.3 a refused client certificate shows only when the client reads.
+bool is_tls_refusal(const boost::system::error_code& ec) noexcept;
 
 }  // namespace oslo::messaging::net

@@ -39,6 +39,7 @@ const transport& notifier::bus() const noexcept {
 void notifier::async_notify_json(notify::priority p, context ctxt, std::string_view event_type,
                                  std::string_view payload_json, std::stop_token cancel,
                                  unique_function<void(report)> done) const {
+  (void)core_->bus.driver();  // throws in a child process, where no loop would answer
   auto made = core_->make(p, ctxt, event_type, payload_json);
   if (!made) return refuse(event_type, made.error(), std::move(done));
   made->cancel = std::move(cancel);
@@ -61,6 +62,7 @@ void notifier::refuse(std::string_view event_type, const failure& why,
 void notifier::send_text(notify::priority p, context ctxt, std::string_view event_type,
                          result<std::string> payload, std::stop_token cancel,
                          unique_function<void(report)> done) const {
+  (void)core_->bus.driver();
   if (!payload) return refuse(event_type, payload.error(), std::move(done));
   async_notify_json(p, std::move(ctxt), event_type, *payload, std::move(cancel), std::move(done));
 }

@@ -1,6 +1,7 @@
 #include "notify/notifier_core.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <oslo/messaging/json.hpp>
 #include <oslo/messaging/notify/options.hpp>
 #include <utility>
@@ -30,7 +31,10 @@ notifier_core::notifier_core(transport b, notifier_options opts)
   const auto group = read_options(bus.conf());
   if (!o.topics) o.topics = group.list("topics");
   if (!o.drivers) o.drivers = without_blanks(group.list("driver"));
-  if (!o.retry) o.retry = group.is_set("retry") ? static_cast<int>(group.integer("retry")) : -1;
+  if (!o.retry)
+    o.retry = group.is_set("retry") ? static_cast<int>(std::min<std::int64_t>(
+                                          group.integer("retry"), std::numeric_limits<int>::max()))
+                                    : -1;
   checked_retry(*o.retry);
   if (!o.routing_config) o.routing_config = group.string("routing_config");
   if (!o.redact) o.redact = no_context;

@@ -76,6 +76,7 @@ void outbox::async_post_json(notify::priority p, const context& ctxt, std::strin
                              std::string_view payload_json,
                              unique_function<void(result<void>)> accepted,
                              unique_function<void(const delivery_report&)> done) {
+  if (!accepted) accepted = [](result<void>) {};
   auto made = state_->make(p, ctxt, event_type, std::string(payload_json), std::move(done));
   if (!made) return accepted(made.error());
   state_->async_post(std::move(*made), std::move(accepted));
@@ -96,6 +97,7 @@ result<void> outbox::flush(std::chrono::milliseconds limit) {
 }
 void outbox::async_flush(std::chrono::milliseconds limit,
                          unique_function<void(result<void>)> done) {
+  if (!done) done = [](result<void>) {};
   state_->async_flush(limit, std::move(done));
 }
 asio::awaitable<result<void>> outbox::when_flushed(std::chrono::milliseconds limit) {

@@ -17,17 +17,6 @@
 
 namespace oslo::messaging::protocol {
 
-/// How far a call has come. The names are those of `failure_detail::stage`.
-enum class call_stage : std::uint8_t { queued, sent, confirmed };
-constexpr std::string_view to_string(call_stage s) noexcept {
-  switch (s) {
-    case call_stage::queued: return "queued";
-    case call_stage::sent: return "sent";
-    case call_stage::confirmed: return "confirmed";
-  }
-  return "unknown";
-}
-
 /// Which limit of a call ran out.
 enum class call_limit : std::uint8_t {
   total,    ///< the deadline of the call
@@ -75,14 +64,12 @@ class call_tracker {
   struct expired_call {
     call_id id;
     Payload payload;
-    call_stage stage;
     call_limit limit;
     duration elapsed;  ///< since `add`
   };
   struct resolved_call {
     call_id id;
     Payload payload;
-    call_stage stage;
   };
 
   /// `prefix` tells the ids of this tracker from all others: take `random_bits()`.
@@ -107,14 +94,6 @@ class call_tracker {
   Payload* find(std::string_view id) noexcept {
     slot* s = lookup(id);
     return s != nullptr ? &*s->payload : nullptr;
-  }
-
-  /// Notes how far the call has come; false when the id names no pending call.
-  bool advance(std::string_view id, call_stage stage) noexcept {
-    slot* s = lookup(id);
-    if (s == nullptr) return false;
-    s->stage = stage;
-    return true;
   }
 
   /// A sign of life: the monitor interval starts again at `now`. Never moves the total deadline.
@@ -161,7 +140,6 @@ class call_tracker {
   struct slot {
     ticket owner = 0;
     std::uint32_t next_free = 0;
-    call_stage stage = call_stage::queued;
     instant added{};
     instant deadline{};
     instant monitor_at{};
@@ -224,7 +202,6 @@ call_id call_tracker<Payload>::add(Payload&& payload, instant now, std::optional
   first_free_ = s.next_free;
   serial_ = serial_ == max_serial ? 1 : serial_ + 1;
   s.owner = (serial_ << slot_bits) | index;
-  s.stage = call_stage::queued;
   s.added = now;
   s.deadline = deadline.value_or(instant::max());
   s.monitor = std::max(monitor.value_or(duration::zero()), duration::zero());
@@ -256,9 +233,8 @@ auto call_tracker<Payload>::next_expired(instant now) -> std::optional<expired_c
   pop();
   slot& s = slot_of(owner);
   const call_limit limit = s.deadline <= s.monitor_at ? call_limit::total : call_limit::monitor;
-  const call_stage stage = s.stage;
   const duration elapsed = now - s.added;
-  expired_call out{id_of(owner), std::move(*s.payload), stage, limit, elapsed};
+  expired_call out{id_of(owner), std::move(*s.payload), limit, elapsed};
   release(s);
   drop_dead_nodes();
   return out;
@@ -275,8 +251,7 @@ auto call_tracker<Payload>::take_all() -> std::vector<resolved_call> {
   out.reserve(owners.size());
   for (const ticket owner : owners) {
     slot& s = slot_of(owner);
-    const call_stage stage = s.stage;
-    out.push_back({id_of(owner), std::move(*s.payload), stage});
+    out.push_back({id_of(owner), std::move(*s.payload)});
     release(s);
   }
   // Serial numbers go on, so ids of the calls that ended here stay unknown.

@@ -111,10 +111,16 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
   }
 }
 
+/// At most a year, which is for ever and far from overflow.
+static std::chrono::milliseconds configured_timeout(const transport& bus) {
+  return std::chrono::seconds(
+      std::min<std::int64_t>(bus.defaults().integer("rpc_response_timeout"), 366 * 24 * 3600));
+}
+
 client::client(transport bus, target to, client_options o) {
   require(bus, feature::rpc);
   const bool given = o.timeout.has_value();
-  if (!given) o.timeout = std::chrono::seconds(bus.defaults().integer("rpc_response_timeout"));
+  if (!given) o.timeout = configured_timeout(bus);
   auto made = std::make_shared<impl>(std::move(bus), std::move(to), std::move(o));
   made->timeout_given = given;
   impl_ = std::move(made);
@@ -136,9 +142,7 @@ client client::prepare(const prepare_options& p) const {
   if (p.fanout.given()) to.fanout = p.fanout.get().value_or(false);
   if (p.timeout.given()) {
     changed->timeout_given = p.timeout.get().has_value();
-    o.timeout = p.timeout.get()
-                    ? p.timeout.get()
-                    : std::chrono::seconds(impl_->bus.defaults().integer("rpc_response_timeout"));
+    o.timeout = p.timeout.get() ? p.timeout.get() : configured_timeout(impl_->bus);
   }
   p.version_cap.apply_to(o.version_cap);
   check_version(o.version_cap);
@@ -168,6 +172,7 @@ const transport& client::bus() const noexcept {
 void client::async_call_json(std::string_view name, context ctxt, std::string_view args_json,
                              call_options call,
                              unique_function<void(result<std::string>)> done) const {
+  if (!done) done = [](result<std::string>) {};
   auto& driver = impl_->bus.driver();  // throws in a child process, where no loop would answer
   if (const auto& s = impl_->o.serializer)
     done = [s, caller = ctxt, done = std::move(done)](result<std::string> r) mutable {
@@ -195,6 +200,7 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
 
 void client::async_cast_json(std::string_view name, context ctxt, std::string_view args_json,
                              call_options call, unique_function<void(result<void>)> done) const {
+  if (!done) done = [](result<void>) {};
   auto& driver = impl_->bus.driver();  // throws in a child process, where no loop would answer
   impl::request request;
   auto refused = impl_->fill(request, false, name, std::move(ctxt), args_json, call);

@@ -31,7 +31,7 @@ std::string next_frame(std::string_view& input, std::uint8_t bits) {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view input = fuzz::text(data, size);
   busy_client handler;
-  client c{{.max_body = 1000, .max_unconfirmed = 50}, handler};
+  client c{{.max_body = 1000}, handler};
   handler.machine = &c.machine;
   handler.now = c.now;
   c.feed(start() + tune(100, 4096, 10) + open_ok() + channel_open_ok(1) + channel_open_ok(2));

@@ -1,4 +1,5 @@
-// Writes the seeds of fuzz_session, fuzz_frames and fuzz_table from the recorded session.
+// Writes the seeds of fuzz_session, fuzz_frames, fuzz_table and fuzz_delivery from the recorded
+// session.
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -83,6 +84,10 @@ int main(int argc, char** argv) {
   write(corpus / "fuzz_frames", "delivery",
         record(consume_ok(1, "1")) + record(deliver_method(1, 1)) + record(header_frame(1, 4)) +
             record(frame(frame_type::body, 1, "body")));
+  write(corpus / "fuzz_frames", "refused",
+        record(deliver_method(1, 1)) + record(header_with(1, 4, bytes("0001"))) +
+            record(frame(frame_type::body, 1, "body")) + record(deliver_method(1, 2)) +
+            record(header_frame(1, 0)));
   write(corpus / "fuzz_frames", "confirms",
         record(confirm(2, method::basic_ack, 1, false)) +
             record(confirm(2, method::basic_nack, 0, true)));
@@ -101,5 +106,11 @@ int main(int argc, char** argv) {
   writer w{all};
   write_properties(w, p);
   write(corpus / "fuzz_table", "every-property", all);
+  write(corpus / "fuzz_delivery", "every-property", all);
+  write(corpus / "fuzz_delivery", "no-ack", "\x01" + all.substr(1));
+  write(corpus / "fuzz_delivery", "too-short", all.substr(0, all.size() - 1));
+  write(corpus / "fuzz_delivery", "left-over", all + '\0');
+  write(corpus / "fuzz_delivery", "second-flags", bytes("00 0001 0000"));
+  write(corpus / "fuzz_delivery", "unknown-type", bytes("00 2000 00000003 01\"k\"'?'"));
   return 0;
 }

@@ -125,14 +125,21 @@ inline std::string confirm(channel_id ch, method ack_or_nack, std::uint64_t tag,
     w.u8(multiple ? 1 : 0);
   });
 }
-inline std::string header_frame(channel_id ch, std::uint64_t size, const properties& p = {}) {
+/// `list`: the flags and what follows, well-formed or not.
+inline std::string header_with(channel_id ch, std::uint64_t size, std::string_view list) {
   std::string payload;
   writer w{payload};
   w.u16(class_id::basic);
   w.u16(0);
   w.u64(size);
-  write_properties(w, p);
+  w.bytes(list);
   return frame(frame_type::header, ch, payload);
+}
+inline std::string header_frame(channel_id ch, std::uint64_t size, const properties& p = {}) {
+  std::string list;
+  writer w{list};
+  write_properties(w, p);
+  return header_with(ch, size, list);
 }
 /// Header and body frames.
 inline std::string content(channel_id ch, std::string_view body, const properties& p = {},
@@ -158,16 +165,18 @@ inline std::string deliver(channel_id ch, std::uint64_t delivery_tag, std::strin
                            const properties& p = {}, std::size_t piece = 131064) {
   return deliver_method(ch, delivery_tag) + content(ch, body, p, piece);
 }
+inline std::string return_method(channel_id ch, std::string_view exchange,
+                                 std::string_view routing_key) {
+  return method_frame(ch, method::basic_return, [&](writer& w) {
+    w.u16(312);
+    w.shortstr("NO_ROUTE");
+    w.shortstr(exchange);
+    w.shortstr(routing_key);
+  });
+}
 inline std::string returned(channel_id ch, std::string_view exchange, std::string_view routing_key,
-                            std::string_view body, const properties& p = {}) {
-  return method_frame(ch, method::basic_return,
-                      [&](writer& w) {
-                        w.u16(312);
-                        w.shortstr("NO_ROUTE");
-                        w.shortstr(exchange);
-                        w.shortstr(routing_key);
-                      }) +
-         content(ch, body, p);
+                            std::string_view body) {
+  return return_method(ch, exchange, routing_key) + content(ch, body);
 }
 
 inline std::string_view origin_name(close_reason::origin o) {
@@ -210,12 +219,12 @@ class recorder : public event_handler {
   void on_consumer_cancelled(channel_id ch, std::string_view tag) override {
     add("cancelled", ch, tag);
   }
-  void on_return(const returned_message& r, std::uint64_t sequence) override {
-    add("return", r.channel, sequence, r.code, r.text, quoted(r.exchange), quoted(r.routing_key),
+  void on_return(const returned_message& r) override {
+    add("return", r.channel, r.code, r.text, quoted(r.exchange), quoted(r.routing_key),
         shorten(r.body));
   }
-  void on_confirm(channel_id ch, std::uint64_t sequence, bool ack) override {
-    add(ack ? "ack" : "nack", ch, sequence);
+  void on_confirm(channel_id ch, std::uint64_t sequence, bool multiple, bool ack) override {
+    add(ack ? "ack" : "nack", ch, (multiple ? "up to " : "") + std::to_string(sequence));
   }
   void on_blocked(std::string_view why) override { add("blocked", why); }
   void on_unblocked() override { add("unblocked"); }

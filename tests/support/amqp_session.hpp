@@ -29,10 +29,7 @@ class busy_client : public recorder {
     m.basic_consume(a, 5, "t", "1", false, false);
     m.basic_consume(a, 6, "t", "2", true, false);
     m.confirm_select(b, 7);
-    for (int i = 0; i < 6; ++i) {
-      properties_of_publish.message_id = std::to_string(i);
-      m.publish(b, "openstack", "t", true, properties_of_publish, "body");
-    }
+    for (int i = 0; i < 6; ++i) m.publish(b, "openstack", "t", true, {}, "body");
   }
   void on_delivery(const delivery& d) override {
     recorder::on_delivery(d);
@@ -50,8 +47,8 @@ class busy_client : public recorder {
     recorder::on_consumer_cancelled(ch, tag);
     if (tag == "1") machine->close_channel(ch, 200, "consumer is gone");
   }
-  void on_confirm(channel_id ch, std::uint64_t sequence, bool ack) override {
-    recorder::on_confirm(ch, sequence, ack);
+  void on_confirm(channel_id ch, std::uint64_t sequence, bool multiple, bool ack) override {
+    recorder::on_confirm(ch, sequence, multiple, ack);
     if (sequence < 20 && machine->has_channel(ch)) machine->publish(ch, "", "t", false, {}, "next");
   }
   void on_unblocked() override {
@@ -68,8 +65,6 @@ class busy_client : public recorder {
       return 0;
     }
   }
-
-  properties properties_of_publish;
 };
 
 struct session_result {
@@ -103,8 +98,6 @@ inline std::string session() {
                           {"x-death", field_array{field_table{{"count", std::int64_t{1}}}}}};
   p.delivery_mode = 2;
   p.priority = 0;
-  properties third;
-  third.message_id = "2";
   return start("PLAIN AMQPLAIN",
                {{"capabilities", field_table{{"basic.nack", true}, {"publisher_confirms", true}}},
                 {"product", "RabbitMQ"}}) +
@@ -114,7 +107,7 @@ inline std::string session() {
          consume_ok(1, "2") + method_frame(2, method::confirm_select_ok) +
          deliver(1, 1, "{\"a\": 1}", p) + deliver(1, 2, std::string(500, 'm'), p, 200) +
          deliver_method(1, 3, "2", true) + content(1, "") +
-         confirm(2, method::basic_ack, 2, false) + returned(2, "openstack", "t", "body", third) +
+         confirm(2, method::basic_ack, 2, false) + returned(2, "openstack", "t", "body") +
          confirm(2, method::basic_ack, 3, true) + confirm(2, method::basic_nack, 5, false) +
          method_hex(0, method::connection_blocked, "03\"low\"") +
          frame(frame_type::heartbeat, 0, "") + method_frame(0, method::connection_unblocked) +
@@ -122,9 +115,10 @@ inline std::string session() {
          method_hex(2, method::channel_flow, "01") + deliver_method(1, 4) + header_frame(1, 1001) +
          frame(frame_type::body, 1, std::string(300, 'l')) +
          frame(frame_type::body, 1, std::string(400, 'l')) +
-         frame(frame_type::body, 1, std::string(301, 'l')) + deliver(1, 5, "last") +
-         close_frame(2, 406, "PRECONDITION_FAILED", method::basic_ack) + channel_open_ok(2) +
-         method_hex(2, method::queue_delete_ok, "00000000") +
+         frame(frame_type::body, 1, std::string(301, 'l')) + deliver_method(1, 5) +
+         header_with(1, 4, bytes("0001 0000")) + frame(frame_type::body, 1, "flag") +
+         deliver(1, 6, "last") + close_frame(2, 406, "PRECONDITION_FAILED", method::basic_ack) +
+         channel_open_ok(2) + method_hex(2, method::queue_delete_ok, "00000000") +
          method_hex(1, method::basic_cancel, "01\"1\" 00") + close_ok(1) +
          close_frame(0, 320, "CONNECTION_FORCED");
 }

@@ -16,6 +16,7 @@ struct orphan {
   std::thread thread;
   std::function<bool()> has_ended;
   std::function<void()> stop;
+  bool may_be_left = false;
 };
 
 class orphanage {
@@ -70,7 +71,10 @@ class orphanage {
     }
     for (auto& o : all) {
       if (o.stop) o.stop();
-      join(o);
+      if (o.may_be_left && !o.has_ended())
+        o.thread.detach();
+      else
+        join(o);
     }
   }
 
@@ -91,7 +95,11 @@ class orphanage {
 }  // namespace
 
 void adopt_orphan(std::thread thread, std::function<bool()> has_ended, std::function<void()> stop) {
-  orphanage::instance().adopt({std::move(thread), std::move(has_ended), std::move(stop)});
+  orphanage::instance().adopt({std::move(thread), std::move(has_ended), std::move(stop), false});
+}
+
+void adopt_stuck_orphan(std::thread thread, std::function<bool()> has_ended) {
+  orphanage::instance().adopt({std::move(thread), std::move(has_ended), {}, true});
 }
 
 void join_ended_orphans() {

@@ -16,6 +16,9 @@ namespace oslo::messaging {
 /// Thread safety: any thread.
 void adopt_orphan(std::thread thread, std::function<bool()> has_ended,
                   std::function<void()> stop = {});
+/// The same of a thread that may be stuck in the system and touches nothing but what it holds: the
+/// end of the program does not wait for it.
+void adopt_stuck_orphan(std::thread thread, std::function<bool()> has_ended);
 
 /// Joins those that have ended, so that a program that runs for years keeps few. Never waits.
 void join_ended_orphans();

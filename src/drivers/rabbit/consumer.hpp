@@ -1,21 +1,20 @@
-// The consuming connection: subscriptions that are set up again after every loss.
+// What consumes: subscriptions that are set up again after every loss.
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <memory>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/function.hpp>
 #include <string>
 #include <vector>
 
+#include "core/random.hpp"
 #include "core/unique_id.hpp"
 #include "drivers/rabbit/topology.hpp"
-#include "net/amqp_link.hpp"
+#include "net/link.hpp"
 #include "protocol/backoff.hpp"
 
 namespace oslo::messaging::rabbit {
-
-class consumer;
 
 /// What one listener consumes: a channel of its own with one or more queues.
 ///
@@ -34,36 +33,58 @@ class subscription {
   virtual void on_removed() {}  ///< by `consumer::remove`; no delivery will come
   virtual void on_gone() {}     ///< after it, once the broker has nothing of it any more
   virtual void on_lost() {}     ///< the channel is gone; unsettled deliveries come again
-  /// The broker refuses the topology. It is tried again, slowly, unless the owner removes it.
+  /// The broker refuses the topology, or us. It is tried again, slowly, unless the owner removes
+  /// it.
   virtual void on_refused(const failure& why) = 0;
-  /// An attempt to connect failed.
-  virtual void on_unreachable(const failure& why) { (void)why; }
+  /// A pass over the hosts has failed.
+  virtual void on_unreachable(const net::link_loss& loss) { (void)loss; }
+  /// May throw: then the message is dropped as one that cannot be read.
   virtual void on_delivery(const amqp091::delivery& d) = 0;
+  /// A message was dropped because it cannot be read: its publisher's fault.
+  virtual void on_malformed() {}
   virtual void on_input_done() {}
 
  protected:
   subscription(std::vector<source> sources, std::uint16_t prefetch)
-      : sources_(std::move(sources)), prefetch_(prefetch), backoff_(1, {}, random_bits()) {}
+      : sources_(std::move(sources)), prefetch_(prefetch), backoff_({}, random_bits()) {}
 
  private:
   friend class consumer;
+  using instant = net::link::instant;
   std::vector<source> sources_;
   std::vector<std::string> tags_;
   std::uint16_t prefetch_;
   amqp091::channel_id channel_ = 0;
   std::uint64_t lifetime_ = 0;
   std::size_t missing_ = 0;  ///< consume-ok frames still to come
-  bool retry_pending_ = false;
+  instant retry_at_ = instant::max();
+  instant ready_by_ = instant::max();  ///< while it is being set up
+  std::size_t outstanding_ = 0;        ///< deliveries that are not settled
+  bool added_ = false;
+  bool starved_ = false;  ///< no channel was left for it
   protocol::backoff backoff_;
-  std::chrono::steady_clock::time_point ready_since_ = std::chrono::steady_clock::time_point::max();
+  instant ready_since_ = instant::max();
 };
 using subscription_ptr = std::shared_ptr<subscription>;
 
-/// Not thread safe; lives on the loop.
-class consumer final : public net::amqp_link {
+/// What the consumer reports to.
+class consumer_owner {
  public:
-  consumer(boost::asio::any_io_executor ex, net::link_settings settings, logger log,
-           unique_function<void()> before_input, unique_function<void()> after_input);
+  virtual ~consumer_owner() = default;
+  /// The consumer wants `on_tick` no later than then.
+  virtual void wake_at(net::link::instant when) = 0;
+  /// Around the events of one read: what handlers publish meanwhile can leave in one write.
+  virtual void input_begins() = 0;
+  virtual void input_done() = 0;
+};
+
+/// No socket and no clock of its own. Not thread safe; lives on the loop.
+class consumer final : public net::link_user {
+ public:
+  using instant = net::link::instant;
+
+  consumer(net::link& link, consumer_owner& owner)
+      : link_(link), owner_(owner), random_(random_bits()) {}
 
   void add(subscription_ptr s);
   /// Asks for no further deliveries; what was delivered can still be settled.
@@ -72,14 +93,18 @@ class consumer final : public net::amqp_link {
   void remove(const subscription_ptr& s);
   void remove_all();
 
-  /// `lifetime` is the subscription's at the time of the delivery.
-  void ack(const subscription& s, std::uint64_t lifetime, std::uint64_t tag);
-  void reject(const subscription& s, std::uint64_t lifetime, std::uint64_t tag, bool requeue);
+  /// `lifetime` is the subscription's at the time of the delivery. When many are in work,
+  /// acknowledgements leave in groups, at the latest after 2 ms.
+  void ack(subscription& s, std::uint64_t lifetime, std::uint64_t tag);
+  void reject(subscription& s, std::uint64_t lifetime, std::uint64_t tag, bool requeue);
 
- private:
+  void on_tick(instant now);
+  /// `instant::max()`: nothing to wait for.
+  instant next_deadline() const;
+
   void link_up() override;
-  void link_down(const failure& why, bool was_open) override;
-  void input_begins() override { before_input_(); }
+  void link_down(const net::link_loss& loss) override;
+  void input_begins() override { owner_.input_begins(); }
   void input_done() override;
 
   void on_channel_closed(amqp091::channel_id ch, const amqp091::close_reason& why) override;
@@ -89,19 +114,35 @@ class consumer final : public net::amqp_link {
   void on_delivery_refused(const amqp091::delivery& refused, std::string_view why) override;
   void on_consumer_cancelled(amqp091::channel_id ch, std::string_view tag) override;
 
+ private:
   void establish(subscription& s);
   void request_everything(subscription& s);
+  void give_up_late(instant now);
+  void refused(subscription& s, const failure& why);
+  void flush_acks();
   void lost(subscription& s);
   void everything_is_gone();
-  void establish_later(const subscription_ptr& s, std::chrono::milliseconds pause);
+  void retry(subscription& s, std::chrono::milliseconds pause);
+  void dropped(subscription* s, const amqp091::delivery& d, std::string_view why);
   subscription_ptr find(amqp091::channel_id ch) const;
+  subscription* at(amqp091::channel_id ch) const noexcept {
+    return ch < by_channel_.size() ? by_channel_[ch] : nullptr;
+  }
+  std::chrono::milliseconds refused_pause();
 
-  boost::asio::any_io_executor executor_;
-  unique_function<void()> before_input_;
-  unique_function<void()> after_input_;
+  net::link& link_;
+  consumer_owner& owner_;
+  random_engine random_;
   std::vector<subscription_ptr> subscriptions_;
   std::vector<subscription*> by_channel_;
-  std::vector<std::pair<amqp091::channel_id, subscription_ptr>> leaving_;  ///< until close-ok
+  struct leaving {
+    amqp091::channel_id channel;
+    subscription_ptr what;
+    instant until;
+  };
+  std::vector<leaving> leaving_;  ///< until close-ok
+  std::size_t noted_acks_ = 0;    ///< not yet flushed
+  instant acks_due_ = instant::max();
   std::uint64_t next_lifetime_ = 1;
   std::uint64_t next_tag_ = 1;
 };

@@ -1,9 +1,12 @@
 #include "drivers/rabbit/driver.hpp"
 
+#include <atomic>
+#include <utility>
+
 #include "core/unique_id.hpp"
 #include "drivers/rabbit/engine.hpp"
 #include "drivers/rabbit/listener.hpp"
-#include "net/stream.hpp"
+#include "net/link_settings.hpp"
 #include "wire/request.hpp"
 
 namespace oslo::messaging::rabbit {
@@ -17,6 +20,28 @@ std::uint16_t choose_prefetch(const options& o, const listen_options& l) {
   if (l.prefetch == 0) return default_prefetch;
   return static_cast<std::uint16_t>(std::min<std::size_t>(l.prefetch, 65'535));
 }
+
+/// What other threads have handed to the loop and it has not come to yet, in bytes. A loop that
+/// falls behind is no queue without a bound.
+class crossing {
+ public:
+  static constexpr std::size_t most = publisher::most_bytes;
+
+  crossing(std::atomic<std::size_t>& total, std::size_t bytes) noexcept
+      : total_(&total), bytes_(bytes), fits_(total.fetch_add(bytes) <= most) {}
+  crossing(crossing&& other) noexcept
+      : total_(std::exchange(other.total_, nullptr)), bytes_(other.bytes_), fits_(other.fits_) {}
+  crossing& operator=(crossing&&) = delete;
+  ~crossing() {
+    if (total_ != nullptr) total_->fetch_sub(bytes_);
+  }
+  bool fits() const noexcept { return fits_; }
+
+ private:
+  std::atomic<std::size_t>* total_;  // the engine's, which whatever is posted holds
+  std::size_t bytes_;
+  bool fits_;
+};
 
 /// Hands everything to the engine on its loop.
 class rabbit_driver final : public driver {
@@ -36,8 +61,10 @@ class rabbit_driver final : public driver {
     if (o.wait_for_reply) {
       if (engine_->loop().running_here())  // without a copy of it all
         return engine_->call(destination_of(to), std::move(m), std::move(o), std::move(done));
-      engine_->loop().post([e = engine_, to = destination_of(to), m = std::move(m),
-                            o = std::move(o), done = std::move(done)]() mutable {
+      crossing over(engine_->crossing_bytes, m.body.size());
+      if (!over.fits()) return fail(std::move(done), fell_behind());
+      engine_->loop().post([e = engine_, over = std::move(over), to = destination_of(to),
+                            m = std::move(m), o = std::move(o), done = std::move(done)]() mutable {
         e->call(std::move(to), std::move(m), std::move(o), std::move(done));
       });
       return;
@@ -121,13 +148,19 @@ class rabbit_driver final : public driver {
     if (engine_->loop().running_here())  // without a copy of it all
       return engine_->send(std::move(to), std::move(body), std::move(headers), std::move(o),
                            std::move(done));
-    engine_->loop().post([e = engine_, to = std::move(to), body = std::move(body),
-                          headers = std::move(headers), o = std::move(o),
+    crossing over(engine_->crossing_bytes, body.size());
+    if (!over.fits()) return fail(std::move(done), fell_behind());
+    engine_->loop().post([e = engine_, over = std::move(over), to = std::move(to),
+                          body = std::move(body), headers = std::move(headers), o = std::move(o),
                           done = std::move(done)]() mutable {
       e->send(std::move(to), std::move(body), std::move(headers), std::move(o), std::move(done));
     });
   }
 
+  static failure fell_behind() {
+    return {errc::limit_exceeded, "The transport's loop has not come to " +
+                                      std::to_string(crossing::most) + " bytes of messages yet."};
+  }
   void fail(send_completion done, failure why) {
     engine_->loop().post([done = std::move(done), why = std::move(why)]() mutable { done(why); });
   }
@@ -151,7 +184,7 @@ std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment
                                "The rabbit driver needs a loop that runs on Asio; leave "
                                "transport_options::loop empty or use asio_scheduler."});
   auto o = read_options(env.conf, url, env.client_name);
-  net::make_stream(loop->executor(), o.link.tls);  // certificate files are read now, not later
+  net::check(o.link);  // certificates and names that can never work: now, not at a reconnect
   return std::make_unique<rabbit_driver>(std::move(o), std::move(env), std::move(loop));
 }
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "core/saturating.hpp"
+#include "core/send_stage.hpp"
 #include "core/tasks/guarded.hpp"
 #include "core/tasks/raised_flag.hpp"
 #include "core/unique_id.hpp"
-#include "net/amqp_failure.hpp"
 #include "wire/reply.hpp"
 #include "wire/request.hpp"
 
@@ -14,13 +14,15 @@ namespace oslo::messaging::rabbit {
 namespace {
 
 using std::chrono::milliseconds;
+using stage = pending_send::stage;
 
-constexpr milliseconds returned_pause{250};
 /// Nothing is lost when acknowledgements of replies come late, and none of them costs a write.
 constexpr std::size_t reply_acks_at_once = 64;
 constexpr milliseconds reply_ack_delay{10};
-/// Calls that wait for the reply queue, that is: for the first connection.
-constexpr std::size_t max_awaiting_reply_queue = 100'000;
+constexpr std::size_t most_pending = std::size_t{1} << 20;
+/// Longer than any deadline, and far from overflow.
+constexpr milliseconds longest_close = std::chrono::hours(24);
+constexpr milliseconds for_ever = std::chrono::hours(24 * 3650);
 
 net::link_settings for_purpose(net::link_settings s, const char* purpose) {
   s.purpose = purpose;
@@ -28,6 +30,12 @@ net::link_settings for_purpose(net::link_settings s, const char* purpose) {
   if (name != nullptr && name->as_string() != nullptr)
     s.amqp.client_properties.set("connection_name", *name->as_string() + ":" + purpose);
   return s;
+}
+
+/// A queue that was declared to refuse what it has no room for does so until somebody reads it.
+bool refuses_for_good(const destination& to) {
+  const auto* rule = to.ensure_queue ? to.ensure_queue->arguments.find("x-overflow") : nullptr;
+  return rule != nullptr && rule->as_string() != nullptr && *rule->as_string() == "reject-publish";
 }
 
 }  // namespace
@@ -39,14 +47,23 @@ class reply_subscription final : public subscription {
       : subscription({reply_source(e.opts(), unique)}, 0), engine_(e) {}
   void on_ready() override { engine_.reply_queue_ready(); }
   void on_refused(const failure& why) override { engine_.reply_queue_refused(why); }
-  void on_unreachable(const failure& why) override { engine_.reply_queue_unreachable(why); }
-  void on_lost() override { unacknowledged_.clear(); }
+  void on_unreachable(const net::link_loss& loss) override {
+    engine_.reply_refusal_.reset();  // no longer what is wrong
+    engine_.publisher_->reply_queue_unreachable(loss);
+  }
+  void on_lost() override {
+    unacknowledged_.clear();
+    engine_.publisher_->set_reply_queue(false);
+  }
+  void on_malformed() override { engine_.count("rpc_client_malformed_replies_total"); }
   void on_delivery(const amqp091::delivery& d) override {
-    unacknowledged_.push_back(d.delivery_tag);
-    if (unacknowledged_.size() >= reply_acks_at_once)
-      acknowledge();
-    else if (unacknowledged_.size() == 1)
-      engine_.acknowledge_replies_later();
+    if (!engine_.opts().unacknowledged_replies) {
+      unacknowledged_.push_back(d.delivery_tag);
+      if (unacknowledged_.size() >= reply_acks_at_once)
+        acknowledge();
+      else if (unacknowledged_.size() == 1)
+        engine_.acknowledge_replies_later();
+    }
     engine_.on_reply(d);
   }
   void acknowledge() {
@@ -60,22 +77,29 @@ class reply_subscription final : public subscription {
 };
 
 engine::engine(options o, driver_environment env, std::shared_ptr<net::asio_loop> loop)
-    : options_(std::move(o)), env_(std::move(env)), loop_(std::move(loop)), calls_(random_bits()) {}
+    : options_(std::move(o)),
+      env_(std::move(env)),
+      loop_(std::move(loop)),
+      sends_(random_bits(), most_pending) {}
 
 void engine::start() {
-  publisher_ = std::make_shared<publisher>(loop_->executor(), for_purpose(options_.link, "publish"),
-                                           env_.log);
-  publisher_->watch_readers(options_.notifications.reader_check);
-  // Handlers that ran inside the read have published replies: one write for all of them.
-  consumer_ = std::make_shared<rabbit::consumer>(
-      loop_->executor(), for_purpose(options_.link, "consume"), env_.log,
-      [p = publisher_.get()] { p->hold(); }, [p = publisher_.get()] { p->release(); });
-  answers_ = std::make_shared<rabbit::answers>(options_, env_, loop_, publisher_);
-  for (auto* link : {static_cast<net::amqp_link*>(publisher_.get()),
-                     static_cast<net::amqp_link*>(consumer_.get())})
-    link->watch([weak = weak_from_this()] {
+  const auto link = [this](const char* purpose) {
+    auto l = std::make_shared<net::amqp_link>(loop_->executor(),
+                                              for_purpose(options_.link, purpose), env_.log);
+    l->watch([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->update_health();
     });
+    return l;
+  };
+  publish_link_ = link("publish");
+  consume_link_ = link("consume");
+  publisher_ = std::make_unique<publisher>(*publish_link_, static_cast<send_owner&>(*this));
+  consumer_ =
+      std::make_unique<rabbit::consumer>(*consume_link_, static_cast<consumer_owner&>(*this));
+  publish_link_->serve(*publisher_);
+  consume_link_->serve(*consumer_);
+  publisher_->watch_readers(options_.notifications.reader_check);
+  answers_ = std::make_shared<rabbit::answers>(*this);
 }
 
 // ---- health -------------------------------------------------------------------------------------
@@ -86,19 +110,18 @@ link_state state_of(const net::amqp_link& link) {
   if (link.is_shut()) return link_state::closed;
   if (link.is_open()) return link_state::connected;
   if (link.is_idle()) return link_state::idle;
-  const auto& why = link.last_failure();
-  return why && net::is_verdict(why->code()) ? link_state::refused : link_state::connecting;
+  return link.verdict() != nullptr ? link_state::refused : link_state::connecting;
 }
 
 }  // namespace
 
 void engine::update_health() {
-  transport_health now{state_of(*publisher_), state_of(*consumer_), publisher_->broker_name(), {}};
-  if (now.broker.empty()) now.broker = consumer_->broker_name();
-  for (const net::amqp_link* link : {static_cast<net::amqp_link*>(consumer_.get()),
-                                     static_cast<net::amqp_link*>(publisher_.get())})
+  transport_health now{
+      state_of(*publish_link_), state_of(*consume_link_), publish_link_->broker_name(), {}};
+  if (now.broker.empty()) now.broker = consume_link_->broker_name();
+  for (const auto& link : {consume_link_, publish_link_})
     if (!link->is_open() && link->last_failure()) now.reason = link->last_failure()->message();
-  if (now.publishing == link_state::connected && publisher_->is_blocked()) {
+  if (now.publishing == link_state::connected && publish_link_->is_blocked()) {
     now.publishing = link_state::blocked;
     now.reason = publisher_->blocked_reason();
   }
@@ -130,93 +153,64 @@ void engine::watch_health(unique_function<void(const transport_health&)> changed
   health_changed_ = std::move(changed);
 }
 
-void engine::later(milliseconds pause, unique_function<void()> work) {
-  loop_->run_at(loop_->now() + pause, [weak = weak_from_this(), work = std::move(work)]() mutable {
-    if (const auto self = weak.lock()) work();
-  });
-}
+// ---- sends --------------------------------------------------------------------------------------
 
-void engine::complete(send_completion done, result<messaging::reply> r) {
-  if (!sending_) return call_guarded(*loop_, done, std::move(r));
-  loop_->post([done = std::move(done), r = std::move(r)]() mutable { done(std::move(r)); });
-}
-
-// ---- casts --------------------------------------------------------------------------------------
-
-void engine::send(destination to, std::string body, std::vector<message_header> headers,
-                  send_options o, send_completion done) {
+template <class Write>
+void engine::begin(const send_ptr& s, send_options o, Write write) {
   const raised_flag sending(sending_);
-  auto p = std::make_shared<publication>();
-  p->to = std::move(to);
-  p->body = std::move(body);
-  p->headers = std::move(headers);
-  p->mandatory = o.at_least_once || o.keep;
-  p->fail_fast = o.fail_fast;
-  p->retry = o.retry;
-
-  using stop_callback = std::stop_callback<unique_function<void()>>;
-  struct waiter {
-    send_completion done;
-    scheduler::timer_id timer = scheduler::timer_id::none;
-    std::unique_ptr<stop_callback> on_cancel;
-  };
-  auto w = std::make_shared<waiter>();
-  w->done = std::move(done);
-  p->done = [self = shared_from_this(), w](result<void> r) {
-    self->loop_->cancel(w->timer);
-    w->on_cancel.reset();  // it refers to `w`
-    if (r.has_error()) return self->complete(std::move(w->done), r.error());
-    self->complete(std::move(w->done), messaging::reply{});
-  };
-  const auto give_up = [weak = weak_from_this(), p, w](failure why) {
-    const auto self = weak.lock();
-    if (!self || !w->done) return;
-    self->publisher_->abandon(*p);
-    self->loop_->cancel(w->timer);
-    w->on_cancel.reset();
-    self->complete(std::move(w->done),
-                   p->ever_written && why.code() == errc::cancelled
-                       ? failure(errc::outcome_unknown, why.message() + " It was sent already.")
-                       : std::move(why));
-  };
-  const auto deadline = o.timeout ? deadline_after(loop_->now(), *o.timeout) : std::nullopt;
-  if (deadline)
-    w->timer = loop_->run_at(*deadline, [give_up, p, weak = weak_from_this(), limit = *o.timeout] {
-      const auto self = weak.lock();
-      if (!self) return;
-      const bool blocked = self->publisher_->is_blocked();
-      const auto& last = self->publisher_->last_failure();
-      const char* stage = blocked           ? "blocked"
-                          : p->ever_written ? "sent"
-                          : last            ? "connecting"
-                                            : "queued";
-      give_up(failure(errc::timed_out,
-                      "The broker did not confirm the message for " + p->to.text() + " within " +
-                          std::to_string(limit.count()) + " ms" +
-                          (blocked ? ": it has blocked the connection."
-                           : last  ? ": " + last->message() + "."
-                                   : "."),
-                      {stage, p->to.text(), {}, self->publisher_->broker_name(), limit}));
-    });
-  if (o.cancel.stop_possible())
-    w->on_cancel = std::make_unique<stop_callback>(
-        o.cancel, unique_function<void()>([loop = loop_, give_up] {
-          loop->post([give_up] { give_up({errc::cancelled, "The caller cancelled the send."}); });
-        }));
+  const auto now = loop_->now();
+  s->begun = now;
   if (closed_)
-    p->done(failure(errc::closed, "The transport is closed."));
-  else
-    publisher_->publish(p);
+    return complete(std::move(s->done), failure(errc::closed, "The transport is closed."));
+  if (s->needs_reply_queue && reply_refusal_) return complete(std::move(s->done), *reply_refusal_);
+  if (sends_.size() >= sends_.capacity())
+    return complete(std::move(s->done),
+                    failure(errc::limit_exceeded,
+                            std::to_string(sends_.size()) + " messages and calls are pending."));
+  const auto deadline = o.timeout ? deadline_after(now, *o.timeout) : std::nullopt;
+  if (s->wants_reply && deadline) {
+    s->expires = deadline;
+    s->lifetime = *o.timeout;
+  }
+  std::optional<clock::duration> monitor;
+  if (o.call_monitor_timeout)
+    monitor = std::min(std::chrono::duration_cast<std::chrono::seconds>(for_ever),
+                       *o.call_monitor_timeout);
+  s->id = sends_.add(send_ptr(s), now, deadline, monitor);
+  try {
+    write(s->body, s->id->view());
+  } catch (const messaging_error& e) {
+    return conclude(*s, e.failure());
+  }
+  if (o.cancel.stop_possible())
+    s->on_cancel = std::make_unique<std::stop_callback<unique_function<void()>>>(
+        o.cancel, unique_function<void()>(
+                      [weak = weak_from_this(), loop = loop_, send = std::weak_ptr(s)]() mutable {
+                        loop->post([weak, send] {
+                          const auto self = weak.lock();
+                          if (const auto pending = send.lock(); self && pending)
+                            self->cancel(*pending);
+                        });
+                      }));
+  if (const auto next = sends_.next_deadline()) wake_at(*next);
+  publisher_->publish(s);
 }
-
-// ---- calls --------------------------------------------------------------------------------------
 
 void engine::call(destination to, outgoing_message m, send_options o, send_completion done) {
-  auto p = std::make_shared<publication>();
-  p->to = std::move(to);
+  const auto s = std::make_shared<pending_send>();
+  s->to = std::move(to);
+  s->done = std::move(done);
+  s->wants_reply = s->needs_reply_queue = true;
+  s->awaited = o.at_least_once;
+  s->mandatory = true;  // so that a timeout can say that nobody listens, and a restart is survived
+  s->fail_fast = o.fail_fast;
+  s->retry = o.retry;
+  if (!o.at_least_once) s->patience_returned = for_ever;
+  s->patience_refused = for_ever;
   std::optional<std::int64_t> monitor;
   if (o.call_monitor_timeout) monitor = o.call_monitor_timeout->count();
-  begin_call(std::move(p), std::move(o), std::move(done), [&](std::string& body, auto id) {
+  ensure_reply_queue();
+  begin(s, std::move(o), [&](std::string& body, auto id) {
     wire::write_request(body, m.body, m.ctxt, {id, reply_queue_, monitor, unique_digits()});
   });
 }
@@ -224,138 +218,182 @@ void engine::call(destination to, outgoing_message m, send_options o, send_compl
 /// A call whose server is our own reply queue: the message that comes back is its reply.
 void engine::probe(milliseconds limit,
                    unique_function<void(result<std::chrono::microseconds>)> done) {
-  send_options o;
-  o.timeout = limit;
-  const auto p = std::make_shared<publication>();
-  auto finish = [self = shared_from_this(), since = loop_->now(),
-                 done = std::move(done)](result<messaging::reply> r) mutable {
+  const auto s = std::make_shared<pending_send>();
+  s->wants_reply = s->needs_reply_queue = s->mandatory = true;
+  s->awaited = false;
+  s->patience_returned = s->patience_refused = for_ever;
+  s->done = [self = shared_from_this(), since = loop_->now(),
+             done = std::move(done)](result<messaging::reply> r) mutable {
     if (r.has_error()) {
       if (r.error().code() == errc::timed_out) self->set_deaf(true);
       return done(r.error());
     }
     done(std::chrono::duration_cast<std::chrono::microseconds>(self->loop_->now() - since));
   };
-  begin_call(p, std::move(o), std::move(finish), [&](std::string& body, auto id) {
-    p->to = reply_destination(reply_queue_);
-    wire::write_reply(body, {}, id, unique_digits());
+  ensure_reply_queue();
+  s->to = reply_destination(reply_queue_);
+  send_options o;
+  o.timeout = limit;
+  begin(s, std::move(o),
+        [](std::string& body, auto id) { wire::write_reply(body, {}, id, unique_digits()); });
+}
+
+void engine::send(destination to, std::string body, std::vector<message_header> headers,
+                  send_options o, send_completion done) {
+  const auto s = std::make_shared<pending_send>();
+  s->to = std::move(to);
+  s->headers = std::move(headers);
+  s->done = std::move(done);
+  s->mandatory = o.at_least_once || o.keep;
+  s->fail_fast = o.fail_fast;
+  s->retry = o.retry;
+  if (!refuses_for_good(s->to))
+    s->patience_refused = o.timeout ? for_ever : publisher::confirm_limit;
+  begin(s, std::move(o), [&](std::string& to_body, auto) { to_body = std::move(body); });
+}
+
+void engine::send(send_ptr s) {
+  begin(s, {}, [](std::string&, auto) {});
+}
+
+void engine::published(const send_ptr& s, result<void> r) {
+  if (r.has_error()) return conclude(*s, r.error());
+  if (!s->wants_reply) conclude(*s, messaging::reply{});
+}
+
+/// The one end of every send.
+void engine::conclude(pending_send& s, result<messaging::reply> r) {
+  if (!s.done) return;
+  // It may be held by nobody else.
+  const auto kept = sends_.take(s.id->view());
+  s.on_cancel.reset();
+  auto done = std::exchange(s.done, nullptr);
+  publisher_->abandon(s);
+  complete(std::move(done), std::move(r));
+}
+
+void engine::cancel(pending_send& s) {
+  conclude(s,
+           failure(errc::cancelled,
+                   std::string("The caller cancelled the ") + (s.wants_reply ? "call." : "send.") +
+                       (s.was_written ? " It was sent already." : ""),
+                   {std::string(to_string(s.was_written ? send_stage::sent : send_stage::queued)),
+                    s.to.text(),
+                    {},
+                    {},
+                    {}}));
+}
+
+void engine::complete(send_completion done, result<messaging::reply> r) {
+  if (!sending_) return call_guarded(*loop_, done, std::move(r));
+  loop_->post([done = std::move(done), r = std::move(r)]() mutable { done(std::move(r)); });
+}
+
+failure engine::timeout_failure(const pending_send& s, protocol::call_limit limit,
+                                clock::duration elapsed) const {
+  const auto ms = std::chrono::duration_cast<milliseconds>(elapsed);
+  const auto id = s.wants_reply ? s.id->str() : std::string();
+  std::string text = (s.wants_reply ? "Timed out waiting for a reply to message ID " + id + " from "
+                                    : std::string("The broker did not confirm the message for ")) +
+                     s.to.text() + " after " + std::to_string(ms.count()) + " ms: ";
+  const auto& link =
+      s.needs_reply_queue && !(reply_subscription_ && reply_subscription_->is_ready())
+          ? *consume_link_
+          : *publish_link_;
+  auto at = send_stage::queued;
+  if (limit == protocol::call_limit::monitor) {
+    at = send_stage::monitor;
+    text += "the server sent no heartbeat in time.";
+  } else if (s.in_doubt || s.suspect) {
+    at = send_stage::sent;
+    text += "it was sent once and never confirmed, and could not be sent again.";
+  } else if (s.returned) {
+    at = send_stage::returned;
+    text += "no queue is bound there.";
+  } else if (s.at == stage::confirmed) {
+    at = send_stage::confirmed;
+    text += "the broker has the request, no server answered.";
+  } else if (publish_link_->is_blocked()) {
+    at = send_stage::blocked;
+    text += "the broker has blocked the connection.";
+  } else if (s.at == stage::pausing) {
+    at = send_stage::refused;
+    text += "the broker refused the message each time.";
+  } else if (s.was_written) {
+    at = send_stage::sent;
+    text += "it was sent but not confirmed.";
+  } else {
+    text += "it was not sent";
+    if (!link.is_open()) {
+      at = send_stage::connecting;
+      text += link.last_failure()          ? ", " + link.last_failure()->message()
+              : link.broker_name().empty() ? ", not connected yet"
+                                           : ", still connecting to " + link.broker_name();
+    }
+    text += text.ends_with('.') ? "" : ".";
+  }
+  // A call has no answer; of anything else it is not known whether it has arrived.
+  const auto code =
+      !s.wants_reply && s.may_have_arrived() ? errc::outcome_unknown : errc::timed_out;
+  return {
+      code, std::move(text), {std::string(to_string(at)), s.to.text(), id, link.broker_name(), ms}};
+}
+
+// ---- time ---------------------------------------------------------------------------------------
+
+/// Most deadlines are never reached, so the timer is only ever moved forward in time.
+void engine::wake_at(clock::time_point when) {
+  if (when >= timer_at_) return;
+  loop_->cancel(timer_);
+  timer_at_ = when;
+  timer_ = loop_->run_at(when, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->tick();
   });
 }
 
-template <class Write>
-void engine::begin_call(publication_ptr p, send_options o, send_completion done, Write write) {
-  const raised_flag sending(sending_);
-  if (closed_) return complete(std::move(done), failure(errc::closed, "The transport is closed."));
-
+void engine::tick() {
+  timer_at_ = clock::time_point::max();
   const auto now = loop_->now();
-  p->awaited = o.at_least_once;
-  p->mandatory = true;  // so that a timeout can say that nobody listens, and a restart is survived
-  p->fail_fast = o.fail_fast;
-  p->retry = o.retry;
-  std::optional<clock::time_point> deadline;
-  if (o.timeout) {
-    deadline = deadline_after(now, *o.timeout);
-    p->expires = deadline;
-    p->lifetime = *o.timeout;
+  while (auto expired = sends_.next_expired(now)) {
+    auto& s = *expired->payload;
+    conclude(s, timeout_failure(s, expired->limit, expired->elapsed));
   }
-  ensure_reply_queue();
-  if (!reply_subscription_)  // refused at once: the broker's verdict has not changed
-    return complete(std::move(done), *consumer_->last_failure());
-
-  pending_call entry{std::move(done), p, o.at_least_once, {}, nullptr};
-  if (calls_.size() >= calls_.capacity() ||
-      awaiting_reply_queue_.size() >= max_awaiting_reply_queue)
-    return complete(std::move(entry.done),
-                    failure(errc::limit_exceeded, "Too many calls are waiting for replies."));
-  const auto id = calls_.add(std::move(entry), now, deadline, o.call_monitor_timeout);
-  try {
-    write(p->body, id.view());
-  } catch (const messaging_error& e) {
-    return fail_call(id.view(), e.failure());
-  }
-  p->done = [weak = weak_from_this(), id](result<void> r) {
-    if (const auto self = weak.lock()) self->call_published(id, std::move(r));
-  };
-  if (o.cancel.stop_possible()) {
-    auto on_cancel = unique_function<void()>([weak = weak_from_this(), loop = loop_, id]() mutable {
-      loop->post([weak, id] {
-        if (const auto self = weak.lock())
-          self->fail_call(id.view(), {errc::cancelled, "The caller cancelled the call."});
-      });
-    });
-    auto callback = std::make_unique<std::stop_callback<unique_function<void()>>>(
-        o.cancel, std::move(on_cancel));
-    if (auto* call = calls_.find(id.view())) call->on_cancel = std::move(callback);
-  }
-  if (reply_subscription_->is_ready())
-    publisher_->publish(p);
-  else
-    awaiting_reply_queue_.push_back(p);
-  arm_call_timer();
+  publisher_->on_tick(now);
+  consumer_->on_tick(now);
+  auto next = std::min(publisher_->next_deadline(), consumer_->next_deadline());
+  if (const auto deadline = sends_.next_deadline()) next = std::min(next, *deadline);
+  if (next != clock::time_point::max()) wake_at(next);
 }
 
+// ---- replies ------------------------------------------------------------------------------------
+
 void engine::ensure_reply_queue() {
-  if (reply_subscription_) return;
+  if (reply_subscription_ || closed_) return;
   const auto unique = unique_id();
   reply_queue_ = "reply_" + unique;
   reply_subscription_ = std::make_shared<reply_subscription>(*this, unique);
-  publisher_->open();
+  publish_link_->open();
   consumer_->add(reply_subscription_);
 }
 
 void engine::reply_queue_ready() {
-  for (const auto& p : std::exchange(awaiting_reply_queue_, {})) publisher_->publish(p);
+  reply_refusal_.reset();
+  publisher_->set_reply_queue(true);
 }
 
-/// Without a reply queue no call can succeed: they fail now, and the next call tries again.
+/// Without a reply queue no call can succeed: they fail until the broker has changed its mind.
 void engine::reply_queue_refused(const failure& why) {
-  const auto s = std::exchange(reply_subscription_, nullptr);
-  loop_->post([self = shared_from_this(), s] { self->consumer_->remove(s); });
-  for (const auto& p : std::exchange(awaiting_reply_queue_, {}))
-    if (p->done) std::exchange(p->done, nullptr)(why);
-}
-
-void engine::reply_queue_unreachable(const failure& why) {
-  auto waiting = std::exchange(awaiting_reply_queue_, {});
-  for (auto& p : waiting) {
-    if (p->at == publication::stage::abandoned) continue;
-    ++p->failed_attempts;
-    if (p->fail_fast)
-      std::exchange(p->done, nullptr)(failure(errc::not_sent, "Not connected: " + why.message()));
-    else if (p->retry >= 0 && p->failed_attempts > p->retry)
-      std::exchange(p->done, nullptr)(failure(
-          errc::unreachable, "Unable to connect to AMQP server on " + consumer_->broker_name() +
-                                 " after " + std::to_string(p->failed_attempts) +
-                                 " tries: " + why.message()));
-    else
-      awaiting_reply_queue_.push_back(std::move(p));
-  }
+  reply_refusal_ = why;
+  publisher_->fail_reply_queue(why);
 }
 
 void engine::acknowledge_replies_later() {
   if (std::exchange(reply_acks_due_, true)) return;
-  later(reply_ack_delay, [this] {
-    reply_acks_due_ = false;
-    if (reply_subscription_) reply_subscription_->acknowledge();
-  });
-}
-
-void engine::call_published(const protocol::call_id& id, result<void> r) {
-  if (r.has_value()) {
-    calls_.advance(id.view(), protocol::call_stage::confirmed);
-    return;
-  }
-  auto* call = calls_.find(id.view());
-  if (call == nullptr) return;
-  if (r.error().code() != errc::undeliverable || call->at_least_once)
-    return fail_call(id.view(), r.error());
-  // Nobody listens yet, or not again since the broker came back: try until the caller's deadline.
-  const auto p = call->sent;
-  p->at = publication::stage::waiting;
-  p->done = [weak = weak_from_this(), id](result<void> again) {
-    if (const auto self = weak.lock()) self->call_published(id, std::move(again));
-  };
-  later(returned_pause, [this, p] {
-    if (p->at == publication::stage::waiting) publisher_->publish(p);
+  loop_->run_at(loop_->now() + reply_ack_delay, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->reply_acks_due_ = false;
+    if (self->reply_subscription_) self->reply_subscription_->acknowledge();
   });
 }
 
@@ -370,133 +408,65 @@ void engine::on_reply(const amqp091::delivery& d) {
   }
   auto& r = *read;
   if (r.is_heartbeat()) {
-    calls_.heartbeat(r.msg_id, loop_->now());
+    sends_.heartbeat(r.msg_id, loop_->now());
     return;
   }
-  auto* call = calls_.find(r.msg_id);
-  if (call == nullptr) {
+  const auto* found = sends_.find(r.msg_id);
+  if (found == nullptr || !(*found)->wants_reply) {
     env_.log(log_level::info, "No call waits for the reply to message ID " + r.msg_id + ".");
     count("rpc_client_late_replies_total");
     return;
   }
+  const auto s = *found;
   if (!r.ending && !r.failure) {
-    call->early_result = std::move(r.result);
+    s->early_result = std::move(r.result);
     return;
   }
-  auto entry = *calls_.take(r.msg_id);
-  if (r.failure) return resolve(std::move(entry), failure(std::move(*r.failure)));
-  if (r.result == "null" && !entry.early_result.empty()) r.result = std::move(entry.early_result);
-  resolve(std::move(entry), messaging::reply{std::move(r.result)});
-}
-
-void engine::resolve(pending_call call, result<messaging::reply> r) {
-  call.on_cancel.reset();
-  publisher_->abandon(*call.sent);
-  complete(std::move(call.done), std::move(r));
-}
-
-void engine::fail_call(std::string_view id, const failure& why) {
-  if (auto call = calls_.take(id)) resolve(std::move(*call), why);
-}
-
-failure engine::timeout_failure(const protocol::call_tracker<pending_call>::expired_call& c) const {
-  const auto& p = *c.payload.sent;
-  const auto elapsed = std::chrono::duration_cast<milliseconds>(c.elapsed);
-  std::string text = "Timed out waiting for a reply to message ID " + c.id.str() + " from " +
-                     p.to.text() + " after " + std::to_string(elapsed.count()) + " ms: ";
-  std::string stage;
-  const auto& link = reply_subscription_ && reply_subscription_->is_ready()
-                         ? publisher_->last_failure()
-                         : consumer_->last_failure();
-  if (c.limit == protocol::call_limit::monitor) {
-    stage = "monitor";
-    text += "the server sent no heartbeat in time.";
-  } else if (p.returned) {
-    stage = "returned";
-    text += "no queue is bound there.";
-  } else if (c.stage == protocol::call_stage::confirmed) {
-    stage = "confirmed";
-    text += "the broker has the request, no server answered.";
-  } else if (publisher_->is_blocked()) {
-    stage = "blocked";
-    text += "the broker has blocked the connection.";
-  } else if (p.ever_written) {
-    stage = "sent";
-    text += "the request was sent but not confirmed.";
-  } else {
-    text += "the request was not sent";
-    if (link)
-      text += ", " + link->message();
-    else if (!publisher_->is_open())
-      text += ", still connecting to " + publisher_->broker_name();
-    stage = link || !publisher_->is_open() ? "connecting" : "queued";
-    text += ".";
-  }
-  return {errc::timed_out,
-          std::move(text),
-          {stage, p.to.text(), c.id.str(), publisher_->broker_name(), elapsed}};
-}
-
-void engine::expire_calls() {
-  call_timer_at_ = clock::time_point::max();
-  const auto now = loop_->now();
-  while (auto expired = calls_.next_expired(now)) {
-    const auto why = timeout_failure(*expired);
-    resolve(std::move(expired->payload), why);
-  }
-  arm_call_timer();
-}
-
-/// Most calls end long before their deadline, so the timer is only ever moved forward in time.
-void engine::arm_call_timer() {
-  const auto next = calls_.next_deadline();
-  if (!next || *next >= call_timer_at_) return;
-  loop_->cancel(call_timer_);
-  call_timer_at_ = *next;
-  call_timer_ = loop_->run_at(*next, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->expire_calls();
-  });
+  if (r.failure) return conclude(*s, failure(std::move(*r.failure)));
+  if (r.result == "null" && !s->early_result.empty()) r.result = std::move(s->early_result);
+  conclude(*s, messaging::reply{std::move(r.result)});
 }
 
 // ---- end ----------------------------------------------------------------------------------------
 
 void engine::close(milliseconds limit, unique_function<void()> done) {
-  if (std::exchange(closed_, true)) {
-    loop_->post(std::move(done));
-    return;
-  }
+  if (gone_) return loop_->post(std::move(done));
+  closers_.push_back(std::move(done));
+  if (std::exchange(closed_, true)) return;
+  limit = std::clamp(limit, milliseconds(0), longest_close);
   const failure why(errc::closed, "The transport was closed.");
-  loop_->cancel(call_timer_);
-  awaiting_reply_queue_.clear();
-  answers_->close();
-  for (auto& call : calls_.take_all()) resolve(std::move(call.payload), why);
+  for (const auto& pending : sends_.take_all())
+    if (pending.payload->wants_reply) conclude(*pending.payload, why);
 
   // What the broker has not confirmed yet (the last replies of a server) gets the time to be; both
   // connections then end with a round trip, without which the broker may drop what it just read.
   const auto deadline = loop_->now() + limit;
-  auto finish = [self = shared_from_this(), deadline, done = std::move(done)]() mutable {
-    self->publisher_->fail_all({errc::closed, "The transport was closed."});
+  const auto left = [this, deadline] {
+    return std::max(milliseconds(1),
+                    std::chrono::duration_cast<milliseconds>(deadline - loop_->now()));
+  };
+  auto finish = [self = shared_from_this(), why, left]() mutable {
+    self->publisher_->fail_all(why);
     self->consumer_->remove_all();
-    const auto left = std::max(
-        milliseconds(1), std::chrono::duration_cast<milliseconds>(deadline - self->loop_->now()));
-    self->consumer_->shut(left, [self, deadline, done = std::move(done)]() mutable {
-      const auto rest = std::max(
-          milliseconds(1), std::chrono::duration_cast<milliseconds>(deadline - self->loop_->now()));
-      self->publisher_->shut(rest, [self, done = std::move(done)]() mutable {
+    self->consume_link_->shut(left(), [self, why, left] {
+      self->publish_link_->shut(left(), [self, why] {
         // Replies that handlers gave while the connections ended.
-        self->publisher_->fail_all({errc::closed, "The transport was closed."});
+        self->publisher_->fail_all(why);
         self->reply_subscription_ = nullptr;
-        done();
+        self->loop_->cancel(self->timer_);
+        self->gone_ = true;
+        for (auto& closed : std::exchange(self->closers_, {}))
+          if (closed) closed();
       });
     });
   };
-  if (!publisher_->is_open()) return finish();
+  if (!publish_link_->is_open()) return finish();
   auto once = std::make_shared<unique_function<void()>>(std::move(finish));
   const auto run_once = [once] {
     if (*once) std::exchange(*once, nullptr)();
   };
   const auto timer = loop_->run_at(deadline, run_once);
-  publisher_->when_idle([self = shared_from_this(), timer, run_once] {
+  publisher_->drain(why, [self = shared_from_this(), timer, run_once] {
     self->loop_->cancel(timer);
     run_once();
   });

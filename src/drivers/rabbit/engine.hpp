@@ -1,9 +1,10 @@
-// What the rabbit driver does, on its loop: two connections, one reply queue, pending calls.
+// What the rabbit driver does, on its loop: two connections, one reply queue, pending sends.
 #pragma once
 
-#include <deque>
+#include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <oslo/messaging/driver.hpp>
 #include <string>
 #include <vector>
@@ -11,7 +12,9 @@
 #include "drivers/rabbit/answers.hpp"
 #include "drivers/rabbit/consumer.hpp"
 #include "drivers/rabbit/options.hpp"
+#include "drivers/rabbit/pending_send.hpp"
 #include "drivers/rabbit/publisher.hpp"
+#include "net/amqp_link.hpp"
 #include "net/asio_loop.hpp"
 #include "protocol/call_tracker.hpp"
 
@@ -19,17 +22,13 @@ namespace oslo::messaging::rabbit {
 
 class reply_subscription;
 
-/// A call that waits for its reply.
-struct pending_call {
-  send_completion done;
-  publication_ptr sent;
-  bool at_least_once = false;
-  std::string early_result;  ///< of a peer of 2014, which sends result and end separately
-  std::unique_ptr<std::stop_callback<unique_function<void()>>> on_cancel;
-};
-
 /// Everything runs on the loop unless a comment says otherwise.
-class engine : public std::enable_shared_from_this<engine> {
+///
+/// Calls, casts, notifications and answers are one thing, a `pending_send`, with one deadline, one
+/// way to be cancelled and one end (`conclude`).
+class engine final : public std::enable_shared_from_this<engine>,
+                     private send_owner,
+                     private consumer_owner {
  public:
   engine(options o, driver_environment env, std::shared_ptr<net::asio_loop> loop);
   void start();  ///< once, right after construction
@@ -38,6 +37,8 @@ class engine : public std::enable_shared_from_this<engine> {
   /// A cast or a notification: complete once the broker has it.
   void send(destination to, std::string body, std::vector<message_header> headers, send_options o,
             send_completion done);
+  /// Something with rules of its own; without a deadline.
+  void send(send_ptr s);
   void close(std::chrono::milliseconds limit, unique_function<void()> done);
   /// A message to our own reply queue.
   void probe(std::chrono::milliseconds limit,
@@ -53,6 +54,8 @@ class engine : public std::enable_shared_from_this<engine> {
     if (env_.meter) env_.meter->add(name, {}, 1);
   }
 
+  std::atomic<std::size_t> crossing_bytes{0};  ///< any thread: handed to the loop, not yet begun
+
   rabbit::consumer& consumer() noexcept { return *consumer_; }
   rabbit::answers& answers() noexcept { return *answers_; }
 
@@ -63,46 +66,54 @@ class engine : public std::enable_shared_from_this<engine> {
   void update_health();
   void set_deaf(bool deaf);
 
-  // Calls.
+  // Sends, whatever their kind.
   /// `write(body, id)` writes the message; it may throw.
   template <class Write>
-  void begin_call(publication_ptr p, send_options o, send_completion done, Write write);
+  void begin(const send_ptr& s, send_options o, Write write);
+  void conclude(pending_send& s, result<messaging::reply> r);
+  void cancel(pending_send& s);
+  failure timeout_failure(const pending_send& s, protocol::call_limit limit,
+                          clock::duration elapsed) const;
+  void complete(send_completion done, result<messaging::reply> r);
+
+  // Replies.
   void ensure_reply_queue();
   void reply_queue_ready();
   void reply_queue_refused(const failure& why);
-  void reply_queue_unreachable(const failure& why);
   void on_reply(const amqp091::delivery& d);
   void acknowledge_replies_later();
-  void call_published(const protocol::call_id& id, result<void> r);
-  void resolve(pending_call call, result<messaging::reply> r);
-  void fail_call(std::string_view id, const failure& why);
-  failure timeout_failure(const protocol::call_tracker<pending_call>::expired_call& c) const;
-  void expire_calls();
-  void arm_call_timer();
 
-  void later(std::chrono::milliseconds pause, unique_function<void()> work);
-  void complete(send_completion done, result<messaging::reply> r);
+  void published(const send_ptr& s, result<void> r) override;
+  void wake_at(clock::time_point when) override;
+  void blocked_changed() override { update_health(); }
+  void input_begins() override { publish_link_->hold(); }
+  void input_done() override { publish_link_->release(); }
+  void tick();
 
   options options_;
   driver_environment env_;
   std::shared_ptr<net::asio_loop> loop_;
-  std::shared_ptr<publisher> publisher_;
-  std::shared_ptr<rabbit::consumer> consumer_;
+  std::unique_ptr<publisher> publisher_;
+  std::unique_ptr<rabbit::consumer> consumer_;
+  std::shared_ptr<net::amqp_link> publish_link_;
+  std::shared_ptr<net::amqp_link> consume_link_;
   std::shared_ptr<rabbit::answers> answers_;
 
-  protocol::call_tracker<pending_call> calls_;
-  scheduler::timer_id call_timer_ = scheduler::timer_id::none;
-  clock::time_point call_timer_at_ = clock::time_point::max();
+  protocol::call_tracker<send_ptr> sends_;
+  scheduler::timer_id timer_ = scheduler::timer_id::none;
+  clock::time_point timer_at_ = clock::time_point::max();
   std::string reply_queue_;
   std::shared_ptr<reply_subscription> reply_subscription_;
+  std::optional<failure> reply_refusal_;  ///< until the broker changes its mind
   bool reply_acks_due_ = false;
-  std::deque<publication_ptr> awaiting_reply_queue_;
 
   mutable std::mutex health_mutex_;
   transport_health health_;  ///< guarded by it
   bool deaf_ = false;
   unique_function<void(const transport_health&)> health_changed_;
-  bool closed_ = false;
+  bool closed_ = false;                           ///< nothing new is taken
+  bool gone_ = false;                             ///< and the connections have ended
+  std::vector<unique_function<void()>> closers_;  ///< wait for that
   bool sending_ = false;  ///< a completion must not run before send returned
 };
 

@@ -167,28 +167,22 @@ void rabbit_listener::on_removed() {
 }
 
 void rabbit_listener::on_delivery(const amqp091::delivery& d) {
-  auto& consumer = engine_->consumer();
-  if (stopped_) return consumer.reject(*this, lifetime(), d.delivery_tag, true);
-  const auto drop = [&](const std::string& why) {
-    engine_->env().log(log_level::error, "Failed to process message from " +
-                                             std::string(d.routing_key) + ": " + why +
-                                             (why.ends_with('.') ? "" : ".") + " Skipping it.");
-    engine_->count("server_malformed_messages_total");
-    consumer.reject(*this, lifetime(), d.delivery_tag, false);
+  if (stopped_) return engine_->consumer().reject(*this, lifetime(), d.delivery_tag, true);
+  const auto unreadable = [](std::string why) {
+    throw_failure({errc::malformed_message, std::move(why)});
   };
   if (d.props->content_type != "application/json")
-    return drop("its content type is " + d.props->content_type.value_or("not given") + ".");
+    unreadable("its content type is " + d.props->content_type.value_or("not given"));
   if (d.props->headers && d.props->headers->find("compression") != nullptr)
-    return drop("it is compressed.");
-  auto request = wire::read_request(d.body);
-  if (request.has_error()) return drop(request.error().message());
+    unreadable("it is compressed");
+  auto request = wire::read_request(d.body).value();
   std::optional<scheduler::time_point> deadline;
   if (d.props->expiration || d.props->headers) {
     const auto now = engine_->loop().now();
     if (const auto left = clocks_.time_left(call_time_of(*d.props), now)) deadline = now + *left;
   }
   arrived_.push_back(std::make_unique<rabbit_message>(shared_from_this(), lifetime(), d,
-                                                      std::move(*request), deadline));
+                                                      std::move(request), deadline));
 }
 
 // ---- rabbit_message -----------------------------------------------------------------------------

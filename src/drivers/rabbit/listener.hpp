@@ -49,6 +49,7 @@ class rabbit_listener final : public listener,
   void on_gone() override;
   void on_refused(const failure& why) override;
   void on_delivery(const amqp091::delivery& d) override;
+  void on_malformed() override { engine_->count("server_malformed_messages_total"); }
   void on_input_done() override { serve(); }
 
   void serve();

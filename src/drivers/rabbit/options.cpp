@@ -1,5 +1,7 @@
 #include "drivers/rabbit/options.hpp"
 
+#include <algorithm>
+
 namespace oslo::messaging::rabbit {
 namespace {
 
@@ -29,6 +31,7 @@ const option table[] = {
     {"ssl_key_file", t::string, "", "Key of the client certificate.", true, false, {}, {}, {}, {"kombu_ssl_keyfile"}},
     {"ssl_enforce_hostname_verification", t::boolean, "true", "false: accept any certificate of the broker."},
     // Ours. A file may hold them for Python, too, which ignores them.
+    {"cpp_unacknowledged_replies", t::boolean, "false", "The broker forgets a reply once it has sent it: a little faster, and replies on their way are lost with the connection; their calls time out."},
     {"cpp_notification_queues", t::string, "declare", "declare: a notifier makes sure that the queue of its topic exists, as Python does. none: it only publishes, and what no queue is bound for is gone.", true, false, {}, {}, {"declare", "none"}},
     {"cpp_notification_ttl", t::integer, "0", "Seconds after which the broker drops a notification that nobody took; 0 = never.", true, false, 0, 4294967},
     {"cpp_notification_max_length", t::integer, "0", "Messages that the queue of a topic and priority holds; 0 = no bound.", true, false, 0, 4294967295.0},
@@ -54,6 +57,15 @@ std::span<const option> option_table() {
   return table;
 }
 
+namespace {
+
+/// A year is for ever, and far from overflow in any unit.
+std::chrono::seconds up_to_a_year(std::int64_t seconds) {
+  return std::chrono::seconds(std::min<std::int64_t>(seconds, 366 * 24 * 3600));
+}
+
+}  // namespace
+
 options read_options(const config& conf, const transport_url& url, std::string_view client_name) {
   const option_values v(group, table, conf, url.query, redacted(url));
   options o;
@@ -62,8 +74,8 @@ options read_options(const config& conf, const transport_url& url, std::string_v
   o.transient_ttl = std::chrono::seconds(v.integer("rabbit_transient_queues_ttl"));
   o.prefetch = static_cast<std::uint16_t>(v.integer("rabbit_qos_prefetch_count"));
   o.mandatory_replies = v.boolean("direct_mandatory_flag");
-  o.missing_reply_queue_timeout =
-      std::chrono::seconds(v.integer("kombu_missing_consumer_retry_timeout"));
+  o.unacknowledged_replies = v.boolean("cpp_unacknowledged_replies");
+  o.missing_reply_queue_timeout = up_to_a_year(v.integer("kombu_missing_consumer_retry_timeout"));
 
   o.notifications = {v.string("cpp_notification_queues") == "declare",
                      std::chrono::seconds(v.integer("cpp_notification_ttl")),
@@ -85,8 +97,8 @@ options read_options(const config& conf, const transport_url& url, std::string_v
   link.tls.cert_file = v.string("ssl_cert_file");
   link.tls.key_file = v.string("ssl_key_file");
   link.tls.verify = v.boolean("ssl_enforce_hostname_verification");
-  link.backoff.initial = std::chrono::seconds(v.integer("rabbit_retry_interval"));
-  link.backoff.cap = std::chrono::seconds(v.integer("rabbit_interval_max"));
+  link.backoff.initial = up_to_a_year(v.integer("rabbit_retry_interval"));
+  link.backoff.cap = up_to_a_year(v.integer("rabbit_interval_max"));
   return o;
 }
 

@@ -20,6 +20,7 @@ struct options {
   std::chrono::seconds transient_ttl{1800};
   std::uint16_t prefetch = 0;  ///< 0: the listener's own choice
   bool mandatory_replies = true;
+  bool unacknowledged_replies = false;  ///< cpp_unacknowledged_replies
   std::chrono::seconds missing_reply_queue_timeout{60};
   /// Options cpp_notification_*: ours, about queues that nobody may read.
   struct {

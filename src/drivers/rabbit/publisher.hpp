@@ -1,4 +1,4 @@
-// The publishing connection: a bounded window of unconfirmed messages that survives reconnects.
+// What publishes: windows of unconfirmed messages that survive channels and connections.
 #pragma once
 
 #include <chrono>
@@ -6,128 +6,207 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <oslo/messaging/driver.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/function.hpp>
 #include <set>
 #include <string>
-#include <vector>
 
 #include "core/unique_id.hpp"
+#include "drivers/rabbit/pending_send.hpp"
 #include "drivers/rabbit/reader_watch.hpp"
+#include "drivers/rabbit/routes.hpp"
+#include "drivers/rabbit/send_window.hpp"
 #include "drivers/rabbit/topology.hpp"
-#include "net/amqp_link.hpp"
+#include "net/link.hpp"
+#include "protocol/backoff.hpp"
 #include "wire/deadline.hpp"
 
 namespace oslo::messaging::rabbit {
 
-/// One message from `publisher::publish` until the broker has taken responsibility for it.
-struct publication {
-  enum class stage : std::uint8_t {
-    waiting,    ///< not yet written: no link, blocked, or window full
-    written,    ///< on the wire, not confirmed
-    settled,    ///< confirmed, refused, or failed
-    abandoned,  ///< nobody waits any more; never written again
-  };
-
-  destination to;
-  std::string body;
-  std::vector<message_header> headers{};
-  bool mandatory = false;
-  bool fail_fast = false;
-  /// Somebody waits for `done`. That of others may come some 20 ms late; with many messages on the
-  /// wire any may come 1 ms late.
-  bool awaited = true;
-  /// Set: the message carries what is left until then (wire/deadline.hpp).
-  std::optional<std::chrono::steady_clock::time_point> expires{};
-  std::chrono::milliseconds lifetime{0};  ///< the expiration as the caller asked for it
-  int retry = -1;                         ///< attempts to connect after the first; -1 = for ever
-  unique_function<void(result<void>)> done;
-
-  stage at = stage::waiting;
-  bool ever_written = false;
-  bool returned = false;
-  std::uint16_t return_code = 0;
-  std::uint8_t channel_losses = 0;
-  int failed_attempts = 0;
-};
-using publication_ptr = std::shared_ptr<publication>;
-
-/// Publishes in order with confirms. What is unconfirmed when the link or the channel is lost is
-/// published again, before anything newer, with the same body.
-///
-/// Not thread safe; lives on the loop.
-class publisher final : public net::amqp_link {
+/// What the publisher reports to.
+class send_owner {
  public:
-  using amqp_link::amqp_link;
+  virtual ~send_owner() = default;
+  /// The broker has the message, or why it never will. Called once for each send, possibly before
+  /// `publish` returns.
+  virtual void published(const send_ptr& s, result<void> r) = 0;
+  /// The publisher wants `on_tick` no later than then.
+  virtual void wake_at(pending_send::instant when) = 0;
+  /// What `is_blocked` answers has changed.
+  virtual void blocked_changed() = 0;
+};
+
+/// Publishes with confirms, in order for each destination. What is unconfirmed when a link or
+/// channel is lost is published again, before anything newer, with the same body.
+///
+/// Whose fault is it? A refused declaration fails the messages that need it. When the broker closes
+/// the channel over a message and does not say which, all that were on it are suspects: they are
+/// published again one at a time, until one of them ends the channel alone. Nothing that the broker
+/// may have taken gets a definite error for what comes later.
+///
+/// No socket and no clock of its own: time comes with `on_tick` and from the link.
+/// Not thread safe; lives on the loop.
+class publisher final : public net::link_user {
+ public:
+  using instant = pending_send::instant;
+
+  /// A confirm that has not come for so long will not come. While the broker blocks us, no time
+  /// passes.
+  static constexpr std::chrono::seconds confirm_limit{30};
+  static constexpr std::chrono::milliseconds again_after{250};
+  /// A message that ends its channel does so by then.
+  static constexpr std::chrono::milliseconds probe_limit{200};
+  /// Of one destination, and of all.
+  static constexpr std::size_t most_of_route = 100'000, most = 2 * most_of_route;
+  static constexpr std::size_t most_bytes_of_route = 128u << 20, most_bytes = 256u << 20;
+
+  publisher(net::link& link, send_owner& owner) : link_(link), owner_(owner) {}
 
   /// From now on queues that are fed and not read are looked for that often; 0: never.
   void watch_readers(std::chrono::seconds period) { readers_ = reader_watch(period); }
 
-  /// Takes the message. `p->done` is called once, possibly before this returns: with nothing once
-  /// confirmed, or `errc::undeliverable`, `rejected`, `not_sent`, `outcome_unknown`, `unreachable`,
+  /// Takes the message. Its owner learns once: with nothing once it is confirmed, or
+  /// `errc::undeliverable`, `rejected`, `not_sent`, `outcome_unknown`, `unreachable`,
   /// `limit_exceeded` or a verdict of the broker.
-  void publish(const publication_ptr& p);
-  /// Forgets the message; `done` is not called.
-  void abandon(publication& p);
-  /// Ends everything still pending: with `why`, or `outcome_unknown` for what was on the wire.
+  void publish(const send_ptr& s);
+  /// Nobody waits for it any more.
+  void abandon(pending_send& s);
+  /// Sends that need the reply queue are held back before it is there, and after it is lost.
+  void set_reply_queue(bool ready);
+  /// The broker refuses the reply queue: what waits for it fails.
+  void fail_reply_queue(const failure& why);
+  /// A pass over the hosts has failed for the link of the reply queue.
+  void reply_queue_unreachable(const net::link_loss& loss);
+  /// Ends everything still pending: with `why`, or `outcome_unknown` for what may have arrived.
   void fail_all(const failure& why);
-  /// True when nothing waits for the broker.
-  bool idle() const noexcept { return waiting_.empty() && unconfirmed_count_ == 0; }
-  /// Called (once) as soon as `idle()` holds.
-  void when_idle(unique_function<void()> done);
+  /// Nothing is tried again: what pauses fails with `why`. `done` is called (once) as soon as
+  /// nothing waits for the broker, or the broker cannot answer.
+  void drain(const failure& why, unique_function<void()> done);
 
-  std::size_t pending() const noexcept { return waiting_.size() + unconfirmed_count_; }
-  bool is_blocked() const noexcept { return blocked_; }
+  bool idle() const noexcept { return count_ == 0; }
+  std::size_t pending() const noexcept { return count_; }
+  std::size_t pending_bytes() const noexcept { return cost_; }
   const std::string& blocked_reason() const noexcept { return blocked_reason_; }
 
- private:
+  void on_tick(instant now);
+  /// `instant::max()`: nothing to wait for.
+  instant next_deadline() const;
+
   void link_up() override;
-  void link_down(const failure& why, bool was_open) override;
+  void link_down(const net::link_loss& loss) override;
   void output_drained() override { pump(); }
   void input_done() override;
 
   void on_channel_closed(amqp091::channel_id, const amqp091::close_reason& why) override;
-  void on_return(const amqp091::returned_message& m, std::uint64_t sequence) override;
+  void on_return(const amqp091::returned_message& m) override;
   void on_request_ok(amqp091::channel_id ch, amqp091::request_id request, std::string_view name,
                      std::uint32_t messages, std::uint32_t consumers) override;
-  void on_confirm(amqp091::channel_id, std::uint64_t sequence, bool ack) override;
+  void on_confirm(amqp091::channel_id, std::uint64_t sequence, bool multiple, bool ack) override;
   void on_blocked(std::string_view reason) override;
   void on_unblocked() override;
 
+ private:
+  using name_set = std::set<std::string, std::less<>>;
+  using send_queue = std::deque<send_ptr>;
+
+  // publisher.cpp: the way of a message.
+  bool has_room(const pending_send& s, const route& r) const noexcept;
+  void enter(const send_ptr& s);
+  void admit(const send_ptr& s);
+  void leave_window(pending_send& s);
+  void discharge(pending_send& s);
   bool can_write() noexcept;
   void pump();
-  void write(const publication_ptr& p);
-  void ensure_destination(const destination& to);
-  void declare_queue(const destination& to);
-  void open_channel();
-  void requeue_unconfirmed();
-  bool adopt(const std::deque<publication_ptr>& pending, const amqp091::close_reason& why);
-  void settle(publication& p, result<void> r);
-  void give_up(publication& p, const failure& why);
-  void forget_abandoned();
+  void write(const send_ptr& s, instant now);
+  amqp091::properties& properties_for(const pending_send& s, instant now);
+  void confirmed(const send_ptr& s, bool ack);
+  bool comes_again(const pending_send& s, bool refused) const;
+  void pause(const send_ptr& s);
+  void resume_due(instant now);
+  void forget_old_confirms(instant now);
+  void end(const send_ptr& s, result<void> r);
+  void give_up(const send_ptr& s, const failure& why);
   void check_idle();
   void choose_patience();
+  void add_husk();
+  void sweep();
 
-  std::deque<publication_ptr> waiting_;
-  std::deque<publication_ptr>
-      unconfirmed_;  ///< front has sequence `first_sequence_`; null: settled
-  std::uint64_t first_sequence_ = 1;
-  std::size_t unconfirmed_count_ = 0;
-  std::size_t awaited_count_ = 0;  ///< of these, those somebody waits for
-  bool crowded_ = false;           ///< many are unconfirmed
+  // publisher_topology.cpp: what has to exist before.
+  void ensure_destination(route& r, const destination& to, instant now);
+  void declare_queue(const destination& to, bool again);
+
+  // publisher_faults.cpp: channels and connections that end.
+  void open_channel();
+  void reopen_channel(instant now);
+  send_queue take_written();
+  void requeue(const send_queue& sends);
+  void put_in_doubt(const send_queue& sends);
+  bool is_alone() const noexcept;
+  void channel_lost(const failure& reason);
+  void clear_silent_suspects(instant now);
+  template <class Concerns>
+  void refuse(const send_queue& written, Concerns&& concerns, const failure& reason, bool vanished,
+              bool for_good);
+  void topology_refused(const failure& reason, std::uint16_t code);
+  void destination_refused(const amqp091::close_reason& why, const failure& reason);
+  void message_refused(const send_queue& written, bool alone, const failure& reason,
+                       bool connection);
+  void strike(const send_ptr& s, const failure& reason, bool vanished);
+  void clear_suspicion(pending_send& s) noexcept;
+  void pass_failed(const net::link_loss& loss, bool reply_queue);
+  template <class Which>
+  send_queue unwritten(Which&& which);
+
+  net::link& link_;
+  send_owner& owner_;
+
+  send_queue gated_;  ///< wait for the reply queue
+  send_queue ready_;
+  send_window window_;
+  struct paused_send {
+    send_ptr send;
+    instant until;
+  };
+  std::deque<paused_send> pausing_;  ///< all pauses are alike, so the front is the next
+  route_table routes_;
+  bool reply_queue_ready_ = false;
+  std::size_t count_ = 0;  ///< pending, wherever they are
+  std::size_t cost_ = 0;   ///< bytes of these
+  std::size_t husks_ = 0;  ///< abandoned sends that still have a place in a queue
+
+  std::size_t suspects_ = 0;  ///< while there are some, `probe_` bounds what is on the wire
+  std::size_t probe_ = 1;
+  std::size_t suspects_written_ = 0;  ///< of them, those on the wire
+  instant probed_until_{};            ///< the last one of these has had its time
+  bool culprit_known_ = false;
+
   amqp091::channel_id channel_ = 0;
-  using name_set = std::set<std::string, std::less<>>;
-  /// On this channel: exchanges, and the queues bound to each.
-  std::map<std::string, name_set, std::less<>> declared_;
-  name_set foreign_;  ///< exists with other properties: not declared
+  instant reopen_at_{};  ///< not before, when the broker closes it over nothing
+  protocol::backoff reopen_{{std::chrono::milliseconds(250)}, random_bits()};
+  std::uint64_t life_ = 0;  ///< of the channel; what was declared on an older one may be gone
+  struct declaration {
+    std::string exchange;
+    std::string queue{};  ///< empty: of the exchange itself
+    bool again = false;   ///< on a channel that has published there
+    bool is_of(const destination& to) const {
+      return to.to.name == exchange &&
+             (queue.empty() || (to.ensure_queue && to.ensure_queue->name == queue));
+    }
+  };
+  std::deque<declaration> asked_;  ///< not yet answered; answers come in this order
+  name_set declared_;              ///< exchanges, on this channel
+  name_set foreign_;               ///< exists with other properties: not declared
+  reader_watch readers_;
+
   amqp091::properties properties_;
   amqp091::properties timed_properties_;  ///< of messages that expire
   wire::time_stamp stamp_{random_bits()};
   amqp091::properties aging_properties_;  ///< of those with a time to live in their queue
-  reader_watch readers_;
-  bool blocked_ = false;
   std::string blocked_reason_;
+  instant confirms_from_{};  ///< confirms are waited for since then at the earliest
+  instant confirmed_at_{};   ///< the last time that a confirm came, or that the channel was opened
+  bool confirmed_ = false;   ///< in this read
+  bool crowded_ = false;     ///< many are unconfirmed
   bool pumping_ = false;
   unique_function<void()> idle_done_;
 };

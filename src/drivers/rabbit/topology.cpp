@@ -1,7 +1,17 @@
 #include "drivers/rabbit/topology.hpp"
 
+#include <stdexcept>
+
+#include "core/utf8.hpp"
+
 namespace oslo::messaging::rabbit {
 namespace {
+
+void check_name(const char* kind, const std::string& name) {
+  if (!is_utf8(name))
+    throw std::invalid_argument(std::string("the ") + kind + " \"" + to_valid_utf8(name) +
+                                "\" is not UTF-8.");
+}
 
 queue shared_queue(const options& o, std::string name) {
   return {std::move(name), o.durable, o.auto_delete, {}};
@@ -28,6 +38,17 @@ queue transient_queue(const options& o, std::string name) {
 
 }  // namespace
 
+void check_names(const source& s) {
+  check_name("exchange", s.from.name);
+  check_name("queue", s.to.name);
+  for (const auto& key : s.binding_keys) check_name("binding key", key);
+}
+
+void check_names(const destination& d) {
+  check_name("exchange", d.to.name);
+  if (d.ensure_queue) check_name("queue", d.ensure_queue->name);
+}
+
 std::string destination::text() const {
   return to.name.empty() ? routing_key : to.name + "/" + routing_key;
 }
@@ -52,7 +73,7 @@ std::vector<source> server_sources(const options& o, const std::string& exchange
 }
 
 source reply_source(const options& o, const std::string& unique) {
-  return {{}, transient_queue(o, "reply_" + unique), {}, true};
+  return {{}, transient_queue(o, "reply_" + unique), {}, true, o.unacknowledged_replies};
 }
 
 source notification_source(const options& o, const std::string& exchange_name,

@@ -32,7 +32,8 @@ struct source {
   exchange from;
   queue to;
   std::vector<std::string> binding_keys;
-  bool private_to_us = false;  ///< only this process uses the queue: delete it at the end
+  bool private_to_us = false;   ///< only this process uses the queue: delete it at the end
+  bool unacknowledged = false;  ///< a delivery counts as settled once it was sent
   bool operator==(const source&) const = default;
 };
 
@@ -64,6 +65,11 @@ destination server_destination(const options& o, std::string exchange_name,
                                const std::string& topic, const std::string& server);
 destination fanout_destination(const std::string& topic);
 destination reply_destination(std::string reply_queue);
+
+/// RabbitMQ ends the whole connection over a name that is no UTF-8. Throws `std::invalid_argument`.
+void check_names(const source& s);
+void check_names(const destination& d);
+
 /// `keep`: with a queue that exists and without expiry, whatever the options say.
 destination notification_destination(const options& o, std::string exchange_name,
                                      const std::string& topic_and_priority, bool keep = false);

@@ -24,9 +24,6 @@ class ack_folder {
   /// Forgets a tag that is settled in another way. False: the tag waits for none.
   bool settle(std::uint64_t tag);
 
-  bool has_noted() const noexcept { return !noted_.empty(); }
-  std::size_t unsettled() const noexcept { return entries_.size(); }
-
   /// Calls `write(tag, multiple)` for as few frames as can say what was noted.
   template <class Write>
   void flush(Write&& write) {

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "protocol/amqp091/ack_folder.hpp"
-#include "protocol/amqp091/confirm_tracker.hpp"
 #include "protocol/amqp091/connection.hpp"
 #include "protocol/amqp091/spec.hpp"
 
@@ -29,12 +28,19 @@ struct pending_request {
 
 /// A message on its way in: method, then header, then body until `left` is 0.
 struct incoming_content {
+  incoming_content() = default;
+  incoming_content(const incoming_content&) = delete;  // it has views of itself
+  incoming_content& operator=(const incoming_content&) = delete;
+
   enum class stage : std::uint8_t { none, header, body };
   stage at = stage::none;
   method what = method::none;  // basic.deliver or basic.return
   bool skip = false;           // refused: count the body, store nothing
   std::uint64_t left = 0;
-  std::string arguments;  // of the method; views of it go out with the event
+  std::string arguments;  // of the method
+  // What the method says, as views of `arguments`; `what` tells which of both is on its way.
+  delivery delivered;
+  returned_message returned;
   properties props;
   std::string body;  // only when it came in several frames
 };
@@ -42,15 +48,13 @@ struct incoming_content {
 struct channel {
   enum class phase : std::uint8_t { opening, open, closing };
 
-  explicit channel(std::size_t max_unconfirmed) : confirms(max_unconfirmed) {}
-
   phase now = phase::opening;
   bool confirming = false;
   bool acks_listed = false;  // in the connection's list of channels to flush
   std::deque<pending_request> pending;
   incoming_content content;
   ack_folder acks;
-  confirm_tracker confirms;
+  std::uint64_t last_published = 0;  // the sequence number, in confirm mode
   std::vector<std::string> no_ack_consumers;
   close_reason why_closing;
 };

@@ -91,22 +91,13 @@ void connection::impl::on_confirm(channel_id id, channel& ch, method m, reader& 
   if (!ch.confirming)
     throw violation(reply_code::command_invalid,
                     "a confirm came on a channel that is not in confirm mode");
-  if (tag > ch.confirms.last() || (tag == 0 && !multiple))
+  if (tag > ch.last_published || (tag == 0 && !multiple))
     throw violation(reply_code::command_invalid, "publish number " + std::to_string(tag) +
                                                      " is confirmed, and the last was " +
-                                                     std::to_string(ch.confirms.last()));
-  if (!multiple) {
-    if (ch.confirms.settle(tag)) handler_.on_confirm(id, tag, ack);
-    return;
-  }
-  // The handler may publish meanwhile; what it adds is not covered.
-  const std::uint64_t up_to = tag == 0 ? ch.confirms.last() : tag;
-  for (;;) {
-    const std::uint64_t sequence = ch.confirms.oldest();
-    if (sequence == 0 || sequence > up_to) return;
-    ch.confirms.settle(sequence);
-    handler_.on_confirm(id, sequence, ack);
-  }
+                                                     std::to_string(ch.last_published));
+  // 0 with `multiple` stands for everything so far, which may be nothing.
+  const std::uint64_t sequence = tag == 0 ? ch.last_published : tag;
+  if (sequence != 0) handler_.on_confirm(id, sequence, multiple, ack);
 }
 
 void connection::impl::on_cancel(channel_id id, channel& ch, reader& in) {

@@ -30,8 +30,9 @@ class table_reader {
 
   static void check_depth(int depth) {
     if (depth > max_table_depth)
-      throw limit_violation("a table is nested more than " + std::to_string(max_table_depth) +
-                            " levels deep");
+      throw violation(
+          reply_code::syntax_error,
+          "a table is nested more than " + std::to_string(max_table_depth) + " levels deep");
   }
 
   field_array array(int depth) {
@@ -46,8 +47,8 @@ class table_reader {
 
   field_value value(int depth) {
     if (++elements_ > max_table_elements)
-      throw limit_violation("a table has more than " + std::to_string(max_table_elements) +
-                            " values");
+      throw violation(reply_code::syntax_error,
+                      "a table has more than " + std::to_string(max_table_elements) + " values");
     const char type = static_cast<char>(in_.u8());
     switch (type) {
       case 'V': return {};
@@ -204,8 +205,7 @@ void reader::fail_short(std::size_t wanted, const char* what) const {
 }
 
 void reader::fail_trailing() const {
-  throw violation(reply_code::syntax_error,
-                  std::to_string(left()) + " bytes follow the last argument");
+  throw violation(reply_code::syntax_error, std::to_string(left()) + " bytes are left over");
 }
 
 void writer::longstr(std::string_view v) {

@@ -25,14 +25,6 @@ class violation : public std::exception {
   std::string text_;
 };
 
-/// Well-formed, but beyond our limits of depth or number. Inside a message it is the publisher's
-/// doing and not the broker's.
-class limit_violation : public violation {
- public:
-  explicit limit_violation(std::string text)
-      : violation(reply_code::syntax_error, std::move(text)) {}
-};
-
 /// Tables and arrays inside each other, the outermost included.
 inline constexpr int max_table_depth = 32;
 /// Values of one table with everything below it.

@@ -21,7 +21,7 @@ std::uint32_t big_endian_32(std::string_view at) {
 }  // namespace
 
 connection::impl::impl(connection_options options, event_handler& handler, instant now)
-    : frame_max_(frame_min_size), options_(std::move(options)), handler_(handler) {
+    : options_(std::move(options)), handler_(handler) {
   if (options_.frame_max < frame_min_size)
     throw std::invalid_argument("frame_max must be at least 4096 bytes, not " +
                                 std::to_string(options_.frame_max) + ".");
@@ -271,18 +271,6 @@ std::size_t connection::output_size() const noexcept {
 }
 void connection::take_output(std::string& buffer, instant now) {
   impl_->take_output(buffer, now);
-}
-connection::state connection::current_state() const noexcept {
-  return impl_->state_;
-}
-std::uint32_t connection::frame_max() const noexcept {
-  return impl_->frame_max_;
-}
-std::chrono::seconds connection::heartbeat_interval() const noexcept {
-  return std::chrono::seconds{impl_->heartbeat_};
-}
-bool connection::blocked() const noexcept {
-  return impl_->blocked_;
 }
 void connection::close(std::uint16_t code, std::string_view text, instant now) {
   impl_->close(code, text, now);

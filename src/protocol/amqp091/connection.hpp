@@ -42,8 +42,6 @@ struct connection_options {
   /// Bytes of one message body, both ways. A longer incoming one is not stored: see
   /// `on_delivery_refused`.
   std::size_t max_body = 128u << 20;
-  /// Publishes of one channel since its oldest unconfirmed one; `publish` throws beyond it.
-  std::size_t max_unconfirmed = 1u << 20;
   std::chrono::milliseconds handshake_timeout{10'000};
   std::chrono::milliseconds close_timeout{2'000};
 };
@@ -61,6 +59,8 @@ struct close_reason {
   origin from = origin::local;
   std::uint16_t code = 0;  ///< AMQP reply code, 0 when there is none
   std::string text;
+  /// The method at fault: the one that the broker blames, or the one that broke the protocol. 0
+  /// when there is none; `method_name` in spec.hpp has the names.
   std::uint16_t class_id = 0, method_id = 0;
 };
 
@@ -74,12 +74,12 @@ struct delivery {
   const properties* props = nullptr;
   std::string_view body;
 };
+/// Its properties are those of the publish and are not read again.
 struct returned_message {
   channel_id channel = 0;
   std::uint16_t code = 0;
   std::string_view text, exchange, routing_key;
-  const properties* props = nullptr;
-  std::string_view body;
+  std::string_view body;  ///< empty when it is longer than `max_body`, so not one of ours
 };
 
 /// Receives what happened. Called from inside `on_bytes`, `on_tick` and `on_stream_end`; every
@@ -103,8 +103,9 @@ class event_handler {
     (void)name, (void)messages, (void)consumers;
   }
   virtual void on_delivery(const delivery&) {}
-  /// A message that cannot be handed over: its body is longer than `max_body`, or its headers are
-  /// beyond the limits of depth and number. It was rejected without requeue (unless the consumer
+  /// A message that cannot be handed over: its body is longer than `max_body`, or its properties
+  /// cannot be read. That is its publisher's doing and not the broker's, which passes most of it
+  /// through, so it ends this message alone: it was rejected without requeue (unless the consumer
   /// needs no acknowledgement), its body is skipped as it comes, and the channel goes on. Of
   /// `refused`, body and properties are empty.
   virtual void on_delivery_refused(const delivery& refused, std::string_view why) {
@@ -114,14 +115,16 @@ class event_handler {
   virtual void on_consumer_cancelled(channel_id, std::string_view consumer_tag) {
     (void)consumer_tag;
   }
-  /// A mandatory publish found no queue; `sequence` is what `publish` returned, and is confirmed
-  /// later on. It is the oldest unconfirmed mandatory publish with the same exchange, routing key,
-  /// message id, body size and ends of the body; 0 when there is none, or without confirm mode.
-  virtual void on_return(const returned_message&, std::uint64_t sequence) { (void)sequence; }
-  /// One publish was confirmed (or refused); `multiple` frames are expanded. Each sequence comes
-  /// once: a confirm that is repeated is ignored, one for a number never used is a violation.
-  virtual void on_confirm(channel_id, std::uint64_t sequence, bool ack) {
-    (void)sequence, (void)ack;
+  /// A mandatory publish found no queue. Returns come in the order of publishing, and each before
+  /// the confirm of its message, which is an ack. A return carries no number: the publisher knows
+  /// its message by what is unique in it.
+  virtual void on_return(const returned_message&) {}
+  /// The publish `sequence` was confirmed (`ack`) or refused; with `multiple` everything up to and
+  /// including it that was not settled before. The number was given out by `publish`: one that was
+  /// not is a violation. The connection keeps no list of what is unconfirmed, so a broker may
+  /// repeat itself here; whoever publishes ignores what is settled already.
+  virtual void on_confirm(channel_id, std::uint64_t sequence, bool multiple, bool ack) {
+    (void)sequence, (void)multiple, (void)ack;
   }
   virtual void on_blocked(std::string_view reason) { (void)reason; }
   virtual void on_unblocked() {}
@@ -136,7 +139,8 @@ class event_handler {
 /// `open_channel` on. Arguments that cannot be encoded (a name above 255 bytes, a table beyond a
 /// frame, a body above `max_body`) throw `std::length_error` and leave the connection unharmed.
 /// Every name, length and limit that the broker sends is checked; a violation closes the connection
-/// with reply code 501, 502, 503, 504, 505 or 506 as the specification has it.
+/// with reply code 501, 502, 503, 504, 505 or 506 as the specification has it. What is wrong inside
+/// a message is no violation: see `on_delivery_refused`.
 ///
 /// Bytes may come in any portions. A frame that is complete in the input is read in place, and a
 /// body that came in one frame is handed over as a view of it.
@@ -147,10 +151,9 @@ class event_handler {
 /// Thread safety: none; one strand owns a connection.
 class connection {
  public:
-  enum class state { handshake, open, closing, closed };
-
   /// Throws `std::invalid_argument` (unknown mechanism, frame_max below 4096) or
-  /// `std::length_error` (a name, or start-ok above 4096 bytes).
+  /// `std::length_error` (the virtual host above 255 bytes, or user name, password and client
+  /// properties that do not fit in a frame of 4096 bytes); the text names what is too long.
   connection(connection_options options, event_handler& handler, instant now);
   ~connection();
   connection(const connection&) = delete;
@@ -173,10 +176,6 @@ class connection {
   void take_output(std::string& buffer, instant now);
 
   // Connection.
-  state current_state() const noexcept;
-  std::uint32_t frame_max() const noexcept;
-  std::chrono::seconds heartbeat_interval() const noexcept;  ///< 0 = none
-  bool blocked() const noexcept;
   /// Orderly end; `on_closed` follows when the broker answers or `close_timeout` has passed, and
   /// nothing else is reported until then. During the handshake the next `on_tick` ends it.
   void close(std::uint16_t code, std::string_view text, instant now);

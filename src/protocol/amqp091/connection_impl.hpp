@@ -40,12 +40,8 @@ class connection::impl {
   void ack(channel_id id, std::uint64_t tag);
   void reject(channel_id id, std::uint64_t tag, bool requeue);
 
-  state state_ = state::handshake;
-  std::uint32_t frame_max_;
-  std::uint16_t heartbeat_ = 0;  // seconds
-  bool blocked_ = false;
-
  private:
+  enum class state : std::uint8_t { handshake, open, closing, closed };
   enum class step : std::uint8_t { start, tune, open_ok, done };
 
   struct frame {
@@ -87,14 +83,11 @@ class connection::impl {
   void on_cancel(channel_id id, channel& ch, reader& in);
 
   // content.cpp: messages in.
-  void on_content_method(channel& ch, method m, std::string_view arguments);
+  void on_content_method(channel_id id, channel& ch, method m, std::string_view arguments);
   void on_header(channel_id id, std::string_view payload);
   void on_body(channel_id id, std::string_view payload);
-  void hand_over(channel_id id, channel& ch, std::string_view body);
-  void hand_over_delivery(channel_id id, channel& ch, std::string_view body);
-  void hand_over_return(channel_id id, channel& ch, std::string_view body);
+  void hand_over(incoming_content& c, std::string_view body);
   void refuse(channel_id id, channel& ch, std::string_view why);
-  delivery read_delivery(channel_id id, const channel& ch) const;
 
   // requests.cpp
   channel& usable(channel_id id);
@@ -111,7 +104,10 @@ class connection::impl {
   connection_options options_;
   event_handler& handler_;
 
+  state state_ = state::handshake;
   step step_ = step::start;
+  std::uint32_t frame_max_ = frame_min_size;
+  std::uint16_t heartbeat_ = 0;    // seconds
   std::uint16_t channel_max_ = 0;  // until connection.tune only channel 0 exists
   std::string start_ok_, open_;    // frames, made and checked by the constructor
   field_table server_properties_;

@@ -12,35 +12,31 @@ constexpr std::size_t kept_body = 1u << 20;
 
 }  // namespace
 
-void connection::impl::on_content_method(channel& ch, method m, std::string_view arguments) {
+void connection::impl::on_content_method(channel_id id, channel& ch, method m,
+                                         std::string_view arguments) {
   incoming_content& c = ch.content;
   c.arguments = arguments;
   reader in{c.arguments};
   if (m == method::basic_deliver) {
-    in.shortstr();  // consumer tag
-    in.u64();       // delivery tag
-    in.u8();        // redelivered
+    delivery& d = c.delivered;
+    d.channel = id;
+    d.consumer_tag = in.shortstr();
+    d.delivery_tag = in.u64();
+    d.redelivered = (in.u8() & 1) != 0;
+    d.exchange = in.shortstr();
+    d.routing_key = in.shortstr();
+    d.props = &c.props;
   } else {
-    in.u16();       // reply code
-    in.shortstr();  // reply text
+    returned_message& r = c.returned;
+    r.channel = id;
+    r.code = in.u16();
+    r.text = in.shortstr();
+    r.exchange = in.shortstr();
+    r.routing_key = in.shortstr();
   }
-  in.shortstr();  // exchange
-  in.shortstr();  // routing key
   in.finish();
   c.what = m;
   c.at = incoming_content::stage::header;
-}
-
-delivery connection::impl::read_delivery(channel_id id, const channel& ch) const {
-  reader in{ch.content.arguments};
-  delivery d;
-  d.channel = id;
-  d.consumer_tag = in.shortstr();
-  d.delivery_tag = in.u64();
-  d.redelivered = (in.u8() & 1) != 0;
-  d.exchange = in.shortstr();
-  d.routing_key = in.shortstr();
-  return d;
 }
 
 void connection::impl::on_header(channel_id id, std::string_view payload) {
@@ -60,47 +56,47 @@ void connection::impl::on_header(channel_id id, std::string_view payload) {
     throw violation(reply_code::frame_error, "a content header has class " +
                                                  std::to_string(content_class) + " and weight " +
                                                  std::to_string(weight));
-  if (c.what == method::basic_deliver) {
-    const delivery d = read_delivery(id, ch);
-    if (std::ranges::find(ch.no_ack_consumers, d.consumer_tag) == ch.no_ack_consumers.end())
-      ch.acks.delivered(d.delivery_tag);
-  }
+  const bool returned = c.what == method::basic_return;
+  if (!returned &&
+      std::ranges::find(ch.no_ack_consumers, c.delivered.consumer_tag) == ch.no_ack_consumers.end())
+    ch.acks.delivered(c.delivered.delivery_tag);
   c.skip = false;
   c.body.clear();
   c.at = c.left == 0 ? incoming_content::stage::none : incoming_content::stage::body;
-  try {
-    read_properties(in, c.props);
-    in.finish();
-  } catch (const limit_violation& v) {
-    refuse(id, ch, v.text());
-    return;
-  }
+  // From here on it is the publisher who is to blame, and only the message may suffer.
   if (c.left > options_.max_body) {
     refuse(id, ch,
            "its body of " + std::to_string(c.left) + " bytes exceeds the limit of " +
                std::to_string(options_.max_body) + " bytes");
     return;
   }
-  if (c.left == 0) hand_over(id, ch, {});
+  try {
+    if (!returned) {
+      read_properties(in, c.props);
+      in.finish();
+    }
+  } catch (const violation& v) {
+    refuse(id, ch, "its properties cannot be read: " + v.text());
+    return;
+  }
+  if (c.left == 0) hand_over(c, {});
 }
 
 void connection::impl::refuse(channel_id id, channel& ch, std::string_view why) {
   incoming_content& c = ch.content;
   c.skip = true;
-  c.props = {};
   if (c.what == method::basic_return) {
-    // Ours would have passed the same limits when it was published, so it matches nothing.
-    hand_over_return(id, ch, {});
+    hand_over(c, {});
     return;
   }
-  delivery d = read_delivery(id, ch);
-  d.props = &c.props;
-  if (ch.acks.settle(d.delivery_tag))
+  c.props = {};
+  c.delivered.body = {};
+  if (ch.acks.settle(c.delivered.delivery_tag))
     answer(id, method::basic_reject, [&](writer& w) {
-      w.u64(d.delivery_tag);
+      w.u64(c.delivered.delivery_tag);
       w.u8(0);
     });
-  handler_.on_delivery_refused(d, why);
+  handler_.on_delivery_refused(c.delivered, why);
 }
 
 void connection::impl::on_body(channel_id id, std::string_view payload) {
@@ -118,46 +114,23 @@ void connection::impl::on_body(channel_id id, std::string_view payload) {
   if (c.left == 0) c.at = incoming_content::stage::none;
   if (c.skip) return;
   if (c.left == 0 && c.body.empty()) {
-    hand_over(id, ch, payload);
+    hand_over(c, payload);
     return;
   }
   c.body.append(payload);
   if (c.left != 0) return;
-  hand_over(id, ch, c.body);
+  hand_over(c, c.body);
   if (c.body.capacity() > kept_body) c.body = {};
 }
 
-void connection::impl::hand_over(channel_id id, channel& ch, std::string_view body) {
-  if (ch.content.what == method::basic_deliver)
-    hand_over_delivery(id, ch, body);
-  else
-    hand_over_return(id, ch, body);
-}
-
-void connection::impl::hand_over_delivery(channel_id id, channel& ch, std::string_view body) {
-  delivery d = read_delivery(id, ch);
-  d.props = &ch.content.props;
-  d.body = body;
-  handler_.on_delivery(d);
-}
-
-void connection::impl::hand_over_return(channel_id id, channel& ch, std::string_view body) {
-  reader in{ch.content.arguments};
-  returned_message r;
-  r.channel = id;
-  r.code = in.u16();
-  r.text = in.shortstr();
-  r.exchange = in.shortstr();
-  r.routing_key = in.shortstr();
-  r.props = &ch.content.props;
-  r.body = body;
-  std::uint64_t sequence = 0;
-  if (ch.confirming && !ch.content.skip) {
-    const auto& message_id = ch.content.props.message_id;
-    sequence = ch.confirms.match_return(return_fingerprint(
-        r.exchange, r.routing_key, message_id ? std::string_view{*message_id} : "", body));
+void connection::impl::hand_over(incoming_content& c, std::string_view body) {
+  if (c.what == method::basic_deliver) {
+    c.delivered.body = body;
+    handler_.on_delivery(c.delivered);
+  } else {
+    c.returned.body = body;
+    handler_.on_return(c.returned);
   }
-  handler_.on_return(r, sequence);
 }
 
 }  // namespace amqp091

@@ -73,14 +73,12 @@ void connection::impl::on_connection_method(method m, reader& in) {
       {
         const std::string_view reason = in.shortstr();
         in.finish();
-        blocked_ = true;
         handler_.on_blocked(reason);
       }
       return;
     case method::connection_unblocked:
       if (state_ != state::open) break;
       in.finish();
-      blocked_ = false;
       handler_.on_unblocked();
       return;
     default: break;
@@ -127,7 +125,7 @@ void connection::impl::on_channel_method(channel_id id, method m, reader& in,
   }
   switch (m) {
     case method::basic_deliver:
-    case method::basic_return: on_content_method(ch, m, arguments); return;
+    case method::basic_return: on_content_method(id, ch, m, arguments); return;
     case method::basic_ack:
     case method::basic_nack: on_confirm(id, ch, m, in); return;
     case method::basic_cancel: on_cancel(id, ch, in); return;

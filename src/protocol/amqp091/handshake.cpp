@@ -20,6 +20,20 @@ std::string sasl_response(const connection_options& o) {
   return response;
 }
 
+/// Frames are small until connection.tune. Users see this text: it names what is too long, and
+/// nothing of what it holds.
+void check_start_ok(const connection_options& o, std::size_t frame, std::size_t response) {
+  if (frame <= frame_min_size) return;
+  const std::size_t excess = frame - frame_min_size;
+  const std::size_t login = o.username.size() + o.password.size();
+  if (response == 0 || excess > login)
+    throw std::length_error("The client properties take " + std::to_string(excess) +
+                            " bytes too many for the login, which AMQP limits to 4096 bytes.");
+  throw std::length_error("The user name and password take " + std::to_string(login) +
+                          " bytes together, and the login has room for " +
+                          std::to_string(login - excess) + ".");
+}
+
 field_table with_capabilities(field_table properties) {
   field_table capabilities;
   if (const field_value* given = properties.find("capabilities"))
@@ -66,8 +80,12 @@ void connection::impl::encode_start_ok() {
   start_ok.shortstr(options_.mechanism);
   start_ok.longstr(response);
   start_ok.shortstr("en_US");
+  check_start_ok(options_, start_ok_.size() + 1, response.size());  // and the byte that ends it
   start_ok.end_frame(start, frame_min_size);
 
+  if (options_.vhost.size() > 255)
+    throw std::length_error("The virtual host takes " + std::to_string(options_.vhost.size()) +
+                            " bytes, and AMQP allows 255.");
   writer open{open_};
   start = open.begin_method(0, method::connection_open);
   open.shortstr(options_.vhost);

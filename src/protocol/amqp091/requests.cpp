@@ -29,7 +29,7 @@ channel_id connection::impl::open_channel() {
     id = static_cast<channel_id>(channels_.size());
     channels_.emplace_back();
   }
-  channels_[id] = std::make_unique<channel>(options_.max_unconfirmed);
+  channels_[id] = std::make_unique<channel>();
   send_method(id, method::channel_open, [](writer& w) { w.shortstr(""); });
   return id;
 }
@@ -72,8 +72,6 @@ std::uint64_t connection::impl::publish(channel_id id, std::string_view exchange
     throw std::length_error("A message body of " + std::to_string(body.size()) +
                             " bytes exceeds the limit of " + std::to_string(options_.max_body) +
                             " bytes.");
-  if (ch.confirming && ch.confirms.full())
-    throw std::length_error("Too many messages wait for their confirm on one channel.");
   output_mark mark{out_};
   writer w{out_};
   std::size_t start = w.begin_method(id, method::basic_publish);
@@ -97,15 +95,8 @@ std::uint64_t connection::impl::publish(channel_id id, std::string_view exchange
     w.bytes(rest.substr(0, piece));
     w.end_frame(start, frame_max_);
   }
-  std::uint64_t sequence = 0;
-  if (ch.confirming)
-    sequence = ch.confirms.add(
-        mandatory
-            ? return_fingerprint(exchange, routing_key,
-                                 props.message_id ? std::string_view{*props.message_id} : "", body)
-            : confirm_tracker::not_mandatory);
   mark.keep();
-  return sequence;
+  return ch.confirming ? ++ch.last_published : 0;
 }
 
 void connection::impl::ack(channel_id id, std::uint64_t tag) {

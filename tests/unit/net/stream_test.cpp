@@ -3,7 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,71 +13,72 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
-#include <cstdlib>
 #include <filesystem>
 #include <iterator>
 #include <set>
 #include <thread>
+
+#include "net/tls_client.hpp"
+#include "support/tls_files.hpp"
 
 namespace oslo::messaging::net {
 namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+using testing::AllOf;
+using testing::HasSubstr;
+using tls_files::certificate;
 using namespace std::chrono_literals;
 
-/// A certificate for "localhost" that signs itself, made for this run.
-class own_certificate {
- public:
-  own_certificate() {
-    folder_ = std::filesystem::temp_directory_path() / ("oslo-tls-" + std::to_string(::getpid()));
-    std::filesystem::create_directory(folder_);
-    const std::string command =
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-        "-subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout " +
-        key() + " -out " + certificate() + " 2>/dev/null";
-    if (std::system(command.c_str()) != 0) throw std::runtime_error("openssl failed: " + command);
-  }
-  ~own_certificate() { std::filesystem::remove_all(folder_); }
-  std::string key() const { return folder_ / "key.pem"; }
-  std::string certificate() const { return folder_ / "cert.pem"; }
-
- private:
-  std::filesystem::path folder_;
+enum class server_kind {
+  plain,        ///< sends "hello"
+  secure,       ///< the same in TLS
+  mutual,       ///< in TLS, and refuses clients without a certificate
+  cut_short,    ///< ends the connection after the client's first message
+  resets,       ///< the same by a reset
+  cut_halfway,  ///< ends it in the middle of its own first message
 };
 
-const own_certificate& certificate() {
-  static const own_certificate one;
-  return one;
-}
-
-/// Accepts one connection on a thread of its own, with or without TLS, and sends "hello".
+/// Accepts one connection on a thread of its own.
 class one_shot_server {
  public:
-  explicit one_shot_server(bool secure)
+  explicit one_shot_server(server_kind kind)
       : acceptor_(io_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
-        thread_([this, secure] { serve(secure); }) {}
+        thread_([this, kind] { serve(kind); }) {}
   ~one_shot_server() {
     // A client that was never meant to come: let the accept return.
     boost::system::error_code ignored;
     tcp::socket(io_).connect(acceptor_.local_endpoint(), ignored);
     thread_.join();
   }
-  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  endpoint address() const { return {"127.0.0.1", acceptor_.local_endpoint().port()}; }
+  endpoint localhost() const { return {"localhost", acceptor_.local_endpoint().port()}; }
 
  private:
-  void serve(bool secure) {
+  void serve(server_kind kind) {
     boost::system::error_code ec;
     tcp::socket socket(io_);
     acceptor_.accept(socket, ec);
     if (ec) return;
-    if (!secure) {
+    if (kind == server_kind::plain) {
       asio::write(socket, asio::buffer("hello", 5), ec);
+      return;
+    }
+    if (kind >= server_kind::cut_short) {
+      char hello[4096];
+      socket.read_some(asio::buffer(hello), ec);
+      if (kind == server_kind::resets) socket.set_option(asio::socket_base::linger(true, 0), ec);
+      // The beginning of a record of 256 bytes with a ServerHello.
+      if (kind == server_kind::cut_halfway)
+        asio::write(socket, asio::buffer("\x16\x03\x03\x01\x00\x02", 6), ec);
       return;
     }
     asio::ssl::context context(asio::ssl::context::tls_server);
     context.use_certificate_chain_file(certificate().certificate());
     context.use_private_key_file(certificate().key(), asio::ssl::context::pem);
+    if (kind == server_kind::mutual)
+      context.set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
     asio::ssl::stream<tcp::socket> s(std::move(socket), context);
     s.handshake(asio::ssl::stream_base::server, ec);
     if (!ec) asio::write(s, asio::buffer("hello", 5), ec);
@@ -89,26 +90,30 @@ class one_shot_server {
 };
 
 struct outcome {
-  std::optional<failure> error;
+  std::optional<dial_failure> error;
   std::string text;
+  boost::system::error_code read_error;
 };
 
-outcome connect_and_read(const endpoint& to, const tls_options& tls) {
+outcome connect_and_read(const endpoint& address, const endpoint& host, const tls_options& tls) {
   asio::io_context io;
-  const auto s = make_stream(io.get_executor(), tls);
+  tls_client client(tls);
+  const auto s = make_stream(io.get_executor(), tls.enabled ? &client : nullptr);
   outcome out;
   char buffer[16];
-  s->connect(to, 5s, [&](result<void> r) {
-    if (r.has_error()) {
-      out.error = r.error();
-      return;
-    }
+  s->connect(address, host, [&](std::optional<dial_failure> f) {
+    out.error = std::move(f);
+    if (out.error) return;
     s->read_some(buffer, [&](boost::system::error_code ec, std::size_t n) {
-      out.text = ec ? ec.message() : std::string(buffer, n);
+      out.read_error = ec;
+      out.text = std::string(buffer, n);
     });
   });
   io.run_for(10s);
   return out;
+}
+outcome connect_and_read(const one_shot_server& server, const tls_options& tls) {
+  return connect_and_read(server.address(), server.localhost(), tls);
 }
 
 std::set<int> open_sockets() {
@@ -132,9 +137,10 @@ TEST(stream, a_program_that_is_started_while_it_connects_does_not_inherit_it) {
     ::connect(waiting->native_handle(), address.data(), static_cast<socklen_t>(address.size()));
   }
   const auto before = open_sockets();
-  const auto s = make_stream(io.get_executor(), {});
-  std::optional<result<void>> connected;
-  s->connect({"127.0.0.1", address.port()}, 5s, [&](result<void> r) { connected = std::move(r); });
+  const auto s = make_stream(io.get_executor(), nullptr);
+  bool connected = false;
+  const endpoint to{"127.0.0.1", address.port()};
+  s->connect(to, to, [&](const auto&) { connected = true; });
   std::set<int> ours;
   while (ours.empty() && !connected) {
     io.run_one();
@@ -147,19 +153,19 @@ TEST(stream, a_program_that_is_started_while_it_connects_does_not_inherit_it) {
 }
 
 TEST(stream, a_program_that_is_started_meanwhile_does_not_inherit_it) {
-  one_shot_server server(false);
+  one_shot_server server(server_kind::plain);
   asio::io_context io;
-  const auto s = make_stream(io.get_executor(), {});
-  std::optional<result<void>> connected;
-  s->connect({"127.0.0.1", server.port()}, 5s, [&](result<void> r) { connected = std::move(r); });
+  const auto s = make_stream(io.get_executor(), nullptr);
+  bool connected = false;
+  s->connect(server.address(), server.address(), [&](const auto& f) { connected = !f; });
   io.run();
-  ASSERT_TRUE(connected && connected->has_value());
+  ASSERT_TRUE(connected);
   int ours = 0;
   for (int fd = 0; fd < 1024; ++fd) {
     sockaddr_in peer{};
     socklen_t size = sizeof peer;
     if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 ||
-        peer.sin_family != AF_INET || ntohs(peer.sin_port) != server.port())
+        peer.sin_family != AF_INET || ntohs(peer.sin_port) != server.address().port)
       continue;
     ++ours;
     EXPECT_NE(::fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
@@ -168,65 +174,123 @@ TEST(stream, a_program_that_is_started_meanwhile_does_not_inherit_it) {
 }
 
 TEST(stream, plain) {
-  one_shot_server server(false);
-  const auto r = connect_and_read({"localhost", server.port()}, {});
+  one_shot_server server(server_kind::plain);
+  const auto r = connect_and_read(server, {});
   EXPECT_FALSE(r.error);
   EXPECT_EQ(r.text, "hello");
 }
 
 TEST(stream, tls_with_the_right_authority) {
-  one_shot_server server(true);
-  const auto r = connect_and_read({"localhost", server.port()},
-                                  {.enabled = true, .ca_file = certificate().certificate()});
-  EXPECT_FALSE(r.error) << r.error->message();
+  one_shot_server server(server_kind::secure);
+  const auto r =
+      connect_and_read(server, {.enabled = true, .ca_file = certificate().certificate()});
+  EXPECT_FALSE(r.error) << r.error->why.message();
   EXPECT_EQ(r.text, "hello");
 }
 
 TEST(stream, tls_refuses_an_unknown_authority) {
-  one_shot_server server(true);
-  const auto r = connect_and_read({"localhost", server.port()}, {.enabled = true});
+  one_shot_server server(server_kind::secure);
+  const auto r = connect_and_read(server, {.enabled = true});
   ASSERT_TRUE(r.error);
-  EXPECT_EQ(r.error->code(), errc::tls_failed);
-  EXPECT_NE(r.error->message().find("localhost:"), std::string::npos) << r.error->message();
+  EXPECT_EQ(r.error->why.code(), errc::tls_failed);
+  EXPECT_THAT(r.error->why.message(), AllOf(HasSubstr("localhost:"), HasSubstr("self-signed")));
 }
 
 TEST(stream, tls_refuses_a_certificate_for_another_host) {
-  one_shot_server server(true);
-  const auto r = connect_and_read({"127.0.0.1", server.port()},
+  one_shot_server server(server_kind::secure);
+  const auto r = connect_and_read(server.address(), server.address(),
                                   {.enabled = true, .ca_file = certificate().certificate()});
   ASSERT_TRUE(r.error);
-  EXPECT_EQ(r.error->code(), errc::tls_failed);
+  EXPECT_EQ(r.error->why.code(), errc::tls_failed);
 }
 
 TEST(stream, tls_without_verification_has_to_be_asked_for) {
-  one_shot_server server(true);
-  const auto r = connect_and_read({"127.0.0.1", server.port()}, {.enabled = true, .verify = false});
+  one_shot_server server(server_kind::secure);
+  const auto r =
+      connect_and_read(server.address(), server.address(), {.enabled = true, .verify = false});
   EXPECT_FALSE(r.error);
   EXPECT_EQ(r.text, "hello");
 }
 
-TEST(stream, tls_with_a_plain_server_fails) {
-  one_shot_server server(false);
-  const auto r = connect_and_read({"localhost", server.port()}, {.enabled = true});
+TEST(stream, tls_with_a_plain_server_is_refused) {
+  one_shot_server server(server_kind::plain);
+  const auto r = connect_and_read(server, {.enabled = true});
   ASSERT_TRUE(r.error);
-  EXPECT_EQ(r.error->code(), errc::tls_failed);
+  EXPECT_EQ(r.error->why.code(), errc::tls_failed);
+  EXPECT_TRUE(r.error->answered);
+}
+
+TEST(stream, a_tls_handshake_that_is_cut_is_no_verdict) {
+  for (const auto kind : {server_kind::cut_short, server_kind::resets, server_kind::cut_halfway}) {
+    one_shot_server server(kind);
+    const auto r =
+        connect_and_read(server, {.enabled = true, .ca_file = certificate().certificate()});
+    ASSERT_TRUE(r.error);
+    EXPECT_EQ(r.error->why.code(), errc::unreachable) << r.error->why.message();
+    EXPECT_TRUE(r.error->answered);
+  }
+}
+
+TEST(stream, a_client_certificate_that_is_missing_is_a_refusal_even_when_it_comes_late) {
+  one_shot_server server(server_kind::mutual);
+  const auto r =
+      connect_and_read(server, {.enabled = true, .ca_file = certificate().certificate()});
+  if (r.error) {
+    EXPECT_EQ(r.error->why.code(), errc::tls_failed);  // TLS 1.2
+  } else {
+    EXPECT_TRUE(is_tls_refusal(r.read_error)) << r.read_error.message();
+  }
 }
 
 TEST(stream, a_certificate_file_that_cannot_be_read_is_named) {
   asio::io_context io;
+  tls_client client({.enabled = true, .ca_file = "/no/such/ca.pem"});
   try {
-    make_stream(io.get_executor(), {.enabled = true, .ca_file = "/no/such/ca.pem"});
+    make_stream(io.get_executor(), &client);
     FAIL();
   } catch (const configuration_error& e) {
-    EXPECT_NE(std::string(e.what()).find("/no/such/ca.pem"), std::string::npos) << e.what();
+    EXPECT_THAT(e.what(), HasSubstr("/no/such/ca.pem"));
   }
 }
 
 TEST(stream, nobody_listens) {
-  const auto r = connect_and_read({"127.0.0.1", 1}, {});
+  const endpoint nobody{"127.0.0.1", 1};
+  const auto r = connect_and_read(nobody, nobody, {});
   ASSERT_TRUE(r.error);
-  EXPECT_EQ(r.error->code(), errc::unreachable);
-  EXPECT_EQ(r.error->message(), "127.0.0.1:1 is unreachable: Connection refused");
+  EXPECT_EQ(r.error->why.code(), errc::unreachable);
+  EXPECT_FALSE(r.error->answered);
+  EXPECT_EQ(r.error->why.message(), "127.0.0.1:1 is unreachable: Connection refused");
+}
+
+TEST(stream, an_address_that_is_none_is_a_failure_and_no_exception) {
+  const auto r = connect_and_read({"nonsense", 1}, {"nonsense", 1}, {});
+  ASSERT_TRUE(r.error);
+  EXPECT_EQ(r.error->why.code(), errc::unreachable);
+}
+
+// ---- tls_client ------------------------------------------------------------------------------
+
+TEST(tls_client, one_context_serves_as_long_as_the_files_stay_as_they_are) {
+  tls_client client({.enabled = true, .ca_file = certificate().certificate()});
+  const auto first = client.context();
+  EXPECT_EQ(client.context(), first);
+}
+
+TEST(tls_client, files_that_have_changed_are_read_again_and_bad_ones_are_told_once) {
+  const auto ca = certificate().file("rotated.pem");
+  std::filesystem::copy(certificate().certificate(), ca);
+  tls_client client({.enabled = true, .ca_file = ca});
+  const auto first = client.context();
+  std::filesystem::remove(ca);
+  EXPECT_EQ(client.context(), first) << "the last good one";
+  const auto complaint = client.take_complaint();
+  ASSERT_TRUE(complaint);
+  EXPECT_THAT(complaint->message(), HasSubstr(ca));
+  EXPECT_EQ(client.context(), first);
+  EXPECT_FALSE(client.take_complaint());
+  std::filesystem::copy(certificate().certificate(), ca);
+  EXPECT_NE(client.context(), first);
+  EXPECT_FALSE(client.take_complaint());
 }
 
 }  // namespace

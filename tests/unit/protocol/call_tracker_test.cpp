@@ -50,7 +50,6 @@ TEST(call_tracker, a_reused_slot_does_not_answer_to_its_old_id) {
   EXPECT_EQ(t.take(a), std::nullopt);
   EXPECT_EQ(t.find(a.view()), nullptr);
   EXPECT_FALSE(t.heartbeat(a.view(), t0));
-  EXPECT_FALSE(t.advance(a.view(), call_stage::sent));
   EXPECT_EQ(t.take(b), 2);
 }
 
@@ -136,18 +135,6 @@ TEST(call_tracker, a_call_without_limits_never_expires) {
   EXPECT_EQ(t.size(), 1u);
 }
 
-TEST(call_tracker, expiry_tells_the_stage) {
-  tracker t{prefix};
-  const auto a = t.add(1, t0, t0 + 1s);
-  const auto b = t.add(2, t0, t0 + 2s);
-  add(t, 3, t0 + 3s);
-  EXPECT_TRUE(t.advance(a.view(), call_stage::sent));
-  EXPECT_TRUE(t.advance(b.view(), call_stage::confirmed));
-  EXPECT_EQ(to_string(t.next_expired(t0 + 9s)->stage), "sent");
-  EXPECT_EQ(to_string(t.next_expired(t0 + 9s)->stage), "confirmed");
-  EXPECT_EQ(to_string(t.next_expired(t0 + 9s)->stage), "queued");
-}
-
 TEST(call_tracker, monitor_expires_without_heartbeats) {
   tracker t{prefix};
   (void)t.add(1, t0, t0 + 60s, 5s);
@@ -213,14 +200,12 @@ TEST(call_tracker, take_all_returns_everything_in_order) {
   const auto b = t.add(2, t0, {});
   (void)t.take(a);
   const auto c = t.add(3, t0, t0 + 1s);  // reuses the slot of a
-  t.advance(c.view(), call_stage::sent);
   const auto all = t.take_all();
   ASSERT_EQ(all.size(), 2u);
   EXPECT_EQ(all[0].id, b);
   EXPECT_EQ(all[0].payload, 2);
   EXPECT_EQ(all[1].id, c);
   EXPECT_EQ(all[1].payload, 3);
-  EXPECT_EQ(all[1].stage, call_stage::sent);
   EXPECT_TRUE(t.empty());
   EXPECT_EQ(t.next_deadline(), std::nullopt);
   EXPECT_TRUE(t.take_all().empty());

@@ -1,10 +1,11 @@
-// Answers of a server whose caller's queue is missing.
+// Answers of a server whose caller's queue is missing, or that the broker will not take.
 #include "drivers/rabbit/answers.hpp"
 
 #include <gtest/gtest.h>
 
 #include <oslo/messaging/asio.hpp>
 
+#include "drivers/rabbit/engine.hpp"
 #include "support/recording_metrics.hpp"
 #include "support/scripted_broker.hpp"
 
@@ -17,31 +18,34 @@ using amqp_script::scripted_broker;
 
 class rabbit_answers : public ::testing::Test {
  protected:
-  rabbit_answers()
-      : broker(io),
-        loop(std::dynamic_pointer_cast<net::asio_loop>(asio_scheduler(io.get_executor()))),
-        out(std::make_shared<publisher>(io.get_executor(), broker.settings(), logger())),
-        meter(std::make_shared<testing::recording_metrics>()) {
+  rabbit_answers() : broker(io), meter(std::make_shared<testing::recording_metrics>()) {
+    options o;
     o.missing_reply_queue_timeout = std::chrono::seconds(1);
-    env.loop = loop;
+    o.link = broker.settings();
+    driver_environment env;
+    env.loop = asio_scheduler(io.get_executor());
     env.meter = meter;
-    under_test = std::make_shared<answers>(o, env, loop, out);
+    driver = std::make_shared<engine>(std::move(o), env,
+                                      std::dynamic_pointer_cast<net::asio_loop>(env.loop));
+    driver->start();
   }
-  ~rabbit_answers() override {
-    bool shut = false;
-    out->shut(std::chrono::seconds(5), [&] { shut = true; });
-    broker.run_until([&] { return shut; }, "the end of the link");
-  }
+  ~rabbit_answers() override { close(); }
 
+  void close() {
+    bool closed = false;
+    driver->close(std::chrono::seconds(5), [&] { closed = true; });
+    broker.run_until([&] { return closed; }, "the end of the driver");
+  }
   void send(const std::string& queue) {
     verdict.reset();
-    under_test->send({queue, "m1", "{}", true, nullptr, [this](result<void> r) { verdict = r; }});
+    driver->answers().send(
+        {queue, "m1", "{}", true, nullptr, [this](result<void> r) { verdict = r; }});
   }
   /// The broker's answer to the next publish.
   void publish_arrives(bool routed) {
     const auto p = broker.next(method::basic_publish);
     ++published;
-    if (!routed) broker.send(amqp_script::returned(p.channel, "", "reply_x", "{}"));
+    if (!routed) broker.send(amqp_script::returned(p.channel, "", "reply_x", p.body));
     broker.send(confirm(p.channel, method::basic_ack, published, false));
   }
   bool dropped() {
@@ -52,12 +56,8 @@ class rabbit_answers : public ::testing::Test {
 
   boost::asio::io_context io;
   scripted_broker broker;
-  options o;
-  std::shared_ptr<net::asio_loop> loop;
-  std::shared_ptr<publisher> out;
   std::shared_ptr<testing::recording_metrics> meter;
-  driver_environment env;
-  std::shared_ptr<answers> under_test;
+  std::shared_ptr<engine> driver;
   std::optional<result<void>> verdict;
   std::uint64_t published = 0;
 };
@@ -74,16 +74,19 @@ TEST_F(rabbit_answers, a_queue_that_comes_back_gets_its_answer) {
 
 TEST_F(rabbit_answers, a_queue_that_stays_away_is_given_up_and_remembered) {
   send("reply_x");
-  while (!verdict) publish_arrives(false);
+  while (!verdict) {
+    publish_arrives(false);
+    broker.run_until([&] { return verdict || broker.has_requests(); }, "the next try");
+  }
   EXPECT_EQ(verdict->error().code(), errc::undeliverable);
   EXPECT_TRUE(dropped());
   EXPECT_GE(published, 3u);
 
   // The next one for it is not even tried; one for another queue is.
   send("reply_x");
-  ASSERT_TRUE(verdict);
+  broker.run_until([&] { return verdict.has_value(); }, "the verdict");
   EXPECT_EQ(verdict->error().code(), errc::undeliverable);
-  under_test->heartbeat("reply_x", "{}");
+  driver->answers().heartbeat("reply_x", "{}");
   for (const auto& r : broker.rest()) EXPECT_NE(r.what, method::basic_publish);
   send("reply_y");
   publish_arrives(true);
@@ -94,11 +97,36 @@ TEST_F(rabbit_answers, a_queue_that_stays_away_is_given_up_and_remembered) {
 TEST_F(rabbit_answers, closing_gives_up_what_waits_and_does_not_call_the_queue_dead) {
   send("reply_x");
   publish_arrives(false);
-  broker.run_until([&] { return out->idle(); }, "the broker's word");
   EXPECT_FALSE(verdict);
-  under_test->close();
+  close();
   ASSERT_TRUE(verdict);
   EXPECT_EQ(verdict->error().code(), errc::closed);
+}
+
+TEST_F(rabbit_answers, an_answer_that_was_refused_comes_again) {
+  send("reply_x");
+  const auto p = broker.next(method::basic_publish);
+  broker.send(confirm(p.channel, method::basic_nack, 1, false));
+  EXPECT_FALSE(verdict);
+  ++published;
+  publish_arrives(true);
+  broker.run_until([&] { return verdict.has_value(); }, "the verdict");
+  EXPECT_TRUE(verdict->has_value());
+}
+
+TEST_F(rabbit_answers, an_answer_that_the_broker_will_not_take_becomes_one_that_says_so) {
+  send("reply_x");
+  const auto p = broker.next(method::basic_publish);
+  broker.send(amqp_script::close_frame(p.channel, 406, "PRECONDITION_FAILED - message size is \xff",
+                                       method::basic_publish));
+  const auto instead = broker.next(method::basic_publish);
+  EXPECT_NE(instead.body.find("MessageDeliveryFailure"), std::string::npos) << instead.body;
+  EXPECT_NE(instead.body.find("message size is"), std::string::npos) << instead.body;
+  EXPECT_NE(instead.body.find("m1"), std::string::npos) << instead.body;
+  ASSERT_TRUE(verdict);
+  EXPECT_EQ(verdict->error().code(), errc::precondition_failed);
+  EXPECT_TRUE(dropped());
+  broker.send(confirm(instead.channel, method::basic_ack, 1, false));
 }
 
 }  // namespace

@@ -1,17 +1,20 @@
-// The consuming connection against a broker that does exactly what the test says.
+// Subscriptions on a link without a socket, against a broker that does exactly what the test says.
 #include "drivers/rabbit/consumer.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "support/scripted_broker.hpp"
+#include <algorithm>
+
+#include "support/fake_link.hpp"
 
 namespace oslo::messaging::rabbit {
 namespace {
 
 using amqp091::method;
-using amqp_script::scripted_broker;
+using amqp_script::broker_script;
 using ::testing::ElementsAre;
+using namespace std::chrono_literals;
 
 class recording_subscription : public subscription {
  public:
@@ -20,9 +23,12 @@ class recording_subscription : public subscription {
   void on_ready() override { events.push_back("ready"); }
   void on_lost() override { events.push_back("lost"); }
   void on_removed() override { events.push_back("removed"); }
+  void on_gone() override { events.push_back("gone"); }
   void on_refused(const failure& why) override { events.push_back("refused: " + why.message()); }
-  void on_unreachable(const failure&) override { events.push_back("unreachable"); }
+  void on_unreachable(const net::link_loss&) override { events.push_back("unreachable"); }
+  void on_malformed() override { events.push_back("malformed"); }
   void on_delivery(const amqp091::delivery& d) override {
+    if (d.body == "throw") throw std::runtime_error("It cannot be read");
     last_tag = d.delivery_tag;
     events.push_back("delivery " + std::string(d.body));
   }
@@ -30,132 +36,325 @@ class recording_subscription : public subscription {
   std::uint64_t last_tag = 0;
 };
 
-class rabbit_consumer : public ::testing::Test {
+class rabbit_consumer : public ::testing::Test, public consumer_owner {
  protected:
-  rabbit_consumer()
-      : broker(io),
-        in(std::make_shared<consumer>(
-            io.get_executor(), broker.settings(), logger(), [] {}, [] {})) {}
-  ~rabbit_consumer() override {
-    bool shut = false;
-    in->shut(std::chrono::seconds(5), [&] { shut = true; });
-    broker.run_until([&] { return shut; }, "the end of the link");
-  }
+  rabbit_consumer() : in(link, *this) { link.serve(in); }
 
-  std::shared_ptr<recording_subscription> add() {
+  void wake_at(net::link::instant when) override { wake = when; }
+  void input_begins() override {}
+  void input_done() override { ++reads; }
+
+  std::shared_ptr<recording_subscription> add(const std::string& topic = "calc") {
     auto s = std::make_shared<recording_subscription>(
-        server_sources({}, "openstack", "calc", "host1", "0123"));
-    in->add(s);
+        server_sources({}, "openstack", topic, "host1", "0123"));
+    in.add(s);
     return s;
   }
   std::shared_ptr<recording_subscription> add_ready() {
     auto s = add();
-    broker.run_until([&] { return s->is_ready(); }, "the consumers");
+    if (!link.is_open()) link.connect();
+    link.run();
+    EXPECT_TRUE(s->is_ready());
     s->events.clear();
-    broker.rest();
+    link.rest();
     return s;
   }
-  void deliver(const std::string& body, std::uint64_t tag, const std::string& consumer_tag) {
-    broker.send(amqp_script::deliver_method(1, tag, consumer_tag) + amqp_script::content(1, body));
+  void deliver(const std::string& body, std::uint64_t tag, const std::string& consumer_tag,
+               amqp091::channel_id ch = 1) {
+    link.send(amqp_script::deliver_method(ch, tag, consumer_tag) + amqp_script::content(ch, body));
+  }
+  void advance(std::chrono::milliseconds by) {
+    link.advance(by);
+    in.on_tick(link.now());
+    link.run();
+  }
+  void advance_to_retry() {
+    const auto next = in.next_deadline();
+    ASSERT_NE(next, net::link::instant::max()) << "nothing is planned";
+    advance(std::chrono::ceil<std::chrono::milliseconds>(next - link.now()));
   }
 
-  boost::asio::io_context io;
-  scripted_broker broker;
-  std::shared_ptr<consumer> in;
+  amqp_script::fake_link link;
+  consumer in;
+  net::link::instant wake{};
+  int reads = 0;
 };
 
 TEST_F(rabbit_consumer, declares_binds_and_consumes_every_queue_before_it_is_ready) {
   const auto s = add();
-  EXPECT_EQ(scripted_broker::name_in(broker.next(method::exchange_declare)), "openstack");
-  EXPECT_EQ(scripted_broker::name_in(broker.next(method::queue_declare)), "calc");
-  EXPECT_EQ(scripted_broker::name_in(broker.next(method::queue_bind)), "calc");
-  EXPECT_EQ(scripted_broker::name_in(broker.next(method::queue_declare)), "calc.host1");
-  EXPECT_EQ(scripted_broker::name_in(broker.next(method::queue_declare)), "calc_fanout_0123");
-  broker.next(method::basic_consume);
-  broker.run_until([&] { return !s->events.empty(); }, "readiness");
+  EXPECT_EQ(link.opens, 1);
+  link.connect();
+  EXPECT_EQ(broker_script::name_in(link.next(method::exchange_declare)), "openstack");
+  EXPECT_EQ(broker_script::name_in(link.next(method::queue_declare)), "calc");
+  EXPECT_EQ(broker_script::name_in(link.next(method::queue_bind)), "calc");
+  EXPECT_EQ(broker_script::name_in(link.next(method::queue_declare)), "calc.host1");
+  EXPECT_EQ(broker_script::name_in(link.next(method::queue_declare)), "calc_fanout_0123");
+  link.next(method::basic_consume);
   EXPECT_THAT(s->events, ElementsAre("ready"));
 }
 
 TEST_F(rabbit_consumer, is_not_ready_before_the_last_consumer_is) {
-  broker.on(method::basic_consume, [](const scripted_broker::request& r) {
-    return scripted_broker::name_in(r) == "calc"
+  link.script.on(method::basic_consume, [](const broker_script::request& r) {
+    return broker_script::name_in(r) == "calc"
                ? std::string()
-               : amqp_script::consume_ok(r.channel, scripted_broker::tag_in(r));
+               : amqp_script::consume_ok(r.channel, broker_script::tag_in(r));
   });
   const auto s = add();
-  const auto first = broker.next(method::basic_consume);
-  broker.next(method::basic_consume);
-  broker.next(method::basic_consume);
-  broker.rest();
+  link.connect();
+  const auto first = link.next(method::basic_consume);
   EXPECT_FALSE(s->is_ready());
   // RabbitMQ lets queues answer for themselves: the first may come last.
-  broker.send(amqp_script::consume_ok(1, scripted_broker::tag_in(first)));
-  broker.run_until([&] { return s->is_ready(); }, "readiness");
+  link.send(amqp_script::consume_ok(1, broker_script::tag_in(first)));
+  EXPECT_TRUE(s->is_ready());
 }
 
 TEST_F(rabbit_consumer, sets_everything_up_again_and_settles_nothing_of_the_old_channel) {
   const auto s = add_ready();
   deliver("old", 1, "1");
-  broker.run_until([&] { return s->last_tag == 1; }, "a delivery");
   const auto old_lifetime = s->lifetime();
-  broker.drop();
-  broker.run_until([&] { return s->events.back() == "ready"; }, "readiness");
+  link.drop();
+  link.connect();
   EXPECT_THAT(s->events, ElementsAre("delivery old", "lost", "ready"));
-  broker.rest();
-  in->ack(*s, old_lifetime, 1);
-  in->reject(*s, old_lifetime, 1, true);
-  for (const auto& r : broker.rest()) EXPECT_NE(r.what, method::basic_ack);
+  link.rest();
+  in.ack(*s, old_lifetime, 1);
+  in.reject(*s, old_lifetime, 1, true);
+  for (const auto& r : link.rest()) EXPECT_NE(r.what, method::basic_ack);
   deliver("new", 1, "4");
-  broker.run_until([&] { return s->events.back() == "delivery new"; }, "a delivery");
-  in->ack(*s, s->lifetime(), 1);
-  EXPECT_EQ(amqp091::reader{broker.next(method::basic_ack).arguments}.u64(), 1u);
+  in.ack(*s, s->lifetime(), 1);
+  EXPECT_EQ(amqp091::reader{link.next(method::basic_ack).arguments}.u64(), 1u);
 }
 
 TEST_F(rabbit_consumer, a_consumer_that_the_broker_cancels_is_set_up_again) {
   const auto s = add_ready();
-  broker.send(amqp_script::method_frame(1, method::basic_cancel, [](amqp091::writer& w) {
+  link.send(amqp_script::method_frame(1, method::basic_cancel, [](amqp091::writer& w) {
     w.shortstr("1");
     w.u8(1);
   }));
-  broker.next(method::channel_close);
-  broker.run_until([&] { return s->events.back() == "ready"; }, "readiness");
+  link.next(method::channel_close);
+  advance_to_retry();
   EXPECT_THAT(s->events, ElementsAre("lost", "ready"));
-  EXPECT_EQ(broker.connections(), 1);
-}
-
-TEST_F(rabbit_consumer, a_refused_queue_is_told_with_the_brokers_words) {
-  broker.on(method::queue_declare, [](const scripted_broker::request& r) {
-    return amqp_script::close_frame(r.channel, 406, "PRECONDITION_FAILED - inequivalent arg",
-                                    method::queue_declare);
-  });
-  const auto s = add();
-  broker.run_until([&] { return s->events.size() == 2; }, "the refusal");
-  EXPECT_EQ(s->events[0], "lost");
-  EXPECT_NE(s->events[1].find("refused: "), std::string::npos);
-  EXPECT_NE(s->events[1].find("inequivalent arg"), std::string::npos) << s->events[1];
-  EXPECT_TRUE(in->is_open()) << "other subscriptions go on";
+  EXPECT_EQ(link.connections, 1);
 }
 
 TEST_F(rabbit_consumer, the_end_of_a_subscription_deletes_its_private_queues_only) {
   const auto s = add_ready();
-  in->stop_deliveries(s);
-  broker.next(method::basic_cancel);
-  broker.next(method::basic_cancel);
-  broker.next(method::basic_cancel);
-  in->remove(s);
-  EXPECT_EQ(scripted_broker::name_in(broker.next(method::queue_delete)), "calc_fanout_0123");
-  broker.next(method::channel_close);
-  for (const auto& r : broker.rest()) EXPECT_NE(r.what, method::queue_delete);
-  EXPECT_THAT(s->events, ElementsAre("lost", "removed"));
+  in.stop_deliveries(s);
+  EXPECT_EQ(link.rest().size(), 3u);
+  in.remove(s);
+  const auto requests = link.rest();
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_EQ(broker_script::name_in(requests[0]), "calc_fanout_0123");
+  EXPECT_EQ(requests[0].what, method::queue_delete);
+  EXPECT_EQ(requests[1].what, method::channel_close);
+  EXPECT_THAT(s->events, ElementsAre("lost", "removed", "gone"));
 }
 
-TEST_F(rabbit_consumer, an_unreachable_broker_is_told_and_tried_again) {
+TEST_F(rabbit_consumer, a_failed_pass_is_reported) {
   const auto s = add_ready();
-  broker.vanish();
-  broker.run_until(
-      [&] { return std::count(s->events.begin(), s->events.end(), "unreachable") >= 2; },
-      "two attempts");
-  EXPECT_EQ(s->events.front(), "lost");
+  link.drop();
+  link.fail_pass();
+  link.fail_pass();
+  EXPECT_THAT(s->events, ElementsAre("lost", "unreachable", "unreachable"));
+  link.fail_pass({errc::authentication_failed, "no"}, true);
+  EXPECT_EQ(s->events.back(), "refused: no");
+  EXPECT_EQ(add()->events.back(), "refused: no") << "what comes later learns it at once";
+  link.connect();
+  EXPECT_EQ(s->events.back(), "ready");
+}
+
+// ---- refused ------------------------------------------------------------------------------------
+
+TEST_F(rabbit_consumer, a_refused_queue_is_reported_with_the_brokers_words_and_tried_again) {
+  link.script.on(method::queue_declare, [](const broker_script::request& r) {
+    return amqp_script::close_frame(r.channel, 406, "PRECONDITION_FAILED - inequivalent arg",
+                                    method::queue_declare);
+  });
+  const auto s = add();
+  link.connect();
+  ASSERT_EQ(s->events.size(), 2u);
+  EXPECT_EQ(s->events[0], "lost");
+  EXPECT_NE(s->events[1].find("inequivalent arg"), std::string::npos) << s->events[1];
+  EXPECT_TRUE(link.is_open()) << "other subscriptions go on";
+  EXPECT_GE(in.next_deadline() - link.now(), 5s);
+  EXPECT_LE(in.next_deadline() - link.now(), 10s);
+  EXPECT_EQ(wake, in.next_deadline());
+  link.script.as_usual(method::queue_declare);
+  advance_to_retry();
+  EXPECT_EQ(s->events.back(), "ready");
+}
+
+TEST_F(rabbit_consumer, pauses_after_a_refusal_differ) {
+  link.script.on(method::queue_declare, [](const broker_script::request& r) {
+    return amqp_script::close_frame(r.channel, 403, "ACCESS_REFUSED", method::queue_declare);
+  });
+  add();
+  link.connect();
+  std::set<net::link::instant::duration> pauses;
+  for (int i = 0; i < 10; ++i) {
+    pauses.insert(in.next_deadline() - link.now());
+    advance_to_retry();
+  }
+  EXPECT_GT(pauses.size(), 1u);
+}
+
+/// What vanished between two steps (with a node, or with its last user) is not a verdict.
+TEST_F(rabbit_consumer, a_topology_that_vanished_between_two_steps_is_declared_again_at_once) {
+  link.script.on(method::queue_bind, [gone = false](const broker_script::request& r) mutable {
+    return std::exchange(gone, true)
+               ? amqp_script::method_frame(r.channel, method::queue_bind_ok)
+               : amqp_script::close_frame(r.channel, 404,
+                                          "NOT_FOUND - no exchange 'openstack' in vhost '/'",
+                                          method::queue_bind);
+  });
+  const auto s = add();
+  link.connect();
+  EXPECT_THAT(s->events, ElementsAre("lost"));
+  EXPECT_EQ(in.next_deadline(), link.now());
+  advance(0ms);
+  EXPECT_EQ(s->events.back(), "ready");
+}
+
+TEST_F(rabbit_consumer, a_queue_whose_node_is_away_is_tried_every_second) {
+  link.script.on(method::queue_declare, [](const broker_script::request& r) {
+    return amqp_script::close_frame(
+        r.channel, 404,
+        "NOT_FOUND - home node 'rabbit@a' of durable queue 'calc' in vhost '/' is down or "
+        "inaccessible",
+        method::queue_declare);
+  });
+  const auto s = add();
+  link.connect();
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_LE(in.next_deadline() - link.now(), 1s);
+    advance_to_retry();
+  }
+  link.script.as_usual(method::queue_declare);
+  advance_to_retry();
+  EXPECT_EQ(s->events.back(), "ready");
+}
+
+TEST_F(rabbit_consumer, a_set_up_that_is_not_answered_is_tried_again) {
+  link.script.on(method::basic_consume, [](const broker_script::request&) { return ""; });
+  const auto s = add();
+  link.connect();
+  EXPECT_EQ(in.next_deadline(), link.now() + 15s);
+  link.script.as_usual(method::basic_consume);
+  advance(15s);
+  EXPECT_THAT(s->events, ElementsAre("lost", "ready"));
+  EXPECT_EQ(in.next_deadline(), net::link::instant::max());
+  EXPECT_EQ(link.connections, 1);
+}
+
+TEST_F(rabbit_consumer, acknowledgements_leave_in_groups_when_many_are_in_work) {
+  const auto s = std::make_shared<recording_subscription>(
+      std::vector{notification_source({}, "openstack", "n.info")}, std::uint16_t{256});
+  in.add(s);
+  link.connect();
+  link.rest();
+  deliver("1", 1, "1");
+  in.ack(*s, s->lifetime(), 1);
+  EXPECT_EQ(in.next_deadline(), net::link::instant::max()) << "at once";
+  for (std::uint64_t tag = 2; tag <= 20; ++tag) deliver(std::to_string(tag), tag, "1");
+  EXPECT_EQ(in.next_deadline(), net::link::instant::max());
+  in.ack(*s, s->lifetime(), 2);
+  in.ack(*s, s->lifetime(), 3);
+  EXPECT_EQ(in.next_deadline(), link.now() + 2ms);
+  EXPECT_EQ(wake, link.now() + 2ms);
+  advance(2ms);
+  EXPECT_EQ(in.next_deadline(), net::link::instant::max());
+  in.ack(*s, s->lifetime(), 4);
+  deliver("21", 21, "1");
+  EXPECT_EQ(in.next_deadline(), net::link::instant::max()) << "with what comes next";
+}
+
+TEST_F(rabbit_consumer, a_subscription_without_a_channel_says_so_and_gets_the_next_one) {
+  link.options.channel_max = 1;
+  const auto first = add();
+  link.connect();
+  const auto second = add("other");
+  ASSERT_EQ(second->events.size(), 1u);
+  EXPECT_NE(second->events[0].find("Cannot consume other: All 1 channels"), std::string::npos)
+      << second->events[0];
+  EXPECT_NE(in.next_deadline(), net::link::instant::max());
+  in.remove(first);
+  link.run();
+  EXPECT_NE(second->events.back(), "ready") << "it may be given up just now";
+  advance(50ms);
+  EXPECT_EQ(second->events.back(), "ready") << "without waiting for its time";
+}
+
+TEST_F(rabbit_consumer, a_name_that_cannot_be_encoded_is_refused_for_good) {
+  link.connect();
+  const auto s = add(std::string(256, 'x'));
+  link.run();
+  ASSERT_EQ(s->events.size(), 2u);
+  EXPECT_NE(s->events[1].find("Cannot consume xxx"), std::string::npos);
+  EXPECT_EQ(in.next_deadline(), net::link::instant::max());
+  EXPECT_TRUE(add_ready()->is_ready()) << "others go on";
+}
+
+TEST_F(rabbit_consumer, a_name_that_is_no_text_is_refused_for_good) {
+  link.connect();
+  const auto s = add("bad\xff");
+  link.run();
+  ASSERT_EQ(s->events.size(), 2u);
+  EXPECT_NE(s->events[1].find("is not UTF-8"), std::string::npos) << s->events[1];
+  EXPECT_EQ(in.next_deadline(), net::link::instant::max());
+  EXPECT_TRUE(link.is_open());
+}
+
+TEST_F(rabbit_consumer, the_end_of_what_was_refused_by_a_shut_link_is_complete) {
+  link.shut_down();
+  const auto s = add();
+  in.remove(s);
+  ASSERT_EQ(s->events.size(), 3u);
+  EXPECT_EQ(s->events[1], "removed");
+  EXPECT_EQ(s->events[2], "gone");
+}
+
+// ---- messages -----------------------------------------------------------------------------------
+
+/// Tag and requeue of a basic.reject.
+std::pair<std::uint64_t, bool> rejected(const broker_script::request& r) {
+  amqp091::reader in{r.arguments};
+  const auto tag = in.u64();
+  return {tag, in.u8() != 0};
+}
+
+TEST_F(rabbit_consumer, a_message_that_cannot_be_read_hurts_only_itself) {
+  const auto s = add_ready();
+  deliver("throw", 1, "1");
+  deliver("good", 2, "1");
+  EXPECT_THAT(s->events, ElementsAre("malformed", "delivery good"));
+  EXPECT_EQ(rejected(link.next(method::basic_reject)), std::pair(std::uint64_t{1}, false));
+  EXPECT_EQ(link.lines.count(log_level::error, "It cannot be read. Skipping it."), 1);
+  EXPECT_EQ(link.connections, 1);
+}
+
+TEST_F(rabbit_consumer, a_message_with_properties_that_cannot_be_read_hurts_only_itself) {
+  const auto s = add_ready();
+  const auto other = add("other");
+  link.run();
+  other->events.clear();
+  std::string header;
+  amqp091::writer w{header};
+  w.u16(60);
+  w.u16(0);
+  w.u64(2);
+  w.u16(0x0003);  // undefined flags
+  link.send(amqp_script::deliver_method(1, 1, "1") +
+            amqp_script::frame(amqp091::frame_type::header, 1, header) +
+            amqp_script::frame(amqp091::frame_type::body, 1, "{}") +
+            amqp_script::deliver_method(1, 2, "1") + amqp_script::content(1, "good") +
+            amqp_script::deliver_method(2, 1, "4") + amqp_script::content(2, "elsewhere"));
+  EXPECT_THAT(s->events, ElementsAre("malformed", "delivery good"));
+  EXPECT_THAT(other->events, ElementsAre("delivery elsewhere"));
+  EXPECT_TRUE(link.is_open());
+  const auto requests = link.rest();
+  EXPECT_EQ(std::count_if(requests.begin(), requests.end(),
+                          [](const auto& r) { return r.what == method::basic_reject; }),
+            1);
+  EXPECT_EQ(link.lines.count(log_level::error, "Failed to process message from"), 1);
 }
 
 }  // namespace

@@ -1,505 +1,654 @@
-// The publishing connection against a broker that does exactly what the test says.
+// The way of a message through the publisher: windows, confirms, returns, bounds, deadlines.
 #include "drivers/rabbit/publisher.hpp"
 
 #include <gtest/gtest.h>
 
-#include <map>
-
-#include "support/log_lines.hpp"
-#include "support/scripted_broker.hpp"
+#include "publisher_fixture.hpp"
 
 namespace oslo::messaging::rabbit {
 namespace {
 
-using amqp091::method;
-using amqp_script::confirm;
-using amqp_script::scripted_broker;
-
-class rabbit_publisher : public ::testing::Test {
- protected:
-  rabbit_publisher() : broker(io), out(make_publisher(broker.settings())) {}
-  ~rabbit_publisher() override {
-    bool shut = false;
-    out->shut(std::chrono::seconds(5), [&] { shut = true; });
-    broker.run_until([&] { return shut; }, "the end of the link");
-  }
-
-  std::shared_ptr<publisher> make_publisher(net::link_settings s) {
-    return std::make_shared<publisher>(io.get_executor(), std::move(s), log.into());
-  }
-
-  publication_ptr make(std::string body, std::string exchange_name = "openstack") {
-    auto p = std::make_shared<publication>();
-    p->to = topic_destination({}, std::move(exchange_name), "t");
-    p->done = [this, body](result<void> r) {
-      outcome[body] = r ? "confirmed" : std::string(code_name(r.error().code()));
-      order += body;
-      if (!r) why[body] = r.error().message();
-    };
-    p->body = std::move(body);
-    return p;
-  }
-  publication_ptr publish(std::string body, std::string exchange_name = "openstack") {
-    auto p = make(std::move(body), std::move(exchange_name));
-    out->publish(p);
-    return p;
-  }
-  static std::string code_name(errc c) { return boost::system::error_code(c).message(); }
-  std::string next_body() { return broker.next(method::basic_publish).body; }
-  void wait_for(const std::string& body) {
-    broker.run_until([&] { return outcome.contains(body); }, "the outcome of a publish");
-  }
-  std::string bodies(const std::vector<scripted_broker::request>& requests) {
-    std::string all;
-    for (const auto& r : requests)
-      if (r.what == method::basic_publish) all += r.body;
-    return all;
-  }
-
-  testing::log_lines log;
-  boost::asio::io_context io;
-  scripted_broker broker;
-  std::shared_ptr<publisher> out;
-  std::map<std::string, std::string> outcome;
-  std::map<std::string, std::string> why;
-  std::string order;
-};
+using rabbit_publisher = publisher_fixture;
 
 TEST_F(rabbit_publisher, confirms_may_come_in_any_order_and_in_groups) {
+  link.connect();
   for (const auto* body : {"a", "b", "c", "d"}) publish(body);
-  for (const auto* body : {"a", "b", "c", "d"}) EXPECT_EQ(next_body(), body);
-  broker.send(confirm(1, method::basic_ack, 2, false));
-  wait_for("b");
+  EXPECT_EQ(arrived(), "abcd");
+  ack(2);
   EXPECT_EQ(order, "b");
-  EXPECT_EQ(out->pending(), 3u);
-  broker.send(confirm(1, method::basic_ack, 4, true));
-  wait_for("d");
+  EXPECT_EQ(out.pending(), 3u);
+  ack(4, true);
   EXPECT_EQ(order, "bacd");
-  EXPECT_TRUE(out->idle());
+  EXPECT_TRUE(out.idle());
+  EXPECT_EQ(out.pending_bytes(), 0u);
 }
 
-TEST_F(rabbit_publisher, confirms_that_nobody_waits_for_come_too) {
-  const auto in_no_hurry = [this](const std::string& body) {
-    const auto p = make(body);
-    p->awaited = false;
-    out->publish(p);
-  };
-  in_no_hurry("a");
-  next_body();
-  broker.send(confirm(1, method::basic_ack, 1, false));
-  wait_for("a");
-  EXPECT_TRUE(out->idle());
-  // More than may lie unread.
-  for (int i = 0; i < 200; ++i) in_no_hurry(std::to_string(i));
-  for (int i = 0; i < 200; ++i) next_body();
-  std::string confirms;
-  for (std::uint64_t i = 2; i < 202; ++i) confirms += confirm(1, method::basic_ack, i, false);
-  broker.send(confirms);
-  wait_for("199");
-  EXPECT_TRUE(out->idle());
-  // One that somebody waits for brings the others with it.
-  in_no_hurry("b");
-  publish("c");
-  next_body();
-  next_body();
-  broker.send(confirm(1, method::basic_ack, 203, true));
-  wait_for("c");
-  EXPECT_EQ(outcome["b"], "confirmed");
-  // The end of the connection is seen at once, whatever has not been read.
-  in_no_hurry("d");
-  next_body();
-  broker.send(confirm(1, method::basic_ack, 204, false));
-  broker.drop();
-  wait_for("d");
-  EXPECT_EQ(outcome["d"], "confirmed");
-  EXPECT_TRUE(bodies(broker.rest()).empty());
+TEST_F(rabbit_publisher, what_is_sent_before_there_is_a_connection_waits_for_it) {
+  publish("a");
+  publish("b");
+  EXPECT_GE(link.opens, 1);
+  link.connect();
+  EXPECT_EQ(arrived(), "ab");
 }
 
-TEST_F(rabbit_publisher, confirms_of_many_come_however_few_bytes_they_are) {
-  constexpr std::uint64_t count = 300;  // enough for confirms to be read in bulk
-  for (std::uint64_t i = 1; i <= count; ++i) publish(std::to_string(i));
-  for (std::uint64_t i = 1; i <= count; ++i) EXPECT_EQ(next_body(), std::to_string(i));
-  broker.send(confirm(1, method::basic_ack, 1, false));
-  wait_for("1");
-  EXPECT_EQ(out->pending(), count - 1);
-  publish("more");
-  next_body();
-  broker.send(confirm(1, method::basic_ack, count, true));
-  wait_for("300");
-  broker.send(confirm(1, method::basic_ack, count + 1, false));
-  wait_for("more");
-  EXPECT_TRUE(out->idle());
+TEST_F(rabbit_publisher, repeated_confirms_mean_nothing) {
+  link.connect();
+  publish("a");
+  publish("b");
+  ack(1);
+  ack(1);
+  EXPECT_EQ(order, "a");
+  ack(2, true);
+  EXPECT_EQ(order, "ab");
 }
 
-TEST_F(rabbit_publisher, confirms_come_while_messages_go_out_all_the_time) {
-  constexpr std::uint64_t count = 300;
-  for (std::uint64_t i = 1; i <= count; ++i) publish(std::to_string(i));
-  for (std::uint64_t i = 1; i <= count; ++i) next_body();
-  broker.send(confirm(1, method::basic_ack, 1, false));
-  int more = 0;
-  broker.run_until(
-      [&] {
-        publish("more");
-        return outcome.contains("1") || ++more == 50'000;
-      },
-      "the confirm");
-  EXPECT_EQ(outcome["1"], "confirmed") << "The read is put off by every message that goes out.";
+TEST_F(rabbit_publisher, confirms_of_many_are_read_in_bulk_and_those_somebody_waits_for_at_once) {
+  link.connect();
+  auto s = make("a");
+  s->awaited = false;
+  publish(s);
+  EXPECT_EQ(link.patience, net::patience::ample);
+  publish("b");
+  EXPECT_EQ(link.patience, net::patience::none);
+  for (int i = 0; i < 300; ++i) publish(std::to_string(i));
+  EXPECT_EQ(link.patience, net::patience::brief);
+  link.run();
+  ack(302, true);
+  EXPECT_EQ(link.patience, net::patience::none) << "so that heartbeats are seen";
 }
 
-TEST_F(rabbit_publisher, what_nobody_waits_for_is_waited_for_when_the_link_ends) {
-  const auto p = make("a");
-  p->awaited = false;
-  out->publish(p);
-  next_body();
+TEST_F(rabbit_publisher, who_waits_for_the_end_waits_for_every_confirm) {
+  link.connect();
+  auto s = make("a");
+  s->awaited = false;
+  publish(s);
+  link.run();
   bool idle = false;
-  out->when_idle([&] { idle = true; });
-  broker.send(confirm(1, method::basic_ack, 1, false));
-  broker.run_until([&] { return idle; }, "the last confirm");
+  out.drain({errc::closed, "closed"}, [&] { idle = true; });
+  EXPECT_EQ(link.patience, net::patience::none);
+  EXPECT_FALSE(idle);
+  ack(1);
+  EXPECT_TRUE(idle);
+}
+
+TEST_F(rabbit_publisher, what_was_unconfirmed_when_the_link_broke_comes_first_on_the_next_one) {
+  link.connect();
+  for (const auto* body : {"a", "b", "c"}) publish(body);
+  link.run();
+  ack(2);
+  link.drop();
+  publish("d");
+  link.connect();
+  EXPECT_EQ(arrived(), "acd");
+  ack(3, true);
+  EXPECT_EQ(order, "bacd");
+}
+
+TEST_F(rabbit_publisher, an_abandoned_message_is_not_repeated_and_nobody_learns_of_it) {
+  link.connect();
+  const auto a = publish("a");
+  publish("b");
+  link.run();
+  out.abandon(*a);
+  link.drop();
+  link.connect();
+  EXPECT_EQ(arrived(), "b");
+  ack(1);
+  EXPECT_FALSE(outcome.contains("a"));
+  EXPECT_TRUE(out.idle());
+}
+
+TEST_F(rabbit_publisher, abandoned_messages_leave_nothing_behind_while_there_is_no_connection) {
+  for (int i = 0; i < 10'000; ++i) out.abandon(*publish("x" + std::to_string(i)));
+  EXPECT_TRUE(out.idle());
+  EXPECT_EQ(out.pending_bytes(), 0u);
+  publish("a");
+  link.connect();
+  EXPECT_EQ(arrived(), "a");
+}
+
+TEST_F(rabbit_publisher, a_message_says_again_what_is_left_of_its_time_when_it_is_repeated) {
+  link.connect();
+  auto s = make("a");
+  s->lifetime = 1h;
+  s->expires = link.now() + 1h;
+  publish(s);
+  publish("b");
+  EXPECT_EQ(link.next(method::basic_publish).props.expiration, "3600000");
+  EXPECT_EQ(link.next(method::basic_publish).props.expiration, std::nullopt);
+  link.drop();
+  link.advance(10min);
+  link.connect();
+  EXPECT_EQ(link.next(method::basic_publish).props.expiration, "3000000");
+}
+
+TEST_F(rabbit_publisher, headers_go_with_their_message_only) {
+  link.connect();
+  auto s = make("a");
+  s->headers = {{"oslo-dead-letter-error", "broken"}, {"n", "1"}};
+  publish(s);
+  publish("b");
+  const auto first = link.next(method::basic_publish);
+  EXPECT_EQ(first.props.headers,
+            (amqp091::field_table{{"oslo-dead-letter-error", "broken"}, {"n", "1"}}));
+  EXPECT_EQ(first.props.content_type, "application/json");
+  EXPECT_EQ(first.props.delivery_mode, 2);
+  EXPECT_TRUE(link.next(method::basic_publish).props.headers->empty());
+}
+
+TEST_F(rabbit_publisher, the_broker_drops_what_is_too_old_in_its_queue) {
+  link.connect();
+  options o;
+  o.notifications.ttl = std::chrono::seconds(5);
+  auto s = make("a");
+  s->to = notification_destination(o, "x", "n.info");
+  publish(s);
+  publish("b");
+  const auto first = link.next(method::basic_publish);
+  EXPECT_EQ(first.props.expiration, "5000");
+  EXPECT_TRUE(first.props.headers->empty());
+  EXPECT_EQ(link.next(method::basic_publish).props.expiration, std::nullopt);
+  link.drop();
+  link.connect();
+  EXPECT_EQ(link.next(method::basic_publish).props.expiration, "5000")
+      << "its time in the queue begins anew";
+}
+
+TEST_F(rabbit_publisher, what_cannot_be_encoded_fails_alone) {
+  link.connect();
+  publish("a", "openstack", std::string(256, 'k'));
+  publish("b");
+  EXPECT_EQ(outcome["a"], code_name(errc::invalid_argument)) << why["a"];
+  EXPECT_EQ(arrived(), "b");
+  ack(1);
+  EXPECT_TRUE(out.idle());
+}
+
+/// RabbitMQ would end the connection, and with it everybody else's.
+TEST_F(rabbit_publisher, a_name_that_is_no_text_fails_alone) {
+  link.connect();
+  publish("a", "bad\xff");
+  publish("b");
+  EXPECT_EQ(outcome["a"], code_name(errc::invalid_argument)) << why["a"];
+  EXPECT_NE(why["a"].find("is not UTF-8"), std::string::npos) << why["a"];
+  EXPECT_EQ(arrived(), "b");
+}
+
+// ---- refused and returned -----------------------------------------------------------------------
+
+TEST_F(rabbit_publisher, a_refused_message_comes_again_until_the_broker_takes_it) {
+  link.connect();
+  publish("a");
+  publish("b");
+  EXPECT_EQ(arrived(), "ab");
+  nack(1);
+  ack(2);
+  EXPECT_EQ(order, "b");
+  EXPECT_EQ(wake, link.now() + publisher::again_after);
+  advance(249ms);
+  EXPECT_EQ(arrived(), "");
+  advance(1ms);
+  EXPECT_EQ(arrived(), "a");
+  ack(3);
   EXPECT_EQ(outcome["a"], "confirmed");
 }
 
-TEST_F(rabbit_publisher, a_refusal_is_not_a_confirmation) {
+TEST_F(rabbit_publisher, a_refusal_that_lasts_is_reported_in_the_end) {
+  link.connect();
   publish("a");
-  publish("b");
-  next_body();
-  next_body();
-  broker.send(confirm(1, method::basic_nack, 1, false) + confirm(1, method::basic_ack, 2, false));
-  wait_for("b");
+  std::uint64_t tries = 0;
+  while (!outcome.contains("a")) {
+    ASSERT_EQ(arrived(), "a");
+    nack(++tries);
+    advance(publisher::again_after);
+  }
   EXPECT_EQ(outcome["a"], code_name(errc::rejected));
-  EXPECT_EQ(outcome["b"], "confirmed");
+  EXPECT_GT(tries, 100u);
+  EXPECT_LE(tries, 121u);
+  EXPECT_TRUE(out.idle());
+}
+
+TEST_F(rabbit_publisher, refusals_count_as_retries) {
+  link.connect();
+  auto s = make("a");
+  s->retry = 1;
+  publish(s);
+  nack(1);
+  advance(publisher::again_after);
+  nack(2);
+  EXPECT_EQ(outcome["a"], code_name(errc::rejected));
 }
 
 TEST_F(rabbit_publisher, a_returned_message_is_undeliverable_whatever_its_confirm_says) {
-  auto p = make("a");
-  p->mandatory = true;
-  out->publish(p);
+  link.connect();
+  auto s = make("a");
+  s->mandatory = true;
+  publish(s);
   publish("b");
-  next_body();
-  next_body();
-  broker.send(amqp_script::returned(1, "openstack", "t", "a") +
-              confirm(1, method::basic_ack, 2, true));
-  wait_for("b");
+  link.run();
+  link.send(amqp_script::returned(1, "openstack", "t", "a") +
+            confirm(1, method::basic_ack, 2, true));
   EXPECT_EQ(outcome["a"], code_name(errc::undeliverable));
   EXPECT_NE(why["a"].find("openstack/t"), std::string::npos) << why["a"];
   EXPECT_NE(why["a"].find("312"), std::string::npos) << why["a"];
   EXPECT_EQ(outcome["b"], "confirmed");
 }
 
-TEST_F(rabbit_publisher, what_was_unconfirmed_when_the_link_broke_comes_first_on_the_next_one) {
-  for (const auto* body : {"a", "b", "c"}) publish(body);
-  for (int i = 0; i < 3; ++i) next_body();
-  broker.send(confirm(1, method::basic_ack, 2, false));
-  wait_for("b");
-  broker.drop();
-  publish("d");
-  EXPECT_EQ(next_body(), "a");
-  EXPECT_EQ(next_body(), "c");
-  EXPECT_EQ(next_body(), "d");
-  EXPECT_EQ(broker.connections(), 2);
-  broker.send(confirm(1, method::basic_ack, 3, true));
-  wait_for("d");
-  EXPECT_EQ(order, "bacd");
+TEST_F(rabbit_publisher, a_return_is_about_the_message_that_it_brings_back) {
+  link.connect();
+  // Alike in size and at both ends.
+  const auto body = [](const char* middle) {
+    return std::string(100, '<') + middle + std::string(100, '>');
+  };
+  for (const auto* middle : {"one", "two", "six"}) {
+    auto s = make(body(middle));
+    s->mandatory = true;
+    publish(s);
+  }
+  link.run();
+  link.send(amqp_script::returned(1, "openstack", "t", body("two")) +
+            confirm(1, method::basic_ack, 3, true));
+  EXPECT_EQ(outcome[body("one")], "confirmed");
+  EXPECT_EQ(outcome[body("two")], code_name(errc::undeliverable));
+  EXPECT_EQ(outcome[body("six")], "confirmed");
 }
 
-TEST_F(rabbit_publisher, an_abandoned_message_is_not_repeated_and_tells_nobody) {
-  const auto a = publish("a");
-  publish("b");
-  next_body();
-  next_body();
-  out->abandon(*a);
-  broker.drop();
-  EXPECT_EQ(next_body(), "b");
-  broker.send(confirm(1, method::basic_ack, 1, false));
-  wait_for("b");
-  EXPECT_FALSE(outcome.contains("a"));
+TEST_F(rabbit_publisher, returns_out_of_order_or_of_nothing_harm_nobody) {
+  link.connect();
+  for (const auto* body : {"a", "b", "c"}) {
+    auto s = make(body);
+    s->mandatory = true;
+    publish(s);
+  }
+  link.run();
+  link.send(amqp_script::returned(1, "openstack", "t", "c") +
+            amqp_script::returned(1, "openstack", "t", "a") +
+            amqp_script::returned(1, "openstack", "t", "a") +
+            amqp_script::returned(1, "openstack", "t", "z") +
+            amqp_script::returned(1, "other", "t", "b") +
+            amqp_script::returned(1, "openstack", "u", "b") +
+            confirm(1, method::basic_ack, 3, true));
+  EXPECT_EQ(outcome["a"], code_name(errc::undeliverable));
+  EXPECT_EQ(outcome["b"], "confirmed");
+  EXPECT_EQ(outcome["c"], code_name(errc::undeliverable));
 }
 
-TEST_F(rabbit_publisher, a_message_tells_what_is_left_of_its_time_again_when_it_is_repeated) {
-  auto p = make("a");
-  p->lifetime = std::chrono::hours(1);
-  p->expires = std::chrono::steady_clock::now() + p->lifetime;
-  out->publish(p);
-  publish("b");
-  EXPECT_EQ(broker.next(method::basic_publish).props.expiration, "3600000");
-  EXPECT_EQ(broker.next(method::basic_publish).props.expiration, std::nullopt);
-  broker.drop();
-  const auto again = broker.next(method::basic_publish);
-  const auto left = std::stoll(again.props.expiration.value());
-  EXPECT_GT(left, 0);
-  EXPECT_LT(left, 3'600'000);
-  EXPECT_EQ(*again.props.headers->find("oslo-timeout-ms"),
-            amqp091::field_value(std::int64_t{left}));
-  broker.next(method::basic_publish);
-  broker.send(confirm(1, method::basic_ack, 2, true));
-  wait_for("b");
+TEST_F(rabbit_publisher, a_returned_call_comes_again_until_somebody_listens) {
+  link.connect();
+  out.set_reply_queue(true);
+  const auto s = publish(call("a"));
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    ASSERT_EQ(arrived(), "a");
+    link.send(amqp_script::returned(1, "openstack", "t", "a"));
+    ack(i);
+    EXPECT_TRUE(s->returned);
+    EXPECT_EQ(s->at, pending_send::stage::pausing);
+    advance(publisher::again_after);
+  }
+  EXPECT_EQ(arrived(), "a");
+  ack(4);
   EXPECT_EQ(outcome["a"], "confirmed");
+  EXPECT_EQ(s->at, pending_send::stage::confirmed);
+  EXPECT_TRUE(s->body.empty()) << "a call that only waits for its reply needs no body";
 }
 
-TEST_F(rabbit_publisher, a_blocked_broker_gets_nothing_until_it_says_so) {
+TEST_F(rabbit_publisher, a_message_abandoned_in_its_pause_does_not_come_again) {
+  link.connect();
+  const auto s = publish("a");
+  nack(1);
+  out.abandon(*s);
+  EXPECT_TRUE(out.idle());
+  advance(1s);
+  EXPECT_EQ(arrived(), "a") << "only the first time";
+}
+
+// ---- silence ------------------------------------------------------------------------------------
+
+TEST_F(rabbit_publisher, a_confirm_that_does_not_come_ends_as_unknown) {
+  link.connect();
   publish("a");
-  next_body();
-  broker.send(amqp_script::method_frame(0, method::connection_blocked,
-                                        [](amqp091::writer& w) { w.shortstr("low on memory"); }));
-  broker.run_until([&] { return out->is_blocked(); }, "connection.blocked");
+  link.run();
+  EXPECT_EQ(wake, link.now() + publisher::confirm_limit);
+  advance(publisher::confirm_limit);
+  EXPECT_FALSE(outcome.contains("a"));
+  advance(1ms);
+  EXPECT_EQ(outcome["a"], code_name(errc::outcome_unknown)) << why["a"];
+  EXPECT_TRUE(out.idle());
+  ack(1);  // too late, and harmless
   publish("b");
-  EXPECT_EQ(bodies(broker.rest()), "");
-  broker.send(amqp_script::method_frame(0, method::connection_unblocked));
-  EXPECT_EQ(next_body(), "b");
-  EXPECT_FALSE(out->is_blocked());
-  broker.send(confirm(1, method::basic_ack, 2, true));
-  wait_for("b");
-}
-
-TEST_F(rabbit_publisher, no_more_than_the_window_is_on_the_wire) {
-  constexpr std::size_t window = 2048;
-  for (std::size_t i = 0; i < window + 10; ++i) publish(std::to_string(i));
-  for (std::size_t i = 0; i < window; ++i) ASSERT_EQ(next_body(), std::to_string(i));
-  EXPECT_EQ(bodies(broker.rest()), "");
-  broker.send(confirm(1, method::basic_ack, 1, false));
-  EXPECT_EQ(next_body(), std::to_string(window));
-  broker.send(confirm(1, method::basic_ack, window + 1, true));
-  for (std::size_t i = 1; i < 10; ++i) EXPECT_EQ(next_body(), std::to_string(window + i));
-  broker.send(confirm(1, method::basic_ack, window + 10, true));
-  wait_for(std::to_string(window + 9));
-  EXPECT_TRUE(out->idle());
-}
-
-TEST_F(rabbit_publisher, an_exchange_with_other_properties_is_used_as_it_is) {
-  broker.on(method::exchange_declare, [](const scripted_broker::request& r) {
-    return scripted_broker::name_in(r) == "odd"
-               ? amqp_script::close_frame(r.channel, 406,
-                                          "PRECONDITION_FAILED - inequivalent arg 'durable' for "
-                                          "exchange 'odd' in vhost '/'",
-                                          method::exchange_declare)
-               : amqp_script::method_frame(r.channel, method::exchange_declare_ok);
-  });
-  publish("a", "odd");
-  broker.next(method::exchange_declare);
-  const auto again = broker.next(method::basic_publish);
-  EXPECT_EQ(again.body, "a");
-  broker.send(confirm(again.channel, method::basic_ack, 1, false));
-  wait_for("a");
-  EXPECT_EQ(outcome["a"], "confirmed");
-  publish("b", "odd");
-  for (const auto& r : broker.rest()) EXPECT_NE(r.what, method::exchange_declare);
-  broker.send(confirm(again.channel, method::basic_ack, 2, true));
-  wait_for("b");
-}
-
-bool is_passive(const scripted_broker::request& r) {
-  amqp091::reader in{r.arguments};
-  in.u16();
-  in.shortstr();
-  return (in.u8() & 1) != 0;
-}
-
-std::string refuse_as_durable(const scripted_broker::request& r, const std::string& kind) {
-  return amqp_script::close_frame(
-      r.channel, 406,
-      "PRECONDITION_FAILED - inequivalent arg 'durable' for " + kind + " '" +
-          scripted_broker::name_in(r) + "' in vhost '/': received 'false' but current is 'true'",
-      kind == "queue" ? method::queue_declare : method::exchange_declare);
-}
-
-TEST_F(rabbit_publisher, exchange_and_queue_with_other_properties_are_bound_and_published_to) {
-  broker.on(method::exchange_declare,
-            [](const scripted_broker::request& r) { return refuse_as_durable(r, "exchange"); });
-  broker.on(method::queue_declare, [](const scripted_broker::request& r) {
-    return is_passive(r) ? amqp_script::declare_ok(r.channel, "n.info")
-                         : refuse_as_durable(r, "queue");
-  });
-  auto p = make("a");
-  p->to = notification_destination({}, "odd", "n.info");
-  out->publish(p);
-  broker.next(method::exchange_declare);
-  broker.next(method::queue_declare);
-  EXPECT_EQ(scripted_broker::name_in(broker.next(method::queue_bind)), "n.info");
-  const auto again = broker.next(method::basic_publish);
-  EXPECT_EQ(again.body, "a");
-  broker.send(confirm(again.channel, method::basic_ack, 1, false));
-  wait_for("a");
-  EXPECT_EQ(outcome["a"], "confirmed") << why["a"];
-  EXPECT_EQ(log.count(log_level::error, "option amqp_durable_queues"), 2);
-  EXPECT_EQ(log.count(log_level::error, "The queue n.info exists with durable = true"), 1);
-}
-
-TEST_F(rabbit_publisher, a_queue_with_other_properties_that_is_gone_is_declared_again) {
-  broker.on(method::queue_declare, [](const scripted_broker::request& r) {
-    return is_passive(r) ? amqp_script::declare_ok(r.channel, "n.info")
-                         : refuse_as_durable(r, "queue");
-  });
-  auto p = make("a");
-  p->to = notification_destination({}, "x", "n.info");
-  out->publish(p);
-  broker.next(method::queue_declare);
-  const auto first = broker.next(method::basic_publish);
-  broker.as_usual(method::queue_declare);
-  broker.on(method::queue_bind, [](const scripted_broker::request& r) {
-    static bool gone = false;
-    return std::exchange(gone, true)
-               ? amqp_script::method_frame(r.channel, method::queue_bind_ok)
-               : amqp_script::close_frame(r.channel, 404,
-                                          "NOT_FOUND - no queue 'n.info' in vhost '/'",
-                                          method::queue_bind);
-  });
-  broker.drop();  // with it went the queue
-  EXPECT_EQ(scripted_broker::name_in(broker.next(method::queue_declare)), "n.info");
-  const auto again = broker.next(method::basic_publish);
-  broker.send(confirm(again.channel, method::basic_ack, 1, false));
-  wait_for("a");
-  EXPECT_EQ(outcome["a"], "confirmed") << why["a"];
-}
-
-/// A broker that says one thing and then the other must not keep the publisher going round.
-TEST_F(rabbit_publisher, a_broker_that_contradicts_itself_ends_the_message) {
-  broker.on(method::queue_declare, [](const scripted_broker::request& r) {
-    return is_passive(r) ? amqp_script::declare_ok(r.channel, "n.info")
-                         : refuse_as_durable(r, "queue");
-  });
-  broker.on(method::queue_bind, [](const scripted_broker::request& r) {
-    return amqp_script::close_frame(r.channel, 404, "NOT_FOUND - no queue 'n.info' in vhost '/'",
-                                    method::queue_bind);
-  });
-  auto p = make("a");
-  p->to = notification_destination({}, "x", "n.info");
-  out->publish(p);
-  wait_for("a");
-  EXPECT_NE(why["a"].find("no queue 'n.info'"), std::string::npos) << why["a"];
-}
-
-TEST_F(rabbit_publisher, headers_go_with_their_message_only) {
-  auto p = make("a");
-  p->headers = {{"oslo-dead-letter-error", "broken"}, {"n", "1"}};
-  out->publish(p);
-  publish("b");
-  const auto first = broker.next(method::basic_publish);
-  EXPECT_EQ(first.props.headers,
-            (amqp091::field_table{{"oslo-dead-letter-error", "broken"}, {"n", "1"}}));
-  EXPECT_EQ(first.props.content_type, "application/json");
-  EXPECT_EQ(first.props.delivery_mode, 2);
-  EXPECT_TRUE(broker.next(method::basic_publish).props.headers->empty());
-}
-
-TEST_F(rabbit_publisher, the_broker_drops_what_is_too_old_in_its_queue) {
-  auto p = make("a");
-  options o;
-  o.notifications.ttl = std::chrono::seconds(5);
-  p->to = notification_destination(o, "x", "n.info");
-  out->publish(p);
-  publish("b");
-  const auto first = broker.next(method::basic_publish);
-  EXPECT_EQ(first.props.expiration, "5000");
-  EXPECT_TRUE(first.props.headers->empty());
-  EXPECT_EQ(first.props.delivery_mode, 2);
-  EXPECT_EQ(broker.next(method::basic_publish).props.expiration, std::nullopt);
-  broker.drop();
-  EXPECT_EQ(broker.next(method::basic_publish).props.expiration, "5000")
-      << "its time in the queue begins anew";
-  broker.next(method::basic_publish);
-  broker.send(confirm(1, method::basic_ack, 2, true));
-  wait_for("b");
-}
-
-TEST_F(rabbit_publisher, a_forbidden_exchange_fails_its_own_messages_only) {
-  broker.on(method::exchange_declare, [](const scripted_broker::request& r) {
-    return scripted_broker::name_in(r) == "secret"
-               ? amqp_script::close_frame(r.channel, 403,
-                                          "ACCESS_REFUSED - access to exchange 'secret' in vhost "
-                                          "'/' refused for user 'guest'",
-                                          method::exchange_declare)
-               : amqp_script::method_frame(r.channel, method::exchange_declare_ok);
-  });
-  publish("a", "secret");
-  publish("b");
-  wait_for("a");
-  EXPECT_EQ(outcome["a"], code_name(errc::access_refused)) << why["a"];
-  EXPECT_NE(why["a"].find("'secret'"), std::string::npos);
-  const auto again = broker.next(method::basic_publish);
-  EXPECT_EQ(again.body, "b");
-  broker.send(confirm(again.channel, method::basic_ack, 1, false));
-  wait_for("b");
+  link.run();
+  ack(2);
   EXPECT_EQ(outcome["b"], "confirmed");
 }
 
-TEST_F(rabbit_publisher, retries_that_are_used_up_say_so_and_never_not_sent_of_what_was_sent) {
-  auto sent = make("sent");
-  sent->retry = 0;
-  out->publish(sent);
-  next_body();
-  broker.vanish();
-  broker.run_until([&] { return !out->is_open(); }, "the loss of the link");
-  auto fresh = make("fresh");
-  fresh->retry = 0;
-  out->publish(fresh);
-  auto eager = make("eager");
-  eager->fail_fast = true;
-  out->publish(eager);
-  EXPECT_EQ(outcome["eager"], code_name(errc::not_sent));
-  wait_for("sent");
-  wait_for("fresh");
-  EXPECT_EQ(outcome["sent"], code_name(errc::outcome_unknown)) << why["sent"];
-  EXPECT_EQ(outcome["fresh"], code_name(errc::unreachable)) << why["fresh"];
+/// The first message to a queue without its quorum holds up its whole channel in RabbitMQ.
+TEST_F(rabbit_publisher, a_channel_that_is_stuck_in_the_broker_is_renewed) {
+  link.connect();
+  publish("a");
+  link.run();
+  ack(1);
+  link.advance(1ms);
+  publish("stuck");
+  link.run();
+  advance(10s);
+  publish("young");
+  link.rest();
+  advance(publisher::confirm_limit - 10s + 1ms);
+  EXPECT_EQ(outcome["stuck"], code_name(errc::outcome_unknown));
+  const auto requests = link.rest();
+  EXPECT_EQ(requests.back().body, "young") << "on the next channel";
+  EXPECT_EQ(requests.back().channel, 2);
+  ack(1, false, 2);
+  EXPECT_EQ(outcome["young"], "confirmed");
 }
 
-TEST_F(rabbit_publisher, wrong_credentials_end_what_waits_and_what_comes_next) {
-  broker.on(method::connection_start_ok, [](const scripted_broker::request&) {
-    return amqp_script::close_frame(0, 403, "ACCESS_REFUSED - Login was refused");
-  });
+TEST_F(rabbit_publisher, a_call_goes_on_waiting_for_its_reply_when_its_confirm_does_not_come) {
+  link.connect();
+  out.set_reply_queue(true);
+  const auto s = publish(call("a"));
+  link.run();
+  advance(publisher::confirm_limit + 1ms);
+  EXPECT_FALSE(outcome.contains("a"));
+  EXPECT_TRUE(out.idle());
+  EXPECT_TRUE(s->may_have_arrived());
+  link.drop();
+  link.connect();
+  EXPECT_EQ(arrived(), "") << "it is not repeated behind the back of a server that may have it";
+  out.abandon(*s);
+  EXPECT_TRUE(out.idle());
+}
+
+TEST_F(rabbit_publisher, the_silence_of_one_queue_costs_others_nothing) {
+  link.connect();
+  for (std::size_t i = 0; i < 2 * route::window; ++i)
+    publish("s" + std::to_string(i), "openstack", "silent");
+  link.run();
   publish("a");
-  wait_for("a");
+  std::string last;
+  std::size_t count = 0;
+  for (const auto& r : link.rest())
+    if (r.what == method::basic_publish) last = r.body, ++count;
+  EXPECT_EQ(last, "a");
+  EXPECT_EQ(count, route::window + 1);
+  ack(route::window + 1);
+  EXPECT_EQ(outcome["a"], "confirmed");
+  // What is held back comes when the silence has ended the others.
+  advance(publisher::confirm_limit + 1ms);
+  EXPECT_EQ(out.pending(), route::window);
+  EXPECT_EQ(outcome["s0"], code_name(errc::outcome_unknown));
+  EXPECT_FALSE(outcome.contains("s2048"));
+  count = 0;
+  for (const auto& r : link.rest()) count += r.what == method::basic_publish;
+  EXPECT_EQ(count, route::window);
+}
+
+TEST_F(rabbit_publisher, a_channel_with_many_missing_confirms_is_renewed) {
+  link.connect();
+  constexpr int rounds = 32;  // of 2,048 messages
+  for (int round = 0; round < rounds; ++round) {
+    for (std::size_t i = 0; i < route::window; ++i)
+      publish(std::to_string(round) + "," + std::to_string(i));
+    link.run();
+    link.advance(publisher::confirm_limit);
+    if (round == rounds - 1) publish("young", "openstack", "other");
+    link.rest();
+    link.advance(1ms);
+    out.on_tick(link.now());
+  }
+  const auto requests = link.rest();
+  const auto is = [&](method m) {
+    return std::count_if(requests.begin(), requests.end(),
+                         [&](const auto& r) { return r.what == m; });
+  };
+  EXPECT_EQ(is(method::channel_close), 1);
+  EXPECT_EQ(is(method::channel_open), 1);
+  EXPECT_EQ(is(method::basic_publish), 1) << "what was young is sent again";
+  EXPECT_EQ(requests.back().body, "young");
+  ack(1, false, requests.back().channel);
+  EXPECT_EQ(outcome["young"], "confirmed");
+}
+
+TEST_F(rabbit_publisher, a_blocked_broker_gets_nothing_and_is_not_silent) {
+  link.connect();
+  publish("a");
+  EXPECT_EQ(arrived(), "a");
+  link.send(amqp_script::method_frame(0, method::connection_blocked,
+                                      [](amqp091::writer& w) { w.shortstr("low on memory"); }));
+  EXPECT_EQ(blocked_changes, 1);
+  EXPECT_EQ(out.blocked_reason(), "low on memory");
+  publish("b");
+  advance(1h);
+  EXPECT_EQ(arrived(), "");
+  EXPECT_TRUE(outcome.empty()) << "blocked is not silent";
+  EXPECT_EQ(out.next_deadline(), pending_send::instant::max());
+  link.send(amqp_script::method_frame(0, method::connection_unblocked));
+  EXPECT_EQ(arrived(), "b");
+  EXPECT_EQ(out.next_deadline(), link.now() + publisher::confirm_limit);
+  advance(publisher::confirm_limit - 1s);
+  EXPECT_TRUE(outcome.empty());
+  ack(2, true);
+  EXPECT_EQ(order, "ab");
+}
+
+TEST_F(rabbit_publisher, nobody_waits_for_the_end_of_a_blocked_connection) {
+  link.connect();
+  publish("a");
+  bool idle = false;
+  out.drain({errc::closed, "closed"}, [&] { idle = true; });
+  EXPECT_FALSE(idle);
+  link.send(amqp_script::method_frame(0, method::connection_blocked,
+                                      [](amqp091::writer& w) { w.shortstr("low"); }));
+  EXPECT_TRUE(idle);
+}
+
+// ---- bounds -------------------------------------------------------------------------------------
+
+TEST_F(rabbit_publisher, no_more_than_the_window_of_a_destination_is_on_the_wire) {
+  link.connect();
+  const auto count = route::window + 10;
+  for (std::size_t i = 0; i < count; ++i) publish(std::to_string(i));
+  std::size_t n = 0;
+  for (const auto& r : link.rest()) {
+    if (r.what != method::basic_publish) continue;
+    EXPECT_EQ(r.body, std::to_string(n++));
+  }
+  EXPECT_EQ(n, route::window);
+  ack(1);
+  EXPECT_EQ(next_body(), std::to_string(route::window));
+  ack(route::window + 1, true);
+  for (std::size_t i = 1; i < 10; ++i) EXPECT_EQ(next_body(), std::to_string(route::window + i));
+  ack(count, true);
+  EXPECT_TRUE(out.idle());
+}
+
+TEST_F(rabbit_publisher, what_failed_leaves_nothing_behind) {
+  std::vector<std::weak_ptr<pending_send>> all;
+  for (int pass = 0; pass < 20; ++pass) {
+    for (int i = 0; i < 1'000; ++i) {
+      auto s = make("x");
+      s->retry = 0;
+      names[s.get()] = std::to_string(pass * 1'000 + i);
+      all.push_back(s);
+      out.publish(s);
+    }
+    link.fail_pass();
+  }
+  EXPECT_EQ(out.pending(), 0u);
+  EXPECT_LE(std::count_if(all.begin(), all.end(), [](const auto& s) { return !s.expired(); }),
+            2'000)
+      << "they wait in a queue that nobody looks at";
+}
+
+TEST_F(rabbit_publisher, a_renewed_channel_waits_for_the_old_one_when_there_is_only_one) {
+  link.options.channel_max = 1;
+  link.connect();
+  link.advance(1ms);
+  publish("stuck");
+  link.run();
+  link.advance(1ms);
+  publish("young", "openstack", "other");
+  link.script.on(method::channel_close, [](const broker_script::request&) { return ""; });
+  link.run();
+  link.advance(publisher::confirm_limit);
+  out.on_tick(link.now());
+  link.run();
+  EXPECT_EQ(outcome["stuck"], code_name(errc::outcome_unknown));
+  publish("new", "openstack", "third");
+  link.script.confirm_everything();
+  link.send(amqp_script::close_ok(1));
+  EXPECT_EQ(outcome["young"], "confirmed");
+  EXPECT_EQ(outcome["new"], "confirmed");
+}
+
+TEST_F(rabbit_publisher, what_waits_is_bounded_by_number) {
+  for (std::size_t i = 0; i < publisher::most_of_route; ++i) publish("x");
+  EXPECT_TRUE(outcome.empty());
+  publish("a");
+  EXPECT_EQ(outcome["a"], code_name(errc::limit_exceeded)) << why["a"];
+  publish("b", "openstack", "other");
+  EXPECT_FALSE(outcome.contains("b")) << "one destination does not take all the room";
+}
+
+TEST_F(rabbit_publisher, what_waits_is_bounded_by_bytes) {
+  const std::string mebibyte(1 << 20, 'm');
+  std::size_t taken = 0;
+  std::size_t refused = 0;
+  for (int i = 0; i < 2'000; ++i) {
+    auto s = make(mebibyte);
+    names[s.get()] = std::to_string(i);
+    out.publish(s);
+    kept.push_back(s);
+    outcome.contains(std::to_string(i)) ? ++refused : ++taken;
+    if (outcome.contains(std::to_string(i))) s->body = {};
+  }
+  EXPECT_EQ(taken, 127u);
+  EXPECT_EQ(refused, 2'000u - taken);
+  EXPECT_LE(out.pending_bytes(), publisher::most_bytes_of_route);
+  EXPECT_EQ(outcome["1999"], code_name(errc::limit_exceeded));
+  publish("b", "openstack", "other");
+  EXPECT_FALSE(outcome.contains("b"));
+}
+
+TEST_F(rabbit_publisher, a_single_message_always_has_room) {
+  const auto s = make(std::string(publisher::most_bytes + 1, 'm'));
+  publish(s);
+  EXPECT_TRUE(outcome.empty());
+  out.abandon(*s);
+  EXPECT_EQ(out.pending_bytes(), 0u);
+}
+
+// ---- no connection ------------------------------------------------------------------------------
+
+TEST_F(rabbit_publisher, retries_that_are_used_up_say_so_and_never_not_sent_of_what_was_sent) {
+  link.connect();
+  auto sent = make("sent");
+  sent->retry = 0;
+  publish(sent);
+  link.run();
+  link.drop();
+  auto fresh = make("fresh");
+  fresh->retry = 0;
+  publish(fresh);
+  auto patient = make("patient");
+  patient->retry = 1;
+  publish(patient);
+  auto eager = make("eager");
+  eager->fail_fast = true;
+  publish(eager);
+  EXPECT_EQ(outcome["eager"], code_name(errc::not_sent));
+  link.fail_pass();
+  EXPECT_EQ(outcome["sent"], code_name(errc::outcome_unknown)) << why["sent"];
+  EXPECT_EQ(outcome["fresh"], code_name(errc::unreachable)) << why["fresh"];
+  EXPECT_FALSE(outcome.contains("patient"));
+  link.fail_pass();
+  EXPECT_EQ(outcome["patient"], code_name(errc::unreachable));
+  EXPECT_NE(why["patient"].find("after 2 tries"), std::string::npos) << why["patient"];
+}
+
+TEST_F(rabbit_publisher, a_verdict_of_every_host_ends_what_waits_and_what_comes_next) {
+  publish("a");
+  const failure refused(errc::authentication_failed, "Login was refused");
+  link.fail_pass(refused, true);
   EXPECT_EQ(outcome["a"], code_name(errc::authentication_failed)) << why["a"];
   publish("b");
   EXPECT_EQ(outcome["b"], code_name(errc::authentication_failed));
 }
 
-TEST_F(rabbit_publisher, a_link_whose_write_failed_takes_messages_for_the_next_one) {
-  publish("a");
-  EXPECT_EQ(next_body(), "a");
-  broker.send(confirm(1, method::basic_ack, 1, false));
-  wait_for("a");
-  broker.reset();
-  publish("b");
-  out->flush();  // fails; the end of the link is dealt with in a later turn
-  publish("c");
-  EXPECT_EQ(next_body(), "b");
-  EXPECT_EQ(next_body(), "c");
-  broker.send(confirm(1, method::basic_ack, 2, true));
-  wait_for("c");
-  EXPECT_EQ(order, "abc");
-  EXPECT_EQ(broker.connections(), 2);
+TEST_F(rabbit_publisher, what_was_written_is_unknown_whatever_comes_next) {
+  link.connect();
+  publish("written");
+  link.run();
+  link.drop();
+  publish("fresh");
+  link.fail_pass({errc::authentication_failed, "Login was refused"}, true);
+  EXPECT_EQ(outcome["written"], code_name(errc::outcome_unknown)) << why["written"];
+  EXPECT_NE(why["written"].find("Login was refused"), std::string::npos);
+  EXPECT_EQ(outcome["fresh"], code_name(errc::authentication_failed));
 }
 
-TEST_F(rabbit_publisher, what_waits_when_confirms_and_the_end_come_together_goes_on_the_next_link) {
-  constexpr std::size_t window = 2048;
-  for (std::size_t i = 0; i < window + 1; ++i) publish(std::to_string(i));
-  for (std::size_t i = 0; i < window; ++i) ASSERT_EQ(next_body(), std::to_string(i));
-  broker.send(confirm(1, method::basic_ack, window, true) +
-              amqp_script::close_frame(0, 320, "CONNECTION_FORCED"));
-  EXPECT_EQ(next_body(), std::to_string(window));
-  broker.send(confirm(1, method::basic_ack, 1, false));
-  wait_for(std::to_string(window));
-  EXPECT_TRUE(out->idle());
-  EXPECT_EQ(broker.connections(), 2);
+TEST_F(rabbit_publisher, a_closed_transport_takes_nothing) {
+  link.shut_down();
+  publish("a");
+  EXPECT_EQ(outcome["a"], code_name(errc::closed));
 }
 
-TEST_F(rabbit_publisher, garbage_from_the_peer_costs_the_connection_and_no_message) {
-  publish("a");
-  next_body();
-  broker.send("HTTP/1.1 400 Bad Request\r\n\r\n");
-  EXPECT_EQ(next_body(), "a");
-  EXPECT_EQ(broker.connections(), 2);
-  broker.send(confirm(1, method::basic_ack, 1, false));
-  wait_for("a");
+TEST_F(rabbit_publisher, the_end_fails_everything_and_says_of_the_written_that_it_does_not_know) {
+  link.connect();
+  out.set_reply_queue(false);
+  publish("written");
+  publish("refused");
+  link.run();
+  nack(2);
+  publish(call("gated"));
+  link.drop();
+  publish("waiting");
+  out.fail_all({errc::closed, "The end."});
+  EXPECT_EQ(outcome["written"], code_name(errc::outcome_unknown));
+  EXPECT_EQ(outcome["refused"], code_name(errc::closed));
+  EXPECT_EQ(outcome["gated"], code_name(errc::closed));
+  EXPECT_EQ(outcome["waiting"], code_name(errc::closed));
+  EXPECT_TRUE(out.idle());
+  link.connect();
+  EXPECT_EQ(arrived(), "");
 }
 
-TEST_F(rabbit_publisher, a_confirm_nobody_waits_for_costs_the_connection_and_no_message) {
+// ---- the reply queue ----------------------------------------------------------------------------
+
+TEST_F(rabbit_publisher, calls_wait_for_the_reply_queue_and_others_do_not) {
+  link.connect();
+  publish(call("c"));
   publish("a");
-  next_body();
-  broker.send(confirm(1, method::basic_ack, 77, false));
-  EXPECT_EQ(next_body(), "a");
-  broker.send(confirm(1, method::basic_ack, 1, false));
-  wait_for("a");
-  EXPECT_EQ(outcome["a"], "confirmed");
+  EXPECT_EQ(arrived(), "a");
+  out.set_reply_queue(true);
+  EXPECT_EQ(arrived(), "c");
+  out.set_reply_queue(false);
+  publish(call("d"));
+  EXPECT_EQ(arrived(), "");
+  out.set_reply_queue(true);
+  EXPECT_EQ(arrived(), "d");
+}
+
+TEST_F(rabbit_publisher, calls_count_passes_of_the_link_that_they_wait_for) {
+  auto c = call("c");
+  c->retry = 1;
+  publish(c);
+  link.fail_pass();
+  link.fail_pass();
+  link.fail_pass();
+  EXPECT_FALSE(outcome.contains("c"));
+  out.reply_queue_unreachable({failure(errc::unreachable, "nobody"), false, false, {}});
+  EXPECT_FALSE(outcome.contains("c"));
+  out.reply_queue_unreachable({failure(errc::unreachable, "nobody"), false, false, {}});
+  EXPECT_EQ(outcome["c"], code_name(errc::unreachable));
+}
+
+TEST_F(rabbit_publisher, a_refused_reply_queue_fails_calls_only) {
+  link.connect();
+  publish(call("c"));
+  publish("a");
+  out.fail_reply_queue({errc::limit_exceeded, "no channel"});
+  EXPECT_EQ(outcome["c"], code_name(errc::limit_exceeded));
+  EXPECT_FALSE(outcome.contains("a"));
 }
 
 }  // namespace

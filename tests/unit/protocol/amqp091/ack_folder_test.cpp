@@ -30,7 +30,6 @@ TEST(AckFolder, OneIsOne) {
   ack_folder f = delivered(3);
   EXPECT_TRUE(f.ack(1));
   EXPECT_EQ(flushed(f), "1");
-  EXPECT_EQ(f.unsettled(), 2u);
   EXPECT_EQ(flushed(f), "");
 }
 
@@ -40,7 +39,6 @@ TEST(AckFolder, NeighboursAreFoldedInAnyOrder) {
   EXPECT_EQ(flushed(f), "4*");
   EXPECT_TRUE(f.ack(5));
   EXPECT_EQ(flushed(f), "5");
-  EXPECT_EQ(f.unsettled(), 0u);
 }
 
 TEST(AckFolder, BehindAGapEachIsAlone) {
@@ -52,7 +50,6 @@ TEST(AckFolder, BehindAGapEachIsAlone) {
   // The gap closes: what was settled behind it is covered, and the top still waits.
   f.ack(3);
   EXPECT_EQ(flushed(f), "3");
-  EXPECT_EQ(f.unsettled(), 0u);
 }
 
 TEST(AckFolder, TopOfARunIsNeverASettledTag) {
@@ -62,7 +59,6 @@ TEST(AckFolder, TopOfARunIsNeverASettledTag) {
   f.ack(1);
   f.ack(2);
   EXPECT_EQ(flushed(f), "2*");
-  EXPECT_EQ(f.unsettled(), 1u);
 }
 
 TEST(AckFolder, RejectedTagsArePassedOver) {
@@ -72,7 +68,6 @@ TEST(AckFolder, RejectedTagsArePassedOver) {
   f.ack(3);
   EXPECT_EQ(flushed(f), "3*");
   EXPECT_TRUE(f.settle(4));
-  EXPECT_EQ(f.unsettled(), 0u);
 }
 
 TEST(AckFolder, UnknownAndSettledTagsAreIgnored) {
@@ -109,6 +104,12 @@ TEST(AckFolder, NumberOfWaitingDeliveriesIsBounded) {
   f.ack(1);
   EXPECT_EQ(flushed(f), "1");
   f.delivered(ack_folder::max_unsettled + 1);
+  // What is settled leaves at once.
+  ack_folder rejected;
+  for (std::uint64_t tag = 1; tag <= ack_folder::max_unsettled + 1; ++tag) {
+    rejected.delivered(tag);
+    ASSERT_TRUE(rejected.settle(tag));
+  }
 }
 
 /// A broker's view of what is outstanding; an acknowledgement that it would answer with 406 fails.

@@ -77,8 +77,7 @@ TEST(Codec, ReadingPastTheEndIsASyntaxError) {
             "502 a short string of 4 bytes does not fit in the 3 that are left");
   EXPECT_EQ(fault(bytes("ffffffff\"abc\""), [](reader& r) { r.longstr(); }),
             "502 a long string of 4294967295 bytes does not fit in the 3 that are left");
-  EXPECT_EQ(fault(bytes("0102"), [](reader& r) { r.finish(); }),
-            "502 2 bytes follow the last argument");
+  EXPECT_EQ(fault(bytes("0102"), [](reader& r) { r.finish(); }), "502 2 bytes are left over");
 }
 
 TEST(Codec, FrameGetsItsSizeAndEnd) {

@@ -31,10 +31,8 @@ TEST(Handshake, GoesThroughInThreeSteps) {
   c.feed(tune(2047, 131072, 60));
   EXPECT_EQ(c.sent(), method_hex(0, method::connection_tune_ok, "07ff 00020000 003c") +
                           method_hex(0, method::connection_open, "01 2f 00 00"));
-  EXPECT_EQ(c.machine.current_state(), connection::state::handshake);
   EXPECT_THAT(c.events(), ElementsAre());
   c.feed(open_ok());
-  EXPECT_EQ(c.machine.current_state(), connection::state::open);
   EXPECT_THAT(c.events(), ElementsAre("open"));
   EXPECT_EQ(c.sent(), "");
 }
@@ -84,9 +82,47 @@ TEST(Handshake, ExternalSendsNoCredentials) {
 TEST(Handshake, OptionsAreCheckedAtOnce) {
   EXPECT_THROW(client({.mechanism = "RABBIT-CR-DEMO"}), std::invalid_argument);
   EXPECT_THROW(client({.frame_max = 4095}), std::invalid_argument);
-  EXPECT_THROW(client({.vhost = std::string(256, 'v')}), std::length_error);
-  EXPECT_THROW(client({.password = std::string(4000, 'p')}), std::length_error);
-  EXPECT_THROW(client({.client_properties = {{"x", std::string(5000, 'x')}}}), std::length_error);
+}
+
+std::string too_long(connection_options options) {
+  try {
+    client c{std::move(options)};
+    return "";
+  } catch (const std::length_error& e) {
+    return e.what();
+  }
+}
+
+TEST(Handshake, WhatIsTooLongIsNamed) {
+  EXPECT_EQ(too_long({.vhost = std::string(255, 'v')}), "");
+  EXPECT_EQ(too_long({.vhost = std::string(256, 'v')}),
+            "The virtual host takes 256 bytes, and AMQP allows 255.");
+  for (const char* mechanism : {"PLAIN", "AMQPLAIN"}) {
+    const auto login = [&](std::size_t password) {
+      return too_long(
+          {.mechanism = mechanism, .username = "me", .password = std::string(password, '?')});
+    };
+    std::size_t most = 3000;
+    while (most < 5000 && login(most + 1).empty()) ++most;
+    EXPECT_EQ(login(most + 1), "The user name and password take " + std::to_string(most + 3) +
+                                   " bytes together, and the login has room for " +
+                                   std::to_string(most + 2) + ".");
+    EXPECT_EQ(login(9998),
+              "The user name and password take 10000 bytes together, and the login has "
+              "room for " +
+                  std::to_string(most + 2) + ".");
+    client fits{{.mechanism = mechanism, .username = "me", .password = std::string(most, '?')}};
+    fits.sent();
+    fits.feed(start());
+    EXPECT_EQ(fits.sent().size(), 4096u);
+  }
+  EXPECT_THAT(too_long({.client_properties = {{"x", std::string(5000, 'x')}}}),
+              testing::MatchesRegex("The client properties take [0-9]+ bytes too many for the "
+                                    "login, which AMQP limits to 4096 bytes."));
+  EXPECT_THAT(too_long({.mechanism = "EXTERNAL",
+                        .password = std::string(5000, '?'),
+                        .client_properties = {{"x", std::string(4000, 'x')}}}),
+              testing::StartsWith("The client properties take "));
 }
 
 struct tuning {
@@ -114,8 +150,14 @@ TEST(Handshake, TuneTakesTheSmallerAndZeroMeansNoLimit) {
       w.u32(t.frame);
       w.u16(t.heartbeat);
     })));
-    EXPECT_EQ(c.machine.frame_max(), t.frame);
-    EXPECT_EQ(c.machine.heartbeat_interval(), std::chrono::seconds{t.heartbeat});
+    // And they are kept to.
+    c.feed(open_ok());
+    EXPECT_EQ(c.machine.next_deadline(),
+              t.heartbeat == 0 ? instant::max() : c.now + std::chrono::seconds{t.heartbeat} / 2);
+    const channel_id ch = c.channel();
+    c.machine.publish(ch, "", "q", false, {}, std::string(t.frame, 'b'));
+    EXPECT_EQ(c.sent(), method_hex(ch, method::basic_publish, "0000 00 01\"q\" 00") +
+                            content(ch, std::string(t.frame, 'b'), {}, t.frame - 8));
   }
 }
 

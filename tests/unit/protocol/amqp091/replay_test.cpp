@@ -17,6 +17,9 @@ TEST(Replay, SessionGoesThrough) {
   EXPECT_EQ(std::count_if(whole.lines.begin(), whole.lines.end(),
                           [](const std::string& l) { return l.starts_with("delivery"); }),
             4);
+  EXPECT_EQ(std::count_if(whole.lines.begin(), whole.lines.end(),
+                          [](const std::string& l) { return l.starts_with("refused"); }),
+            2);
 }
 
 TEST(Replay, PortionsOfInputDoNotMatter) {

@@ -1,8 +1,8 @@
-#include "net/amqp_failure.hpp"
+#include "protocol/amqp_failure.hpp"
 
 #include <gtest/gtest.h>
 
-namespace oslo::messaging::net {
+namespace oslo::messaging::protocol {
 namespace {
 
 using origin = amqp091::close_reason::origin;
@@ -70,4 +70,4 @@ TEST(amqp_failure, verdicts_are_what_only_an_operator_can_change) {
 }
 
 }  // namespace
-}  // namespace oslo::messaging::net
+}  // namespace oslo::messaging::protocol

@@ -1,7 +1,13 @@
-#include "net/amqp_failure.hpp"
+#include "protocol/amqp_failure.hpp"
 
-namespace oslo::messaging::net {
+namespace oslo::messaging::protocol {
 namespace {
+
+/// The broker does not offer our login mechanism: it broke nothing, and an operator has to act.
+bool cannot_log_in(const amqp091::close_reason& why) {
+  constexpr std::uint16_t access_refused = 403;
+  return why.from == amqp091::close_reason::origin::protocol && why.code == access_refused;
+}
 
 errc classify(const amqp091::close_reason& why) {
   switch (why.from) {
@@ -9,7 +15,8 @@ errc classify(const amqp091::close_reason& why) {
     case amqp091::close_reason::origin::transport:
     case amqp091::close_reason::origin::heartbeat:
     case amqp091::close_reason::origin::timeout: return errc::unreachable;
-    case amqp091::close_reason::origin::protocol: return errc::protocol_error;
+    case amqp091::close_reason::origin::protocol:
+      return cannot_log_in(why) ? errc::authentication_failed : errc::protocol_error;
     case amqp091::close_reason::origin::broker: break;
   }
   constexpr std::uint16_t class_connection = 10, method_start_ok = 11, method_secure_ok = 21;
@@ -44,7 +51,9 @@ failure to_failure(const amqp091::close_reason& why, std::string_view broker) {
     case amqp091::close_reason::origin::transport: text += " closed the connection"; break;
     case amqp091::close_reason::origin::heartbeat: text += " sent no heartbeat in time"; break;
     case amqp091::close_reason::origin::timeout: text += " did not answer in time"; break;
-    case amqp091::close_reason::origin::protocol: text += " broke the AMQP protocol"; break;
+    case amqp091::close_reason::origin::protocol:
+      text += cannot_log_in(why) ? " cannot be logged in to" : " broke the AMQP protocol";
+      break;
     case amqp091::close_reason::origin::broker:
       text += " refused with code " + std::to_string(why.code);
       break;
@@ -64,4 +73,4 @@ bool is_verdict(errc e) noexcept {
   }
 }
 
-}  // namespace oslo::messaging::net
+}  // namespace oslo::messaging::protocol

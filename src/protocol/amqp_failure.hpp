@@ -6,7 +6,7 @@
 
 #include "protocol/amqp091/connection.hpp"
 
-namespace oslo::messaging::net {
+namespace oslo::messaging::protocol {
 
 /// `broker` is "host:port"; the broker's own words become part of the message.
 failure to_failure(const amqp091::close_reason& why, std::string_view broker);
@@ -14,4 +14,4 @@ failure to_failure(const amqp091::close_reason& why, std::string_view broker);
 /// A decision of the broker that trying again at once cannot change.
 bool is_verdict(errc e) noexcept;
 
-}  // namespace oslo::messaging::net
+}  // namespace oslo::messaging::protocol

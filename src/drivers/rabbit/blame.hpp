@@ -1,0 +1,26 @@
+// Whom the broker blames when it closes a channel that publishes.
+#pragma once
+
+#include <string_view>
+
+#include "drivers/rabbit/topology.hpp"
+#include "protocol/amqp091/connection.hpp"
+
+namespace oslo::messaging::rabbit {
+
+enum class blamed {
+  topology,     ///< a declaration or binding
+  destination,  ///< publishing to one exchange or routing key that its words name
+  message,      ///< some message that was published; which one it does not say
+  nobody,       ///< a fault of the broker or the connection itself
+};
+
+/// Read from the method that failed and from the words. `connection`: it is a connection that was
+/// closed, where bytes that cannot be read blame a message, too.
+blamed whom(const amqp091::close_reason& why, bool connection);
+
+/// Of `blamed::destination`: whether the words mean this one. They quote a topic when only that
+/// routing key is meant.
+bool means(const amqp091::close_reason& why, const destination& to);
+
+}  // namespace oslo::messaging::rabbit

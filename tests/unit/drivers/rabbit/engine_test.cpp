@@ -1,0 +1,229 @@
+// What a transport over RabbitMQ makes of trouble, against a broker that does what the test says.
+#include "drivers/rabbit/engine.hpp"
+
+#include <gtest/gtest.h>
+
+#include <oslo/messaging/asio.hpp>
+#include <stop_token>
+
+#include "drivers/rabbit/listener.hpp"
+#include "support/log_lines.hpp"
+#include "support/scripted_broker.hpp"
+
+namespace oslo::messaging::rabbit {
+namespace {
+
+using amqp091::method;
+using amqp_script::confirm;
+using amqp_script::scripted_broker;
+using namespace std::chrono_literals;
+
+class rabbit_engine : public ::testing::Test {
+ protected:
+  rabbit_engine() : broker(io) { start(); }
+  ~rabbit_engine() override {
+    bool closed = false;
+    driver->close(1s, [&] { closed = true; });
+    broker.run_until([&] { return closed; }, "the end of the driver");
+  }
+  void start() {
+    options o;
+    o.link = broker.settings();
+    driver_environment env;
+    env.loop = asio_scheduler(io.get_executor());
+    env.log = log.into();
+    driver = std::make_shared<engine>(std::move(o), env,
+                                      std::dynamic_pointer_cast<net::asio_loop>(env.loop));
+    driver->start();
+  }
+
+  void call(send_options o = {}) {
+    o.wait_for_reply = true;
+    driver->call(topic_destination({}, "openstack", "t"), {R"({"method": "m", "args": {}})", {}},
+                 std::move(o), take());
+  }
+  void cast(send_options o = {}) {
+    driver->send(topic_destination({}, "openstack", "t"), "{}", {}, std::move(o), take());
+  }
+  send_completion take() {
+    return [this](result<reply> r) {
+      EXPECT_FALSE(outcome) << "it ends once";
+      outcome = std::move(r);
+    };
+  }
+  failure wait_for_failure() {
+    broker.run_until([&] { return outcome.has_value(); }, "the outcome");
+    EXPECT_TRUE(outcome->has_error());
+    return outcome->error();
+  }
+
+  testing::log_lines log;
+  boost::asio::io_context io;
+  scripted_broker broker;
+  std::shared_ptr<engine> driver;
+  std::optional<result<reply>> outcome;
+};
+
+TEST_F(rabbit_engine, a_cast_is_complete_once_the_broker_has_it) {
+  cast();
+  broker.next(method::basic_publish);
+  EXPECT_FALSE(outcome);
+  broker.send(confirm(1, method::basic_ack, 1, false));
+  ASSERT_TRUE(outcome);
+  EXPECT_TRUE(outcome->has_value());
+}
+
+TEST_F(rabbit_engine, casts_and_calls_time_out_with_the_stage_they_got_to) {
+  cast({.timeout = 50ms});
+  broker.next(method::basic_publish);
+  EXPECT_EQ(wait_for_failure().code(), errc::outcome_unknown);
+  EXPECT_EQ(outcome->error().detail().stage, "sent");
+  EXPECT_EQ(outcome->error().detail().destination, "openstack/t");
+  outcome.reset();
+
+  call({.timeout = 200ms});
+  const auto published = broker.next(method::basic_publish);
+  broker.send(confirm(1, method::basic_ack, 2, false), published.connection);
+  EXPECT_EQ(wait_for_failure().code(), errc::timed_out);
+  EXPECT_EQ(outcome->error().detail().stage, "confirmed");
+  EXPECT_FALSE(outcome->error().detail().message_id.empty());
+}
+
+TEST_F(rabbit_engine, what_is_cancelled_says_whether_it_was_sent) {
+  for (const bool is_call : {false, true}) {
+    SCOPED_TRACE(is_call ? "call" : "cast");
+    outcome.reset();
+    std::stop_source stop;
+    send_options o;
+    o.cancel = stop.get_token();
+    is_call ? call(std::move(o)) : cast(std::move(o));
+    broker.next(method::basic_publish);
+    stop.request_stop();
+    EXPECT_EQ(wait_for_failure().code(), errc::cancelled);
+    EXPECT_EQ(outcome->error().detail().stage, "sent");
+  }
+}
+
+TEST_F(rabbit_engine, what_was_cancelled_before_it_began_ends_all_the_same) {
+  std::stop_source stop;
+  stop.request_stop();
+  send_options o;
+  o.cancel = stop.get_token();
+  call(std::move(o));
+  EXPECT_FALSE(outcome) << "not before the call has returned";
+  EXPECT_EQ(wait_for_failure().code(), errc::cancelled);
+}
+
+TEST_F(rabbit_engine, a_call_without_a_channel_for_its_replies_says_so_and_works_later) {
+  broker.on(method::connection_start_ok,
+            [](const scripted_broker::request&) { return amqp_script::tune(1); });
+  auto from = std::make_shared<rabbit_listener>(driver, std::vector{reply_source({}, "occupied")},
+                                                std::uint16_t{1});
+  driver->consumer().add(from);
+  broker.run_until([&] { return from->consuming(); }, "the listener");
+  call({.timeout = 10s});
+  EXPECT_EQ(wait_for_failure().code(), errc::limit_exceeded);
+  EXPECT_NE(outcome->error().message().find("All 1 channels"), std::string::npos)
+      << outcome->error().message();
+  outcome.reset();
+  call({.timeout = 10s});
+  EXPECT_EQ(wait_for_failure().code(), errc::limit_exceeded) << "and again, without a crash";
+  outcome.reset();
+  driver->consumer().remove(from);
+  broker.next(method::channel_close);
+  broker.next(method::basic_consume);  // the reply queue has its channel
+  broker.rest();
+  call({.timeout = 10s});
+  broker.next(method::basic_publish);
+  EXPECT_FALSE(outcome);
+}
+
+TEST_F(rabbit_engine, a_blocked_broker_is_not_waited_for_at_the_end) {
+  cast();
+  broker.next(method::basic_publish);
+  broker.send(amqp_script::method_frame(0, method::connection_blocked,
+                                        [](amqp091::writer& w) { w.shortstr("low"); }));
+  EXPECT_EQ(driver->health().publishing, link_state::blocked);
+  broker.on(method::connection_close, [](const scripted_broker::request&) { return ""; });
+  bool closed = false;
+  driver->close(10min, [&] { closed = true; });
+  broker.run_until([&] { return closed; }, "the end");  // for ten seconds at most
+  EXPECT_EQ(wait_for_failure().code(), errc::outcome_unknown);
+}
+
+TEST_F(rabbit_engine, every_close_waits_for_the_end_and_none_can_be_too_long) {
+  cast();
+  broker.next(method::basic_publish);
+  int closed = 0;
+  driver->close(std::chrono::milliseconds::max(), [&] { ++closed; });
+  driver->close(0ms, [&] { ++closed; });
+  broker.rest();
+  EXPECT_EQ(closed, 0) << "the confirm is still to come";
+  EXPECT_FALSE(outcome);
+  broker.send(confirm(1, method::basic_ack, 1, false));
+  ASSERT_TRUE(outcome);
+  EXPECT_TRUE(outcome->has_value());
+  broker.run_until([&] { return closed == 2; }, "the end");
+  driver->close(1s, [&] { ++closed; });
+  broker.run_until([&] { return closed == 3; }, "the third one");
+}
+
+TEST_F(rabbit_engine, a_listener_that_came_too_late_keeps_nothing_alive) {
+  driver->close(1s, [] {});
+  const auto late = std::make_shared<rabbit_listener>(driver, std::vector{reply_source({}, "late")},
+                                                      std::uint16_t{1});
+  driver->consumer().add(late);
+  std::optional<errc> refused;
+  late->ready([&](result<void> r) { refused = r.error().code(); });
+  bool gone = false;
+  late->when_gone([&] { gone = true; });
+  late->stop();
+  broker.run_until([&] { return refused && gone; }, "the end of the listener");
+  EXPECT_EQ(refused, errc::closed);
+}
+
+TEST_F(rabbit_engine, a_blocked_call_times_out_as_blocked) {
+  cast();
+  broker.next(method::basic_publish);
+  broker.send(amqp_script::method_frame(0, method::connection_blocked,
+                                        [](amqp091::writer& w) { w.shortstr("low"); }) +
+              confirm(1, method::basic_ack, 1, false));
+  outcome.reset();
+  cast({.timeout = 50ms});
+  EXPECT_EQ(wait_for_failure().detail().stage, "blocked");
+}
+
+TEST_F(rabbit_engine, a_poisoned_reply_hurts_only_its_call) {
+  const auto consume = [&] { return broker.next(method::basic_consume); };
+  call({.timeout = 10s});
+  const auto replies = consume();
+  const auto published = broker.next(method::basic_publish);
+  const auto id_at = published.body.find("_msg_id");
+  ASSERT_NE(id_at, std::string::npos);
+  const auto id =
+      published.body.substr(published.body.find_first_of("0123456789abcdef", id_at + 9), 32);
+  std::string header;
+  amqp091::writer w{header};
+  w.u16(60);
+  w.u16(0);
+  w.u64(2);
+  w.u16(0x0003);  // undefined flags
+  const auto tag = scripted_broker::tag_in(replies);
+  amqp091::properties p;
+  p.content_type = "application/json";
+  broker.send(amqp_script::deliver_method(1, 1, tag) +
+                  amqp_script::frame(amqp091::frame_type::header, 1, header) +
+                  amqp_script::frame(amqp091::frame_type::body, 1, "{}") +
+                  amqp_script::deliver_method(1, 2, tag) + amqp_script::content(1, "no JSON", p) +
+                  amqp_script::deliver_method(1, 3, tag) +
+                  amqp_script::content(
+                      1, R"({"_msg_id": ")" + id + R"(", "result": 3, "ending": true})", p),
+              replies.connection);
+  ASSERT_TRUE(outcome);
+  ASSERT_TRUE(outcome->has_value()) << outcome->error().message();
+  EXPECT_EQ((*outcome)->result, "3");
+  EXPECT_EQ(broker.connections(), 2);
+}
+
+}  // namespace
+}  // namespace oslo::messaging::rabbit
