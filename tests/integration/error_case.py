@@ -1,11 +1,14 @@
 """Runs of oslo-msg that end in an error."""
 
+import json
 import socket
 import subprocess
+import time
 import unittest
 import urllib.parse
 
-from programs import oslo_msg
+import kombu
+from programs import oslo_msg, unique
 
 DONE, REMOTE, USAGE, TIMED_OUT, NOT_DELIVERED, UNUSABLE = range(6)
 PASSWORD = "s3cr3t-Pässword"
@@ -54,3 +57,28 @@ class ErrorCase(unittest.TestCase):
 def call_once(*more):
     """A call that does not try again."""
     return ["call", "nobody", "echo", "--timeout", "10", "--retry", "0", *more]
+
+
+def call_in_progress(channel, timeout):
+    """A call made by oslo-msg, and its request, to be answered by the test through `channel`."""
+    topic = unique("topic")
+    exchange = kombu.Exchange("openstack", type="topic", durable=False, channel=channel)
+    exchange.declare()
+    queue = kombu.Queue(topic, exchange, topic, durable=False, auto_delete=False, channel=channel)
+    queue.declare()
+    caller = subprocess.Popen(
+        [*oslo_msg(), "call", topic, "anything", "--timeout", str(timeout)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    request = None
+    deadline = time.monotonic() + 20
+    while request is None and caller.poll() is None and time.monotonic() < deadline:
+        request = queue.get(no_ack=True)
+    queue.delete()
+    if request is None:
+        caller.kill()
+        raise AssertionError(f"no request came: {caller.communicate()}")
+    return caller, json.loads(json.loads(request.body)["oslo.message"])

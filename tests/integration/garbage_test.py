@@ -3,7 +3,6 @@
 import contextlib
 import json
 import socket
-import subprocess
 import threading
 import time
 import unittest
@@ -16,6 +15,7 @@ from error_case import (
     TIMED_OUT,
     UNUSABLE,
     ErrorCase,
+    call_in_progress,
     call_once,
     url_at,
 )
@@ -152,32 +152,6 @@ class GarbageInQueues(unittest.TestCase):
         )
         self.channel.basic_publish(message, exchange="", routing_key=queue)
 
-    def call_in_progress(self, timeout):
-        """A call made by oslo-msg, and its request, to be answered by the test."""
-        topic = unique("topic")
-        exchange = kombu.Exchange("openstack", type="topic", durable=False, channel=self.channel)
-        exchange.declare()
-        queue = kombu.Queue(
-            topic, exchange, topic, durable=False, auto_delete=False, channel=self.channel
-        )
-        queue.declare()
-        caller = subprocess.Popen(
-            [*oslo_msg(), "call", topic, "anything", "--timeout", str(timeout)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        request = None
-        deadline = time.monotonic() + 20
-        while request is None and caller.poll() is None and time.monotonic() < deadline:
-            request = queue.get(no_ack=True)
-        queue.delete()
-        if request is None:
-            caller.kill()
-            self.fail(f"no request came: {caller.communicate()}")
-        return caller, json.loads(json.loads(request.body)["oslo.message"])
-
     def messages_left(self, queue):
         return self.channel.queue_declare(queue, passive=True).message_count
 
@@ -202,7 +176,7 @@ class GarbageInQueues(unittest.TestCase):
 
     def test_client_survives(self):
         """Replies that mean nothing, before the one that counts."""
-        caller, request = self.call_in_progress(timeout=20)
+        caller, request = call_in_progress(self.channel, timeout=20)
         reply = {"result": None, "failure": None, "ending": True, "_msg_id": request["_msg_id"]}
         for answer in [
             *self.BODIES.values(),
@@ -228,7 +202,7 @@ class GarbageInQueues(unittest.TestCase):
             17,
         ):
             with self.subTest(failure=failure):
-                caller, request = self.call_in_progress(timeout=5)
+                caller, request = call_in_progress(self.channel, timeout=5)
                 reply = {"result": 1, "failure": failure, "ending": True}
                 reply |= {"_msg_id": request["_msg_id"], "_unique_id": "d" * 32}
                 self.publish(request["_reply_q"], envelope(reply))

@@ -47,11 +47,49 @@ std::string unique_name(std::string_view prefix) {
   return std::string(prefix) + '-' + std::to_string(run_id) + '-' + std::to_string(++count);
 }
 
-private_broker::private_broker(std::string_view name)
-    : folder_(environment("OSLO_TEST_BROKER_DIR") + '-' + std::string(name)) {
+std::string broker_node::address() const {
+  const auto start = url_.find('@') + 1;
+  return url_.substr(start, url_.find('/', start) - start);
+}
+
+void broker_node::find_url() {
+  url_ = without_newline(control("url"));
+}
+
+void broker_node::kill() {
+  control("kill");
+}
+
+void broker_node::pause() {
+  control("pause");
+}
+
+void broker_node::resume() {
+  control("resume");
+}
+
+void broker_node::restart() {
+  control("restart");
+}
+
+std::string broker_node::rabbitmqctl(const std::vector<std::string>& arguments) {
+  return control("ctl", joined({"--"}, arguments));
+}
+
+std::string broker_node::control(std::string_view action,
+                                 const std::vector<std::string>& arguments) {
+  auto command = split_words(environment("OSLO_TEST_BROKER_CONTROL"));
+  command.insert(command.end(), {std::string(action), "--dir", folder_});
+  return run(joined(std::move(command), arguments));
+}
+
+private_broker::private_broker(std::string_view name, const std::vector<std::string>& settings)
+    : broker_node(environment("OSLO_TEST_BROKER_DIR") + '-' + std::string(name)) {
+  std::vector<std::string> options;
+  for (const auto& line : settings) options.push_back("--setting=" + line);
   try {
-    control("start");
-    url_ = without_newline(control("url"));
+    control("start", options);
+    find_url();
   } catch (...) {
     control("stop");
     throw;
@@ -66,31 +104,50 @@ private_broker::~private_broker() {
   }
 }
 
-void private_broker::kill() {
-  control("kill");
+broker_cluster::broker_cluster(std::string_view name)
+    : folder_(environment("OSLO_TEST_BROKER_DIR") + '-' + std::string(name)) {
+  try {
+    control("start");
+    for (int i = 1; i <= 3; ++i) {
+      nodes_.push_back(broker_node(folder_ + '-' + std::to_string(i)));
+      nodes_.back().find_url();
+      auto name_of_node = without_newline(nodes_.back().rabbitmqctl({"eval", "node()."}));
+      std::erase(name_of_node, '\'');
+      names_.push_back(std::move(name_of_node));
+    }
+  } catch (...) {
+    control("stop");
+    throw;
+  }
 }
 
-void private_broker::pause() {
-  control("pause");
+broker_cluster::~broker_cluster() {
+  try {
+    control("stop");
+  } catch (const std::exception&) {
+    // As above.
+  }
 }
 
-void private_broker::resume() {
-  control("resume");
+std::size_t broker_cluster::find_in(std::string_view text) const {
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    if (text.find(names_[i]) != std::string_view::npos) return i;
+  throw std::runtime_error("no node of the cluster is in: " + std::string(text));
 }
 
-void private_broker::restart() {
-  control("restart");
+std::string broker_cluster::url(const std::vector<std::size_t>& nodes) const {
+  std::string text = "rabbit://";
+  for (const auto i : nodes) {
+    if (!text.ends_with('/')) text += ',';
+    text += "guest:guest@" + nodes_.at(i).address();
+  }
+  return text + '/';
 }
 
-std::string private_broker::rabbitmqctl(const std::vector<std::string>& arguments) {
-  return control("ctl", joined({"--"}, arguments));
-}
-
-std::string private_broker::control(std::string_view action,
-                                    const std::vector<std::string>& arguments) {
-  auto command = split_words(environment("OSLO_TEST_BROKER_CONTROL"));
+void broker_cluster::control(std::string_view action) {
+  auto command = split_words(environment("OSLO_TEST_CLUSTER_CONTROL"));
   command.insert(command.end(), {std::string(action), "--dir", folder_});
-  return run(joined(std::move(command), arguments));
+  run(command);
 }
 
 served_program::served_program(const std::string& program, const std::string& url,

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A private RabbitMQ for the tests, controlled by one folder.
 
-    broker.py start   --dir DIR     start it (or use the one that runs), wait until it answers AMQP
+    broker.py start   --dir DIR     start it (or use the one that runs), wait until it answers AMQP;
+                                    each --setting LINE goes to its rabbitmq.conf
     broker.py kill    --dir DIR     kill -9; keeps ports and data
     broker.py pause   --dir DIR     SIGSTOP: it keeps its sockets and does nothing
     broker.py resume  --dir DIR     SIGCONT
@@ -155,6 +156,7 @@ class Broker:
             "OSLO_TEST_BROKER_DIR": self.folder,
             "OSLO_TEST_BROKER_CONTROL": control,
             "OSLO_TEST_RABBITMQCTL": f"{control} ctl --dir {self.folder}",
+            "OSLO_TEST_CLUSTER_CONTROL": control.replace("broker.py", "cluster.py"),
         }
 
     def node_environment(self, state):
@@ -189,21 +191,15 @@ class Broker:
 
     # -- commands ------------------------------------------------------------------------------
 
-    def start(self):
+    def start(self, settings=()):
+        """`settings`: lines for rabbitmq.conf."""
         with self.locked():
             if self.running():
                 return
             self.end_all(self.state())
             for attempt in range(3):
-                shutil.rmtree(os.path.join(self.folder, "data"), ignore_errors=True)
-                port, dist_port, epmd_port = free_ports(3)
-                state = {
-                    "name": f"oslo-test-{port}@localhost",
-                    "port": port,
-                    "dist_port": dist_port,
-                    "epmd_port": epmd_port,
-                }
-                self.write_configuration()
+                state = self.fresh_state(*free_ports(3))
+                self.prepare(settings)
                 try:
                     self.launch(state)
                     return
@@ -223,7 +219,10 @@ class Broker:
 
     def kill(self):
         with self.locked():
-            end_process(self.state().get("node"), signal.SIGKILL)
+            self.end_node()
+
+    def end_node(self):
+        end_process(self.state().get("node"), signal.SIGKILL)
 
     def pause(self):
         self.signal(signal.SIGSTOP)
@@ -248,9 +247,21 @@ class Broker:
         end_process(state.get("node"), signal.SIGTERM)
         end_process(state.get("epmd"), signal.SIGTERM)
 
-    def write_configuration(self):
+    @staticmethod
+    def fresh_state(port, dist_port, epmd_port):
+        return {
+            "name": f"oslo-test-{port}@localhost",
+            "port": port,
+            "dist_port": dist_port,
+            "epmd_port": epmd_port,
+        }
+
+    def prepare(self, settings):
+        """Nothing of an earlier node but its logs stays."""
+        shutil.rmtree(os.path.join(self.folder, "data"), ignore_errors=True)
+        lines = ["disk_free_limit.absolute = 1MB", "log.file.level = info", *settings]
         texts = {
-            "rabbitmq.conf": "disk_free_limit.absolute = 1MB\nlog.file.level = info\n",
+            "rabbitmq.conf": "".join(f"{line}\n" for line in lines),
             "advanced.config": "[].\n",
             "plugins": "[].\n",
         }
@@ -258,13 +269,17 @@ class Broker:
             with open(os.path.join(self.folder, name), "w", encoding="ascii") as file:
                 file.write(text)
 
+    def launch_epmd(self, state):
+        if not self.alive(state.get("epmd")):
+            state["epmd"] = self.spawn(
+                ["epmd", "-port", str(state["epmd_port"]), "-address", "127.0.0.1"],
+                self.node_environment(state),
+            )
+
     def launch(self, state):
         os.makedirs(os.path.join(self.folder, "log"), exist_ok=True)
         environment = self.node_environment(state)
-        if not self.alive(state.get("epmd")):
-            state["epmd"] = self.spawn(
-                ["epmd", "-port", str(state["epmd_port"]), "-address", "127.0.0.1"], environment
-            )
+        self.launch_epmd(state)
         state["node"] = self.spawn([f"{RABBITMQ_BIN}/rabbitmq-server"], environment)
         self.save(state)
         state["version"] = self.wait_until_it_answers(state)
@@ -307,12 +322,13 @@ class Broker:
             f"RabbitMQ did not start on port {state['port']}. Its last words:\n{tail}"
         )
 
-    def ctl(self, arguments):
+    def ctl(self, arguments, run=subprocess.call, **options):
+        """`run`: a function of subprocess, which gets the `options`."""
         state = self.state()
         if not state:
             raise BrokerError(f"No broker was started in {self.folder}.")
         command = [f"{RABBITMQ_BIN}/rabbitmqctl", "-n", state["name"], *arguments]
-        return subprocess.call(command, env=self.node_environment(state), cwd=self.folder)
+        return run(command, env=self.node_environment(state), cwd=self.folder, **options)
 
 
 def main():
@@ -321,6 +337,7 @@ def main():
         "action", choices="start kill pause resume restart stop url ctl exec".split()
     )
     parser.add_argument("--dir", required=True)
+    parser.add_argument("--setting", action="append", default=[], help="line of rabbitmq.conf")
     options, rest = parser.parse_known_args()
     rest = rest[1:] if rest[:1] == ["--"] else rest
     broker = Broker(options.dir)
@@ -329,6 +346,8 @@ def main():
             print(broker.url())
         elif options.action == "ctl":
             return broker.ctl(rest)
+        elif options.action == "start":
+            broker.start(options.setting)
         elif options.action == "exec":
             os.environ.update(broker.environment())
             os.execvp(rest[0], rest)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import unittest
 
-from broker import Broker, amqp_version, wait_for_exit
+from broker import Broker, amqp_version, start_time, wait_for_exit
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RUNNER = [sys.executable, os.path.join(HERE, "with_broker.py")]
@@ -49,16 +49,26 @@ class BrokerControl(unittest.TestCase):
         self.assertEqual(broker.state(), {})
 
     def test_command_gets_the_broker_and_its_exit_code_counts(self):
+        folder = os.path.join(self.folder.name, "main")
+        # A broker of a test that did not end it: whatever process its state names.
+        sleeper = subprocess.Popen(["sleep", "600"])
+        self.addCleanup(sleeper.wait)
+        self.addCleanup(sleeper.kill)
+        private = Broker(f"{folder}-private")
+        os.makedirs(private.folder)
+        private.save({"node": [sleeper.pid, start_time(sleeper.pid)]})
         script = (
             "import os, sys; sys.path.insert(0, sys.argv[1]); import broker;"
             "port = int(os.environ['OSLO_TEST_RABBIT_URL'].rstrip('/').rsplit(':', 1)[1]);"
             "sys.exit(7 if broker.amqp_version(port) else 1)"
         )
         code = subprocess.call(
-            [*RUNNER, "--dir", self.folder.name, "--", sys.executable, "-c", script, HERE]
+            [*RUNNER, "--dir", folder, "--", sys.executable, "-c", script, HERE]
         )
         self.assertEqual(code, 7)
-        self.assertFalse(os.path.exists(os.path.join(self.folder.name, "state.json")))
+        for stopped in (Broker(folder), private):
+            self.assertEqual(stopped.state(), {})
+        self.assertIsNone(start_time(sleeper.pid))
 
     def test_broker_ends_when_its_runner_is_ended_or_killed(self):
         for number in (signal.SIGTERM, signal.SIGKILL):

@@ -62,7 +62,9 @@ class Server:
                 command += [f"--{name}", str(value)]
         self.server = server
         self.killed = False
-        self.errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8")
+        self.errors = tempfile.TemporaryFile(
+            mode="w+", encoding="utf-8", errors="backslashreplace"
+        )
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors, text=True
         )
@@ -194,6 +196,29 @@ class CommandClient:
     def ping(self, topic, **options):
         self.result(self.run("ping", [topic], **options))
         return "pong"
+
+
+def read_line(pipe, limit=20.0):
+    """The next line of a program that writes one when it is asked to."""
+    readable, _, _ = select.select([pipe], [], [], limit)
+    if not readable:
+        raise AssertionError(f"no line came within {limit} s")
+    return pipe.readline()
+
+
+def tcp_ports(pid):
+    """Local ports of the established TCP connections of a process."""
+    sockets = set()
+    for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            sockets.add(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
+    with open(f"/proc/{pid}/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in list(table)[1:]]
+    return {
+        int(row[1].split(":")[1], 16)
+        for row in rows
+        if row[3] == "01" and f"socket:[{row[9]}]" in sockets
+    }
 
 
 def poll(question, expected, limit=15.0):

@@ -3,10 +3,13 @@
 
 The command finds the broker through the variables of Broker.environment(); its exit code is ours.
 The broker ends with the command, on SIGINT and SIGTERM, and also when this program is killed: a
-watcher process then sees its end of a pipe close.
+watcher process then sees its end of a pipe close. So do the private brokers of tests, whose folders
+are DIR-NAME.
 """
 
 import argparse
+import contextlib
+import glob
 import os
 import signal
 import subprocess
@@ -31,7 +34,9 @@ def watch(broker):
     while os.read(reading, 1):
         pass
     try:
-        broker.stop()
+        for folder in (broker.folder, *glob.glob(f"{glob.escape(broker.folder)}-*{os.sep}")):
+            with contextlib.suppress(BrokerError, OSError):
+                Broker(folder).stop()
     finally:
         os._exit(0)
 

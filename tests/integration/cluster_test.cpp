@@ -1,0 +1,300 @@
+// A cluster whose nodes die: who was connected to one goes on at another.
+#include <gmock/gmock.h>
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <oslo/messaging/messaging.hpp>
+#include <oslo/messaging/notify/listener.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "support/broker.hpp"
+#include "support/marks.hpp"
+#include "support/outcomes.hpp"
+
+namespace oslo::messaging::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+broker_cluster& own_cluster() {
+  static broker_cluster cluster("cluster");
+  return cluster;
+}
+
+/// The line that begins with `start`, of what rabbitmqctl prints; empty when there is none yet.
+std::string find_line(const std::string& text, const std::string& start) {
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with(start)) return line;
+  return {};
+}
+
+/// The node that holds the only queue whose name begins with `start`. `asked` has to be alive.
+std::size_t node_of_queue(std::size_t asked, const std::string& start) {
+  auto& cluster = own_cluster();
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  for (;;) {
+    const auto line = find_line(
+        cluster.node(asked).rabbitmqctl({"list_queues", "--silent", "name", "pid"}), start);
+    if (!line.empty()) return cluster.find_in(line);
+    if (std::chrono::steady_clock::now() > deadline)
+      throw std::runtime_error("no queue begins with " + start);
+  }
+}
+
+std::size_t node_of_connection(std::size_t asked, const std::string& name) {
+  auto& cluster = own_cluster();
+  std::istringstream lines{cluster.node(asked).rabbitmqctl(
+      {"list_connections", "--silent", "pid", "client_properties"})};
+  for (std::string line; std::getline(lines, line);)
+    if (line.find(name) != std::string::npos) return cluster.find_in(line);
+  throw std::runtime_error("no connection of " + name);
+}
+
+std::size_t other_than(std::size_t node) {
+  return node == 0 ? 1 : 0;
+}
+
+/// Keeps every request until it is told to let go; answers at once from then on.
+class keeper {
+ public:
+  std::shared_ptr<rpc::endpoint> endpoint() {
+    auto e = std::make_shared<rpc::endpoint>();
+    e->bind("keep", [this](mark m, rpc::responder<int> r) {
+      const std::lock_guard lock(mutex_);
+      if (!holding_) return r.reply(m.id);
+      kept_.emplace_back(m.id, std::move(r));
+      changed_.notify_all();
+    });
+    return e;
+  }
+  bool wait(std::size_t count, std::chrono::seconds limit) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, limit, [&] { return kept_.size() >= count; });
+  }
+  void hold() {
+    const std::lock_guard lock(mutex_);
+    holding_ = true;
+  }
+  void let_go() {
+    const std::lock_guard lock(mutex_);
+    holding_ = false;
+    for (auto& [id, r] : kept_) r.reply(id);
+    kept_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool holding_ = false;
+  std::vector<std::pair<int, rpc::responder<int>>> kept_;
+};
+
+/// Their requests are with the server, their answers are to come when the node is gone.
+TEST(cluster, calls_end_with_their_results_although_the_node_of_their_reply_queue_dies) {
+  constexpr int calls = 50;
+  auto& cluster = own_cluster();
+  const auto topic = unique_name("cluster");
+  keeper requests;
+  const auto server_bus = open_transport(cluster.url());
+  rpc::server server(server_bus, {.topic = topic, .server = "s1"}, {requests.endpoint()},
+                     {.executor = thread_pool(4), .max_running = 1000});
+  server.start();
+  const auto client_bus = open_transport(cluster.url({2, 1, 0}));
+  const rpc::client client(client_bus, {.topic = topic}, {.timeout = 60s});
+  std::size_t asked = 0;
+  for (int round = 0; round < 2; ++round) {
+    outcomes ended;
+    requests.hold();
+    for (int i = 0; i < calls; ++i)
+      client.async_call_json("keep", {}, mark_json(i), {}, ended.completion(i));
+    ASSERT_TRUE(requests.wait(calls, 20s));
+    const auto victim = node_of_queue(asked, "reply_");
+    cluster.node(victim).kill();
+    requests.let_go();
+    // These are made while both sides look for another node.
+    for (int i = calls; i < 2 * calls; ++i)
+      client.async_call_json("keep", {}, mark_json(i), {}, ended.completion(i));
+    EXPECT_TRUE(ended.wait(2 * calls, 30s)) << ended;
+    EXPECT_THAT(ended.failed(), IsEmpty()) << ended;
+    cluster.node(victim).restart();
+    asked = other_than(victim);
+  }
+}
+
+/// Whatever a call was doing: it ends, and long before its time. The queue of requests is on a node
+/// that stays.
+TEST(cluster, no_call_waits_for_its_timeout_because_a_node_died) {
+  constexpr int callers = 50;
+  auto& cluster = own_cluster();
+  const auto topic = unique_name("cluster");
+  auto endpoint = std::make_shared<rpc::endpoint>();
+  endpoint->bind("echo", [](mark m) { return m.id; });
+  const auto server_bus = open_transport(cluster.url({0}));
+  rpc::server server(server_bus, {.topic = topic, .server = "s1"}, {endpoint},
+                     {.executor = thread_pool(4)});
+  server.start();
+  struct load_state {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool stop = false;
+    int running = 0, answered = 0;
+    std::vector<std::string> wrong;
+  };
+  const auto load = std::make_shared<load_state>();
+  std::function<void()> call_again;
+  const auto client_bus = open_transport(cluster.url({1, 2}));
+  const rpc::client client(client_bus, {.topic = topic}, {.timeout = 60s});
+  call_again = [&call_again, &client, load] {
+    client.async_call_json("echo", {}, mark_json(1), {},
+                           [&call_again, load](const result<std::string>& r) {
+                             std::unique_lock lock(load->mutex);
+                             if (r.has_value())
+                               ++load->answered;
+                             else
+                               load->wrong.push_back(r.error().message());
+                             const bool go_on = !load->stop;
+                             if (!go_on) --load->running;
+                             load->changed.notify_all();
+                             lock.unlock();
+                             if (go_on) call_again();
+                           });
+  };
+  load->running = callers;
+  for (int i = 0; i < callers; ++i) call_again();
+  const auto wait_for_more = [&](int count) {
+    std::unique_lock lock(load->mutex);
+    const int before = load->answered;
+    return load->changed.wait_for(lock, 40s, [&] { return load->answered >= before + count; });
+  };
+  EXPECT_TRUE(wait_for_more(500));
+  const auto victim = node_of_queue(0, "reply_");
+  cluster.node(victim).kill();
+  EXPECT_TRUE(wait_for_more(500)) << "after the kill";
+  std::unique_lock lock(load->mutex);
+  load->stop = true;
+  EXPECT_TRUE(load->changed.wait_for(lock, 40s, [&] { return load->running == 0; }))
+      << load->running << " calls still wait";
+  // A call that is told that its message may be lost has an answer; one that times out has none.
+  EXPECT_THAT(load->wrong, Each(Not(HasSubstr("imed out"))));
+  lock.unlock();
+  cluster.node(victim).restart();
+}
+
+TEST(cluster, no_confirmed_notification_of_a_durable_queue_is_lost_with_the_senders_node) {
+  constexpr int count = 3000, before_the_kill = 300;
+  auto& cluster = own_cluster();
+  const auto topic = unique_name("cluster"), name = unique_name("notifier");
+  const auto durable = [&](std::string client_name) {
+    transport_options o;
+    o.conf.set("oslo_messaging_rabbit", "amqp_durable_queues", "true");
+    o.conf.set("DEFAULT", "control_exchange", "durable");
+    o.client_name = std::move(client_name);
+    return o;
+  };
+  const auto bus = open_transport(cluster.url(), durable(name));
+  const auto to = [&](const std::string& where) {
+    return notify::notifier(bus, {.drivers = {{"messagingv2"}}, .topics = {{where}}});
+  };
+  outcomes connected;
+  to(topic + "first").post(notify::priority::info, {}, "first", 0, connected.completion(0));
+  ASSERT_TRUE(connected.wait(1, 20s));
+  const auto victim = node_of_connection(0, name);
+  // The queue lives on the node of the one who declares it.
+  const auto listener_bus = open_transport(cluster.url({other_than(victim)}), durable("listener"));
+  const auto seen = std::make_shared<marks>();
+  auto endpoint = std::make_shared<notify::endpoint>();
+  endpoint->bind(notify::priority::info, [seen](const notify::notification& n) {
+    seen->add(std::stoi(n.event_type.value()));
+  });
+  target on;
+  on.topic = topic;
+  notify::listener listener(listener_bus, {on}, {endpoint}, {});
+  listener.start();
+
+  const auto notifier = to(topic);
+  outcomes ended;
+  int sent = 0;
+  const auto send = [&](int n) {
+    for (const int end = sent + n; sent < end; ++sent)
+      notifier.post(notify::priority::info, {}, std::to_string(sent), sent, ended.completion(sent));
+  };
+  send(before_the_kill);
+  ASSERT_TRUE(ended.wait(before_the_kill, 20s));
+  send((count - before_the_kill) / 2);
+  cluster.node(victim).kill();
+  send(count - sent);
+  EXPECT_TRUE(ended.wait(count, 60s)) << ended;
+  EXPECT_THAT(ended.failed(), IsEmpty()) << ended;
+  EXPECT_TRUE(seen->wait(count, 30s)) << seen->seen().size();
+  cluster.node(victim).restart();
+}
+
+/// A quorum queue without its quorum takes messages and confirms none. The last test: it leaves the
+/// cluster in ruins.
+TEST(cluster, a_queue_that_never_confirms_delays_only_its_own_messages) {
+  constexpr int casts = 200;
+  auto& cluster = own_cluster();
+  const auto stuck = unique_name("stuck"), fine = unique_name("fine");
+  const auto bus = open_transport(cluster.url({0}));
+  const auto seen = std::make_shared<marks>();
+  auto endpoint = std::make_shared<rpc::endpoint>();
+  endpoint->bind("mark", [seen](mark m) { seen->add(m.id); });
+  rpc::server server(bus, {.topic = fine, .server = "s1"}, {endpoint},
+                     {.executor = thread_pool(4)});
+  server.start();  // declares the exchange, too
+  const auto object = [](const char* kind, const std::string& name) {
+    return "rabbit_misc:r(<<\"/\">>, " + std::string(kind) + ", <<\"" + name + "\">>)";
+  };
+  std::string declare;
+  for (const auto& key : {stuck, stuck + ".info"})
+    declare += "{new, _} = rabbit_amqqueue:declare(" + object("queue", key) +
+               ", true, false, [{<<\"x-queue-type\">>, longstr, <<\"quorum\">>}], none, "
+               "<<\"guest\">>), ok = rabbit_binding:add({binding, " +
+               object("exchange", "openstack") + ", <<\"" + key + "\">>, " + object("queue", key) +
+               ", []}, <<\"guest\">>), ";
+  cluster.node(0).rabbitmqctl({"eval", declare + "ok."});
+  const rpc::client to_stuck(bus, {.topic = stuck}, {.timeout = 8s});
+  const rpc::client to_fine(bus, {.topic = fine}, {.timeout = 30s});
+  // The queue is there, and its properties are not those that a notifier would declare.
+  transport_options only_publish;
+  only_publish.conf.set("oslo_messaging_rabbit", "cpp_notification_queues", "none");
+  const auto notifier_bus = open_transport(cluster.url({0}), only_publish);
+  const notify::notifier notifier(
+      notifier_bus, {.drivers = {{"messagingv2"}}, .topics = {{stuck}}, .timeout = 8s});
+  // The first message of a channel to such a queue holds up the whole channel in the broker, until
+  // a leader has registered it.
+  outcomes registered;
+  to_stuck.async_cast_json("mark", {}, mark_json(0), {}, registered.completion(0));
+  notifier.post(notify::priority::info, {}, "event", 0, registered.completion(1));
+  ASSERT_TRUE(registered.wait(2, 20s));
+  ASSERT_THAT(registered.failed(), IsEmpty()) << registered;
+  cluster.node(1).kill();
+  cluster.node(2).kill();
+  outcomes lost, notified, arrived;
+  for (int i = 0; i < casts; ++i) {
+    if (i % 20 == 0) {
+      to_stuck.async_cast_json("mark", {}, mark_json(i), {}, lost.completion(i));
+      notifier.post(notify::priority::info, {}, "event", i, notified.completion(i));
+    }
+    to_fine.async_cast_json("mark", {}, mark_json(i), {}, arrived.completion(i));
+  }
+  EXPECT_TRUE(arrived.wait(casts, 20s)) << arrived;
+  EXPECT_THAT(arrived.failed(), IsEmpty()) << arrived;
+  EXPECT_TRUE(seen->wait(casts, 20s));
+  for (const auto* waiting : {&lost, &notified}) {
+    EXPECT_TRUE(waiting->wait(casts / 20, 20s)) << *waiting;
+    EXPECT_THAT(waiting->codes(), Each(errc::outcome_unknown)) << *waiting;
+  }
+}
+
+}  // namespace
+}  // namespace oslo::messaging::testing

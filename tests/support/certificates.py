@@ -1,0 +1,36 @@
+"""Certificates of a test, made by openssl."""
+
+import os
+import subprocess
+
+
+def openssl(*arguments):
+    subprocess.run(
+        ["openssl", *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=True
+    )
+
+
+KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+
+
+class Authority:
+    """Its certificate is `file`."""
+
+    def __init__(self, folder, name):
+        self.folder = folder
+        self.file = os.path.join(folder, f"{name}.pem")
+        self.key = os.path.join(folder, f"{name}.key")
+        openssl(
+            *["req", "-x509", *KEY, "-subj", f"/CN={name}"],
+            *["-keyout", self.key, "-out", self.file],
+        )
+
+    def sign(self, name, names):
+        """Files of a certificate and its key; `names` as subjectAltName wants them."""
+        base = os.path.join(self.folder, name)
+        openssl(
+            *["req", "-x509", *KEY, "-subj", f"/CN={name}", "-addext", f"subjectAltName={names}"],
+            *["-addext", "basicConstraints=critical,CA:FALSE", "-CA", self.file],
+            *["-CAkey", self.key, "-keyout", f"{base}.key", "-out", f"{base}.pem"],
+        )
+        return f"{base}.pem", f"{base}.key"

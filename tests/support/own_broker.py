@@ -1,0 +1,40 @@
+"""A broker of one test file, which may be rough with it."""
+
+import os
+import subprocess
+
+from broker import Broker
+
+
+class OwnBroker:
+    """A context manager. `settings`: lines of its rabbitmq.conf."""
+
+    def __init__(self, name, *settings):
+        self.broker = Broker(f"{os.environ['OSLO_TEST_BROKER_DIR']}-{name}")
+        self.settings = settings
+
+    def __enter__(self):
+        try:
+            self.broker.start(self.settings)
+        except BaseException:
+            self.broker.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.broker.stop()
+
+    @property
+    def port(self):
+        return self.broker.state()["port"]
+
+    def url(self, user="guest", password="guest"):
+        return f"rabbit://{user}:{password}@127.0.0.1:{self.port}/"
+
+    def ctl(self, *arguments):
+        done = self.broker.ctl(
+            arguments, run=subprocess.run, capture_output=True, text=True, timeout=60, check=False
+        )
+        if done.returncode != 0:
+            raise AssertionError(f"rabbitmqctl {arguments}: {done.stdout}{done.stderr}")
+        return done.stdout
