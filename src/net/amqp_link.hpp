@@ -113,8 +113,7 @@ class amqp_link final : public link,
   void on_delivery_refused(const amqp091::delivery& d, std::string_view why) override;
   void on_consumer_cancelled(amqp091::channel_id ch, std::string_view tag) override;
   void on_return(const amqp091::returned_message& m) override;
-  void on_confirm(amqp091::channel_id ch, std::uint64_t sequence, bool multiple,
-                  bool ack) override;
+  void on_confirm(amqp091::channel_id ch, std::uint64_t sequence, bool multiple, bool ack) override;
   void on_blocked(std::string_view reason) override;
   void on_unblocked() override;
 

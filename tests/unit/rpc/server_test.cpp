@@ -1,7 +1,7 @@
 // A server over fake://; what every driver shares is in tests/conformance.
-#include <algorithm>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
