@@ -661,9 +661,9 @@ TEST_F(outboxes, take_messages_of_many_threads_and_report_each_once) {
 
 TEST_F(outboxes, are_measured) {
   const auto meter = std::make_shared<testing::recording_metrics>();
+  const auto n = make({}, {.meter = meter});
   {
-    outbox box(make({}, {.meter = meter}),
-               reporting({.name = "audit", .max_messages = 1, .rule = when_full::drop_newest}));
+    outbox box(n, reporting({.name = "audit", .max_messages = 1, .rule = when_full::drop_newest}));
     EXPECT_TRUE(post(box, "0").has_value());
     ASSERT_TRUE(gate->wait_for(1));
     EXPECT_TRUE(post(box, "1").has_value());
@@ -671,6 +671,10 @@ TEST_F(outboxes, are_measured) {
     gate->answer(1);
     EXPECT_TRUE(box.flush(20s).has_value());
   }
+  // The turn of the loop that has answered the flush measures afterwards.
+  std::promise<void> next_turn;
+  n.bus().loop().post([&] { next_turn.set_value(); });
+  next_turn.get_future().wait();
   const auto all = meter->lines();
   const auto count = [&](const std::string& line) {
     return std::count(all.begin(), all.end(), line);
