@@ -3,8 +3,6 @@
 
 #include <chrono>
 #include <deque>
-#include <map>
-#include <memory>
 #include <optional>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/function.hpp>

@@ -98,15 +98,11 @@ publisher::send_queue publisher::unwritten(Which&& which) {
 }
 
 void publisher::fail_all(const failure& why) {
-  auto all = window_.take_all();
+  auto all = take_written();
+  put_in_doubt(all);
   for (const auto& s : unwritten([](const pending_send&) { return true; })) all.push_back(s);
   for (auto& p : std::exchange(pausing_, {})) all.push_back(std::move(p.send));
-  for (const auto& s : all) {
-    if (s->at == stage::ended)
-      discharge(*s);
-    else
-      give_up(s, why);
-  }
+  for (const auto& s : all) give_up(s, why);
   check_idle();
 }
 
