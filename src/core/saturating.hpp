@@ -1,7 +1,9 @@
 // Sums of times that stay at the end instead of coming out in the past.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 
 namespace oslo::messaging {
@@ -16,6 +18,11 @@ inline std::optional<std::chrono::steady_clock::time_point> deadline_after(
   if (limit >= most || clock::duration(limit) >= clock::time_point::max() - now)
     return std::nullopt;
   return now + limit;
+}
+
+/// A configured number of seconds. A year is for ever, and far from overflow in any unit.
+inline std::chrono::seconds up_to_a_year(std::int64_t seconds) {
+  return std::chrono::seconds(std::min<std::int64_t>(seconds, 366 * 24 * 3600));
 }
 
 inline std::chrono::milliseconds saturating_add(std::chrono::milliseconds a,

@@ -2,6 +2,7 @@
 #include <oslo/messaging/rpc/client.hpp>
 
 #include "core/features.hpp"
+#include "core/saturating.hpp"
 #include "rpc/observers.hpp"
 #include "rpc/request_text.hpp"
 
@@ -111,10 +112,8 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
   }
 }
 
-/// At most a year, which is for ever and far from overflow.
 static std::chrono::milliseconds configured_timeout(const transport& bus) {
-  return std::chrono::seconds(
-      std::min<std::int64_t>(bus.defaults().integer("rpc_response_timeout"), 366 * 24 * 3600));
+  return up_to_a_year(bus.defaults().integer("rpc_response_timeout"));
 }
 
 client::client(transport bus, target to, client_options o) {

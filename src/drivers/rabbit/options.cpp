@@ -1,6 +1,6 @@
 #include "drivers/rabbit/options.hpp"
 
-#include <algorithm>
+#include "core/saturating.hpp"
 
 namespace oslo::messaging::rabbit {
 namespace {
@@ -56,15 +56,6 @@ std::vector<net::broker> brokers_of(const transport_url& url) {
 std::span<const option> option_table() {
   return table;
 }
-
-namespace {
-
-/// A year is for ever, and far from overflow in any unit.
-std::chrono::seconds up_to_a_year(std::int64_t seconds) {
-  return std::chrono::seconds(std::min<std::int64_t>(seconds, 366 * 24 * 3600));
-}
-
-}  // namespace
 
 options read_options(const config& conf, const transport_url& url, std::string_view client_name) {
   const option_values v(group, table, conf, url.query, redacted(url));
