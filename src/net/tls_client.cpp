@@ -1,15 +1,31 @@
 #include "net/tls_client.hpp"
 
+#include <openssl/crypto.h>
+#include <openssl/ssl.h>
 #include <sys/stat.h>
 
 #include <utility>
+
+#include "core/tasks/orphan_threads.hpp"
 
 namespace oslo::messaging::net {
 namespace {
 
 namespace ssl = boost::asio::ssl;
 
+/// A thread that used OpenSSL hangs or crashes when it ends after OpenSSL has taken itself down,
+/// which happens when the program ends, in an order that nobody chose. So OpenSSL stays up where
+/// we are its first user, and elsewhere its end waits for the threads that nobody else joins.
+void outlive_threads() {
+  static const bool once = [] {
+    return OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, nullptr) == 1 &&
+           OPENSSL_atexit(end_orphans) == 1;
+  }();
+  (void)once;
+}
+
 std::shared_ptr<ssl::context> read_files(const tls_options& o) {
+  outlive_threads();
   auto ctx = std::make_shared<ssl::context>(ssl::context::tls_client);
   ctx->set_options(ssl::context::default_workarounds | ssl::context::no_sslv2 |
                    ssl::context::no_sslv3 | ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1);

@@ -53,20 +53,13 @@ class orphanage {
     for (auto& o : ended) join(o);
   }
 
- private:
-  static void join(orphan& o) {
-    if (o.thread.get_id() == std::this_thread::get_id())
-      o.thread.detach();  // it called exit() itself, and will never come back to be joined
-    else
-      o.thread.join();
-  }
-
+  /// Those that come later are left to themselves.
   void join_all() {
     std::vector<orphan> all;
     {
       const std::lock_guard lock{mutex_};
       forget_parent();
-      exiting_ = true;
+      if (std::exchange(exiting_, true)) return;
       all.swap(orphans_);
     }
     for (auto& o : all) {
@@ -76,6 +69,14 @@ class orphanage {
       else
         join(o);
     }
+  }
+
+ private:
+  static void join(orphan& o) {
+    if (o.thread.get_id() == std::this_thread::get_id())
+      o.thread.detach();  // it called exit() itself, and will never come back to be joined
+    else
+      o.thread.join();
   }
 
   /// In a child the threads are gone and cannot be joined.
@@ -104,6 +105,10 @@ void adopt_stuck_orphan(std::thread thread, std::function<bool()> has_ended) {
 
 void join_ended_orphans() {
   orphanage::instance().join_ended();
+}
+
+void end_orphans() {
+  orphanage::instance().join_all();
 }
 
 }  // namespace oslo::messaging

@@ -23,4 +23,8 @@ void adopt_stuck_orphan(std::thread thread, std::function<bool()> has_ended);
 /// Joins those that have ended, so that a program that runs for years keeps few. Never waits.
 void join_ended_orphans();
 
+/// Stops and joins all of them, as the end of the program does: for a library that the threads use
+/// and that is taken down before the static objects of this one.
+void end_orphans();
+
 }  // namespace oslo::messaging

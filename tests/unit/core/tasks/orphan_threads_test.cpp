@@ -43,6 +43,7 @@ TEST(orphan_threads, what_an_ended_one_held_may_have_orphans_itself) {
 
 // What happens when the program ends can only be seen from outside.
 TEST(orphan_threads_death, one_that_does_not_end_is_stopped_at_exit) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
   const auto program = [] {
     auto stop = std::make_shared<std::promise<void>>();
     adopt_orphan(
@@ -56,6 +57,7 @@ TEST(orphan_threads_death, one_that_does_not_end_is_stopped_at_exit) {
 }
 
 TEST(orphan_threads_death, one_may_end_the_program_itself) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
   const auto program = [] {
     std::promise<void> adopted;
     adopt_orphan(std::thread([go = adopted.get_future()]() mutable {
