@@ -380,18 +380,22 @@ void amqp_link::tell_user(Call call) noexcept {
   } catch (...) {
     log_(log_level::error, "The user of a link threw an unknown exception.");
   }
-  if (!is_open()) return;
   try {
-    session_->broken = failure(errc::unreachable, broker_name() + " was left after an exception");
-    session_->machine->close(internal_error, "internal error", now());
-    boost::asio::post(executor_, [self = shared_from_this(), s = session_] {
-      self->enter([&] {
-        if (s == self->session_) self->after_machine();
-      });
-    });
+    renew(failure(errc::unreachable, broker_name() + " was left after an exception"));
   } catch (...) {
     log_(log_level::error, "A link could not be closed.");
   }
+}
+
+void amqp_link::renew(failure why) {
+  if (!is_open()) return;
+  session_->broken = std::move(why);
+  session_->machine->close(internal_error, "left for a new connection", now());
+  boost::asio::post(executor_, [self = shared_from_this(), s = session_] {
+    self->enter([&] {
+      if (s == self->session_) self->after_machine();
+    });
+  });
 }
 
 void amqp_link::on_open(const amqp091::field_table&) {

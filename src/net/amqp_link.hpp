@@ -58,6 +58,7 @@ class amqp_link final : public link,
   bool is_shut() const noexcept override { return policy_.is_shut(); }
   bool is_blocked() const noexcept override { return policy_.is_blocked(); }
   amqp091::connection& machine() noexcept override;
+  void renew(failure why) override;
   void flush_later() override;
   void read_with(patience p) override;
   const std::string& broker_name() const noexcept override { return policy_.where(); }

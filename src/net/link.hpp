@@ -35,6 +35,9 @@ class link {
   virtual bool is_blocked() const noexcept = 0;
   /// Precondition: `is_open()`.
   virtual amqp091::connection& machine() noexcept = 0;
+  /// Leaves the present connection, on which the broker does not answer, for a new one. The user's
+  /// `link_down` follows, in a later turn of the loop.
+  virtual void renew(failure why) = 0;
   /// Writes what the machine has pending, at the end of the loop's current turn.
   virtual void flush_later() = 0;
   /// From now on input may lie unread that long.

@@ -93,7 +93,13 @@ void timer_queue::arm() {
 
 void timer_queue::fire() {
   const auto now = scheduler::clock::now();
-  for (;;) {
+  // Work that adds timers which are due at once would keep everything else from the loop: what is
+  // added meanwhile waits for another turn.
+  std::size_t left = [&] {
+    const std::lock_guard lock(mutex_);
+    return live_;
+  }();
+  for (;; --left) {
     unique_function<void()> work;
     {
       const std::lock_guard lock(mutex_);
@@ -101,7 +107,7 @@ void timer_queue::fire() {
         std::pop_heap(heap_.begin(), heap_.end(), comes_later{});
         heap_.pop_back();
       }
-      if (heap_.empty() || heap_.front().when > now) {
+      if (left == 0 || heap_.empty() || heap_.front().when > now) {
         armed_ = heap_.empty() ? time_point::max() : heap_.front().when;
         break;
       }

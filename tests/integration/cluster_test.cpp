@@ -1,6 +1,7 @@
 // A cluster whose nodes die: who was connected to one goes on at another.
 #include <gmock/gmock.h>
 
+#include <array>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -294,6 +295,45 @@ TEST(cluster, a_queue_that_never_confirms_delays_only_its_own_messages) {
     EXPECT_TRUE(waiting->wait(casts / 20, 20s)) << *waiting;
     EXPECT_THAT(waiting->codes(), Each(errc::outcome_unknown)) << *waiting;
   }
+
+  // On a new connection nothing is registered. With few messages behind it the broker still opens
+  // another channel; with many it has stopped to read from the connection.
+  struct newcomer {
+    int count;
+    transport bus;
+    outcomes stuck{}, fine{}, later{};
+  };
+  std::array<newcomer, 2> newcomers{
+      {{casts, open_transport(cluster.url({0}))}, {20 * casts, open_transport(cluster.url({0}))}}};
+  int first_id = casts;
+  std::size_t expected = casts;
+  for (auto& n : newcomers) {
+    const rpc::client stuck_client(n.bus, {.topic = stuck}, {.timeout = 20s});
+    const rpc::client fine_client(n.bus, {.topic = fine}, {.timeout = 60s});
+    stuck_client.async_cast_json("mark", {}, mark_json(0), {}, n.stuck.completion(0));
+    for (int i = 0; i < n.count; ++i)
+      fine_client.async_cast_json("mark", {}, mark_json(first_id + i), {}, n.fine.completion(i));
+    first_id += n.count;
+    expected += static_cast<std::size_t>(n.count);
+  }
+  for (auto& n : newcomers) {
+    EXPECT_TRUE(n.fine.wait(static_cast<std::size_t>(n.count), 60s)) << n.fine;
+    EXPECT_THAT(n.fine.failed(), IsEmpty()) << n.fine;
+    EXPECT_TRUE(n.stuck.wait(1, 20s)) << n.stuck;
+    EXPECT_THAT(n.stuck.codes(), Each(errc::outcome_unknown)) << n.stuck;
+    // The stuck queue has a channel of its own by now.
+    const rpc::client stuck_client(n.bus, {.topic = stuck}, {.timeout = 20s});
+    const rpc::client fine_client(n.bus, {.topic = fine}, {.timeout = 60s});
+    for (int i = 0; i < casts; ++i) {
+      stuck_client.async_cast_json("mark", {}, mark_json(i), {}, n.stuck.completion(1 + i));
+      fine_client.async_cast_json("mark", {}, mark_json(first_id + i), {}, n.later.completion(i));
+    }
+    first_id += casts;
+    expected += casts;
+    EXPECT_TRUE(n.later.wait(casts, 8s)) << n.later;
+    EXPECT_THAT(n.later.failed(), IsEmpty()) << n.later;
+  }
+  EXPECT_TRUE(seen->wait(expected, 20s)) << seen->seen().size() << " of " << expected;
 }
 
 }  // namespace

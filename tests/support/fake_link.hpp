@@ -82,6 +82,10 @@ class fake_link final : public oslo::messaging::net::link, private event_handler
   bool is_shut() const noexcept override { return shut_; }
   bool is_blocked() const noexcept override { return blocked_; }
   connection& machine() noexcept override { return *machine_; }
+  void renew(failure why) override {
+    open_ = false;
+    renewed = std::move(why);
+  }
   void flush_later() override {}
   void read_with(oslo::messaging::net::patience p) override { patience = p; }
   const std::string& broker_name() const noexcept override { return name_; }
@@ -90,6 +94,8 @@ class fake_link final : public oslo::messaging::net::link, private event_handler
   const oslo::messaging::logger& log() const noexcept override { return log_; }
   instant now() const override { return now_; }
 
+  /// What `renew` was called with; the test lets the loss follow.
+  std::optional<failure> renewed;
   oslo::messaging::net::patience patience = oslo::messaging::net::patience::none;
 
  private:

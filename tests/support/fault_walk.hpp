@@ -112,6 +112,12 @@ class world final : public net::link, private amqp091::event_handler {
   bool is_shut() const noexcept override { return policy_.is_shut(); }
   bool is_blocked() const noexcept override { return policy_.is_blocked(); }
   amqp091::connection& machine() noexcept override { return *session_; }
+  void renew(failure why) override {
+    closed_ = {.from = amqp091::close_reason::origin::timeout, .text = why.message()};
+    later(0ms, [this, g = generation_] {
+      if (g == generation_) after_machine();
+    });
+  }
   void flush_later() override {
     later(0ms, [this, g = generation_] {
       if (g == generation_) flush();

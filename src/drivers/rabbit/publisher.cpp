@@ -15,8 +15,6 @@ constexpr std::size_t many = 256;
 constexpr std::size_t output_high_water = 4u << 20;
 /// What a message takes beside its body.
 constexpr std::size_t overhead = 512;
-/// So many confirms that never came are a burden for the broker.
-constexpr std::size_t most_forgotten = 65'536;
 /// A caller that reconnects after a fail-over declares its queue again within that time; a server
 /// that is ending waits no longer.
 constexpr milliseconds patience_when_ending{2'000};
@@ -46,6 +44,7 @@ void publisher::publish(const send_ptr& s) {
     if (const auto* verdict = link_.verdict()) return end(s, *verdict);
   }
   auto& r = routes_.at(s->to);
+  if (r.through == nullptr) r.through = &main_;
   const auto cost = s->body.size() + overhead;
   s->cost = cost;
   if (!has_room(*s, r)) {
@@ -81,7 +80,7 @@ void publisher::enter(const send_ptr& s) {
   if (s->needs_reply_queue && !reply_queue_ready_) {
     s->queued = true;
     gated_.push_back(s);
-  } else if (s->on->held.empty() && s->on->admitted < route::window) {
+  } else if (s->on->held.empty() && s->on->has_room()) {
     admit(s);
   } else {
     s->queued = true;
@@ -92,7 +91,7 @@ void publisher::enter(const send_ptr& s) {
 void publisher::admit(const send_ptr& s) {
   s->admitted = s->queued = true;
   ++s->on->admitted;
-  ready_.push_back(s);
+  s->on->through->ready.push_back(s);
 }
 
 /// Makes room for those that are held back.
@@ -100,7 +99,8 @@ void publisher::leave_window(pending_send& s) {
   if (!std::exchange(s.admitted, false)) return;
   auto& r = *s.on;
   --r.admitted;
-  while (!r.held.empty() && r.admitted < route::window) {
+  if (r.comes_back) bring_back(r);
+  while (!r.held.empty() && r.has_room()) {
     const auto next = std::move(r.held.front());
     r.held.pop_front();
     next->queued = false;
@@ -138,52 +138,60 @@ void publisher::set_reply_queue(bool ready) {
 
 // ---- out ----------------------------------------------------------------------------------------
 
-bool publisher::can_write() noexcept {
-  return link_.is_open() && channel_ != 0 && !link_.is_blocked() &&
-         (suspects_ == 0 || suspects_written_ < probe_) &&
-         link_.machine().output_size() < output_high_water;
+/// Of suspects that could end the connection only one at a time is on the way, in whatever lane.
+bool publisher::can_write(const lane& l) noexcept {
+  return link_.is_open() && (&l == &main_ || main_.suspects == 0) && l.channel != 0 &&
+         !link_.is_blocked() && (l.suspects == 0 || l.suspects_written < l.probe) &&
+         l.window.size() < l.most_written && link_.machine().output_size() < output_high_water;
 }
 
 void publisher::pump() {
   if (pumping_) return;  // a completion published
   const raised_flag pumping(pumping_);
-  if (!ready_.empty() && can_write()) {
-    const auto now = link_.now();
-    do {
-      const auto s = std::move(ready_.front());
-      ready_.pop_front();
-      s->queued = false;
-      if (s->at == stage::ended)
-        --husks_;
-      else
-        write(s, now);
-    } while (!ready_.empty() && can_write());
-  }
+  pump(main_);
+  pump(apart_);
   choose_patience();
   if (link_.is_open()) link_.flush_later();
+}
+
+void publisher::pump(lane& l) {
+  if (l.ready.empty()) return;
+  if (l.channel == 0) reopen_channel(l, link_.now());
+  if (!can_write(l)) return;
+  const auto now = link_.now();
+  do {
+    const auto s = std::move(l.ready.front());
+    l.ready.pop_front();
+    s->queued = false;
+    if (s->at == stage::ended)
+      --husks_;
+    else
+      write(l, s, now);
+  } while (!l.ready.empty() && can_write(l));
 }
 
 /// The confirms of calls and replies only free the window: they need not wake us one by one. With
 /// many messages on the wire each takes far longer than the moment that confirms wait to be read.
 void publisher::choose_patience() {
-  crowded_ = window_.size() >= (crowded_ ? many / 2 : many);  // not to and fro at the limit
-  if (idle_done_ || window_.empty() || suspects_ != 0)
+  const auto& w = main_.window;
+  crowded_ = w.size() >= (crowded_ ? many / 2 : many);  // not to and fro at the limit
+  if (idle_done_ || (w.empty() && apart_.window.empty()) || main_.suspects != 0)
     link_.read_with(net::patience::none);
-  else if (window_.awaited() == 0 && ready_.empty())
+  else if (w.awaited() + apart_.window.awaited() == 0 && main_.ready.empty())
     link_.read_with(net::patience::ample);
   else
     link_.read_with(crowded_ ? net::patience::brief : net::patience::none);
 }
 
-void publisher::write(const send_ptr& s, instant now) {
+void publisher::write(lane& l, const send_ptr& s, instant now) {
   try {
-    ensure_destination(*s->on, s->to, now);
+    ensure_destination(l, *s->on, s->to, now);
     const auto& properties = properties_for(*s, now);
     const auto& [to, routing_key, queue, ttl] = s->to;
     if (s->headers.empty())
-      link_.machine().publish(channel_, to.name, routing_key, s->mandatory, properties, s->body);
+      link_.machine().publish(l.channel, to.name, routing_key, s->mandatory, properties, s->body);
     else
-      link_.machine().publish(channel_, to.name, routing_key, s->mandatory,
+      link_.machine().publish(l.channel, to.name, routing_key, s->mandatory,
                               with_headers(properties, s->headers), s->body);
   } catch (const std::logic_error& e) {  // too long, or no text
     // Not `limit_exceeded`, which passes: no broker would ever take this one.
@@ -193,14 +201,14 @@ void publisher::write(const send_ptr& s, instant now) {
   s->at = stage::written;
   s->was_written = true;
   s->returned = false;
-  const bool first = window_.empty();
-  window_.add(s, now);
+  const bool first = l.window.empty();
+  l.window.add(s, now);
   if (s->suspect) {
-    ++suspects_written_;
-    probed_until_ = now + probe_limit;
-    owner_.wake_at(probed_until_);
+    ++l.suspects_written;
+    l.probed_until = now + probe_limit;
+    owner_.wake_at(l.probed_until);
   }
-  if (first) owner_.wake_at(now + confirm_limit);
+  if (first) owner_.wake_at(silence_deadline(l));
 }
 
 amqp091::properties& publisher::properties_for(const pending_send& s, instant now) {
@@ -221,8 +229,9 @@ amqp091::properties& publisher::properties_for(const pending_send& s, instant no
 // ---- the broker's word --------------------------------------------------------------------------
 
 void publisher::on_return(const amqp091::returned_message& m) {
-  if (m.channel != channel_) return;
-  if (auto* s = window_.match_return(m.exchange, m.routing_key, m.body)) {
+  auto* const l = lane_of(m.channel);
+  if (l == nullptr) return;
+  if (auto* s = l->window.match_return(m.exchange, m.routing_key, m.body)) {
     s->returned = true;
     s->return_code = m.code;
   }
@@ -230,15 +239,17 @@ void publisher::on_return(const amqp091::returned_message& m) {
 
 void publisher::on_confirm(amqp091::channel_id ch, std::uint64_t sequence, bool multiple,
                            bool ack) {
-  if (ch != channel_) return;
-  reopen_.reset();
-  confirmed_ = true;
-  window_.confirm(sequence, multiple, [&](const send_ptr& s) { confirmed(s, ack); });
+  auto* const l = lane_of(ch);
+  if (l == nullptr) return;
+  l->reopen.reset();
+  l->confirmed = true;
+  l->window.confirm(sequence, multiple, [&](const send_ptr& s) { confirmed(*l, s, ack); });
 }
 
-void publisher::confirmed(const send_ptr& s, bool ack) {
-  if (s->suspect && suspects_written_ != 0) --suspects_written_;
+void publisher::confirmed(lane& l, const send_ptr& s, bool ack) {
+  if (s->suspect && l.suspects_written != 0) --l.suspects_written;
   clear_suspicion(*s);
+  if (&l == &apart_ && s->on != nullptr) s->on->comes_back = true;
   leave_window(*s);
   if (s->at == stage::ended) return discharge(*s);
   if (ack && !s->returned) return end(s, {});
@@ -278,42 +289,25 @@ void publisher::resume_due(instant now) {
   }
 }
 
-void publisher::forget_old_confirms(instant now) {
-  if (link_.is_blocked() || now - confirms_from_ < confirm_limit) return;
-  const auto before = window_.forgotten();
-  // A channel on which nothing was confirmed since is stuck in the broker.
-  const bool stuck = window_.oldest() > confirmed_at_;
-  window_.forget_before(now - confirm_limit, [&](const send_ptr& s) {
-    clear_suspicion(*s);  // long since
-    s->in_doubt = true;
-    if (s->at == stage::ended || s->wants_reply) return discharge(*s);  // the reply may still come
-    give_up(s, failure(errc::outcome_unknown, link_.broker_name() + " was silent about it for " +
-                                                  std::to_string(confirm_limit.count()) + " s."));
-  });
-  if (!link_.is_open() || window_.forgotten() == before) return;
-  if (!stuck && window_.forgotten() < most_forgotten) return;
-  link_.machine().close_channel(std::exchange(channel_, 0));
-  const auto written = take_written();
-  put_in_doubt(written);
-  requeue(written);
-  reopen_at_ = now;
-}
-
 void publisher::on_tick(instant now) {
   resume_due(now);
-  clear_silent_suspects(now);
-  forget_old_confirms(now);
-  reopen_channel(now);
+  look_into_silence(now);
+  for (auto* l : {&main_, &apart_}) {
+    clear_silent_suspects(*l, now);
+    forget_old_confirms(*l, now);
+    reopen_channel(*l, now);
+  }
   pump();
   check_idle();
 }
 
 publisher::instant publisher::next_deadline() const {
   auto next = pausing_.empty() ? instant::max() : pausing_.front().until;
-  if (const auto oldest = window_.oldest(); oldest && !link_.is_blocked())
-    next = std::min(next, std::max(*oldest, confirms_from_) + confirm_limit);
-  if (suspects_written_ != 0) next = std::min(next, probed_until_);
-  if (channel_ == 0 && link_.is_open()) next = std::min(next, reopen_at_);
+  for (const auto* l : {&main_, &apart_}) {
+    next = std::min(next, silence_deadline(*l));
+    if (l->suspects_written != 0) next = std::min(next, l->probed_until);
+    if (needs_channel(*l)) next = std::min(next, l->reopen_at);
+  }
   return next;
 }
 
@@ -328,7 +322,8 @@ void publisher::on_blocked(std::string_view reason) {
 
 void publisher::on_unblocked() {
   confirms_from_ = link_.now();
-  if (window_.oldest()) owner_.wake_at(confirms_from_ + confirm_limit);
+  blocked_reason_.clear();
+  owner_.wake_at(std::min(silence_deadline(main_), silence_deadline(apart_)));
   link_.log()(log_level::info,
               "The broker " + link_.broker_name() + " has unblocked the connection.");
   owner_.blocked_changed();
@@ -336,9 +331,11 @@ void publisher::on_unblocked() {
 }
 
 void publisher::input_done() {
-  if (std::exchange(confirmed_, false)) confirmed_at_ = link_.now();
-  if (!ready_.empty()) pump();
-  if (window_.empty()) link_.read_with(net::patience::none);  // so that heartbeats are seen
+  for (auto* l : {&main_, &apart_})
+    if (std::exchange(l->confirmed, false)) l->confirmed_at = link_.now();
+  if (!main_.ready.empty() || !apart_.ready.empty()) pump();
+  if (main_.window.empty() && apart_.window.empty())
+    link_.read_with(net::patience::none);  // so that heartbeats are seen
   check_idle();
 }
 
@@ -382,7 +379,8 @@ void publisher::sweep() {
     husks_ -= std::erase_if(q, [](const send_ptr& s) { return s->at == stage::ended; });
   };
   drop(gated_);
-  drop(ready_);
+  drop(main_.ready);
+  drop(apart_.ready);
   routes_.for_each([&](route& r) { drop(r.held); });
 }
 

@@ -10,13 +10,11 @@
 #include <string>
 
 #include "core/unique_id.hpp"
+#include "drivers/rabbit/lane.hpp"
 #include "drivers/rabbit/pending_send.hpp"
 #include "drivers/rabbit/reader_watch.hpp"
 #include "drivers/rabbit/routes.hpp"
-#include "drivers/rabbit/send_window.hpp"
-#include "drivers/rabbit/topology.hpp"
 #include "net/link.hpp"
-#include "protocol/backoff.hpp"
 #include "wire/deadline.hpp"
 
 namespace oslo::messaging::rabbit {
@@ -42,6 +40,11 @@ class send_owner {
 /// published again one at a time, until one of them ends the channel alone. Nothing that the broker
 /// may have taken gets a definite error for what comes later.
 ///
+/// RabbitMQ stops a whole channel over the first message for a queue that has lost its quorum, for
+/// a minute and more. A channel that has long been silent, while the broker opens another, is left
+/// for that one, and the destination of its oldest message goes through a channel of its own, until
+/// it confirms again.
+///
 /// No socket and no clock of its own: time comes with `on_tick` and from the link.
 /// Not thread safe; lives on the loop.
 class publisher final : public net::link_user {
@@ -51,6 +54,8 @@ class publisher final : public net::link_user {
   /// A confirm that has not come for so long will not come. While the broker blocks us, no time
   /// passes.
   static constexpr std::chrono::seconds confirm_limit{30};
+  /// A channel that confirms nothing for so long is looked into.
+  static constexpr std::chrono::seconds silence_limit{10};
   static constexpr std::chrono::milliseconds again_after{250};
   /// A message that ends its channel does so by then.
   static constexpr std::chrono::milliseconds probe_limit{200};
@@ -95,6 +100,7 @@ class publisher final : public net::link_user {
   void output_drained() override { pump(); }
   void input_done() override;
 
+  void on_channel_open(amqp091::channel_id ch) override;
   void on_channel_closed(amqp091::channel_id, const amqp091::close_reason& why) override;
   void on_return(const amqp091::returned_message& m) override;
   void on_request_ok(amqp091::channel_id ch, amqp091::request_id request, std::string_view name,
@@ -113,15 +119,15 @@ class publisher final : public net::link_user {
   void admit(const send_ptr& s);
   void leave_window(pending_send& s);
   void discharge(pending_send& s);
-  bool can_write() noexcept;
+  bool can_write(const lane& l) noexcept;
   void pump();
-  void write(const send_ptr& s, instant now);
+  void pump(lane& l);
+  void write(lane& l, const send_ptr& s, instant now);
   amqp091::properties& properties_for(const pending_send& s, instant now);
-  void confirmed(const send_ptr& s, bool ack);
+  void confirmed(lane& l, const send_ptr& s, bool ack);
   bool comes_again(const pending_send& s, bool refused) const;
   void pause(const send_ptr& s);
   void resume_due(instant now);
-  void forget_old_confirms(instant now);
   void end(const send_ptr& s, result<void> r);
   void give_up(const send_ptr& s, const failure& why);
   void check_idle();
@@ -130,24 +136,38 @@ class publisher final : public net::link_user {
   void sweep();
 
   // publisher_topology.cpp: what has to exist before.
-  void ensure_destination(route& r, const destination& to, instant now);
-  void declare_queue(const destination& to, bool again);
+  void ensure_destination(lane& l, route& r, const destination& to, instant now);
+  void declare_queue(lane& l, const destination& to, bool again);
+
+  // publisher_silence.cpp: confirms that do not come.
+  instant silent_since(const lane& l) const;
+  bool is_silent(instant now) const;
+  instant silence_deadline(const lane& l) const;
+  void look_into_silence(instant now);
+  void leave_silent_channel();
+  void set_oldest_apart();
+  void bring_back(route& r) noexcept;
+  void forget_old_confirms(lane& l, instant now);
 
   // publisher_faults.cpp: channels and connections that end.
-  void open_channel();
-  void reopen_channel(instant now);
-  send_queue take_written();
+  lane* lane_of(amqp091::channel_id ch) noexcept;
+  void open_channel(lane& l);
+  void begin_channel(lane& l, amqp091::channel_id ch);
+  bool needs_channel(const lane& l) const noexcept;
+  void reopen_channel(lane& l, instant now);
+  send_queue take_written(lane& l);
   void requeue(const send_queue& sends);
+  void write_again(lane& l);
   void put_in_doubt(const send_queue& sends);
-  bool is_alone() const noexcept;
-  void channel_lost(const failure& reason);
-  void clear_silent_suspects(instant now);
+  static bool is_alone(const lane& l) noexcept;
+  void channel_lost(lane& l, const failure& reason);
+  void clear_silent_suspects(lane& l, instant now);
   template <class Concerns>
   void refuse(const send_queue& written, Concerns&& concerns, const failure& reason, bool vanished,
               bool for_good);
-  void topology_refused(const failure& reason, std::uint16_t code);
-  void destination_refused(const amqp091::close_reason& why, const failure& reason);
-  void message_refused(const send_queue& written, bool alone, const failure& reason,
+  void topology_refused(lane& l, const failure& reason, std::uint16_t code);
+  void destination_refused(lane& l, const amqp091::close_reason& why, const failure& reason);
+  void message_refused(lane& l, const send_queue& written, bool alone, const failure& reason,
                        bool connection);
   void strike(const send_ptr& s, const failure& reason, bool vanished);
   void clear_suspicion(pending_send& s) noexcept;
@@ -159,8 +179,10 @@ class publisher final : public net::link_user {
   send_owner& owner_;
 
   send_queue gated_;  ///< wait for the reply queue
-  send_queue ready_;
-  send_window window_;
+  lane main_{most};
+  /// For destinations that are silent. So few that the broker, which stops to read from a
+  /// connection when some hundred messages wait for one of its channels, never does.
+  lane apart_{64};
   struct paused_send {
     send_ptr send;
     instant until;
@@ -172,28 +194,11 @@ class publisher final : public net::link_user {
   std::size_t cost_ = 0;   ///< bytes of these
   std::size_t husks_ = 0;  ///< abandoned sends that still have a place in a queue
 
-  std::size_t suspects_ = 0;  ///< while there are some, `probe_` bounds what is on the wire
-  std::size_t probe_ = 1;
-  std::size_t suspects_written_ = 0;  ///< of them, those on the wire
-  instant probed_until_{};            ///< the last one of these has had its time
-  bool culprit_known_ = false;
-
-  amqp091::channel_id channel_ = 0;
-  instant reopen_at_{};  ///< not before, when the broker closes it over nothing
-  protocol::backoff reopen_{{std::chrono::milliseconds(250)}, random_bits()};
-  std::uint64_t life_ = 0;  ///< of the channel; what was declared on an older one may be gone
-  struct declaration {
-    std::string exchange;
-    std::string queue{};  ///< empty: of the exchange itself
-    bool again = false;   ///< on a channel that has published there
-    bool is_of(const destination& to) const {
-      return to.to.name == exchange &&
-             (queue.empty() || (to.ensure_queue && to.ensure_queue->name == queue));
-    }
-  };
-  std::deque<declaration> asked_;  ///< not yet answered; answers come in this order
-  name_set declared_;              ///< exchanges, on this channel
-  name_set foreign_;               ///< exists with other properties: not declared
+  std::uint64_t lives_ = 0;            ///< of channels, so far
+  instant looked_at_{};                ///< when `next_main_` was last asked for
+  amqp091::channel_id next_main_ = 0;  ///< to follow the present one, which is silent
+  std::optional<instant> next_main_open_{};
+  name_set foreign_;  ///< exists with other properties: not declared
   reader_watch readers_;
 
   amqp091::properties properties_;
@@ -202,8 +207,6 @@ class publisher final : public net::link_user {
   amqp091::properties aging_properties_;  ///< of those with a time to live in their queue
   std::string blocked_reason_;
   instant confirms_from_{};  ///< confirms are waited for since then at the earliest
-  instant confirmed_at_{};   ///< the last time that a confirm came, or that the channel was opened
-  bool confirmed_ = false;   ///< in this read
   bool crowded_ = false;     ///< many are unconfirmed
   bool pumping_ = false;
   unique_function<void()> idle_done_;

@@ -19,14 +19,24 @@ using stage = pending_send::stage;
 
 }  // namespace
 
-void publisher::open_channel() {
-  channel_ = link_.machine().open_channel();
-  asked_.clear();
-  declared_.clear();
-  window_.begin_channel();
-  confirmed_at_ = link_.now();
-  ++life_;
-  link_.machine().confirm_select(channel_, 0);
+lane* publisher::lane_of(amqp091::channel_id ch) noexcept {
+  if (ch == 0) return nullptr;
+  if (ch == main_.channel) return &main_;
+  return ch == apart_.channel ? &apart_ : nullptr;
+}
+
+void publisher::open_channel(lane& l) {
+  begin_channel(l, link_.machine().open_channel());
+}
+
+void publisher::begin_channel(lane& l, amqp091::channel_id ch) {
+  l.channel = ch;
+  l.asked.clear();
+  l.declared.clear();
+  l.window.begin_channel();
+  l.confirmed_at = link_.now();
+  l.life = ++lives_;
+  link_.machine().confirm_select(ch, 0);
 }
 
 void publisher::link_up() {
@@ -37,30 +47,33 @@ void publisher::link_up() {
   properties_.priority = std::uint8_t{0};
   timed_properties_ = properties_;
   aging_properties_ = properties_;
-  open_channel();
+  open_channel(main_);
   pump();
 }
 
 void publisher::link_down(const net::link_loss& loss) {
-  channel_ = 0;
+  const bool silent = blocked_reason_.empty() && is_silent(link_.now());
+  main_.channel = apart_.channel = next_main_ = 0;
+  next_main_open_.reset();
   blocked_reason_.clear();
   if (!loss.was_open) {
     pass_failed(loss, false);
   } else if (loss.closed && whom(*loss.closed, true) == blamed::message) {
-    const bool alone = is_alone();
-    message_refused(take_written(), alone, loss.why, true);
+    const bool main_alone = is_alone(main_) && apart_.window.empty();
+    const bool apart_alone = is_alone(apart_) && main_.window.empty();
+    message_refused(main_, take_written(main_), main_alone, loss.why, true);
+    message_refused(apart_, take_written(apart_), apart_alone, loss.why, true);
   } else {
-    const auto written = take_written();
-    put_in_doubt(written);
-    requeue(written);
+    if (silent) set_oldest_apart();
+    for (auto* l : {&apart_, &main_}) write_again(*l);
   }
   check_idle();
 }
 
 /// What was on the wire and somebody waits for, oldest first.
-publisher::send_queue publisher::take_written() {
-  suspects_written_ = 0;
-  auto all = window_.take_all();
+publisher::send_queue publisher::take_written(lane& l) {
+  l.suspects_written = 0;
+  auto all = l.window.take_all();
   std::erase_if(all, [this](const send_ptr& s) {
     if (s->at != stage::ended) return false;
     clear_suspicion(*s);
@@ -76,8 +89,14 @@ void publisher::requeue(const send_queue& sends) {
   for (auto it = sends.rbegin(); it != sends.rend(); ++it) {
     if ((*it)->at != stage::waiting) continue;
     (*it)->queued = true;
-    ready_.push_front(*it);
+    (*it)->on->through->ready.push_front(*it);
   }
+}
+
+void publisher::write_again(lane& l) {
+  const auto written = take_written(l);
+  put_in_doubt(written);
+  requeue(written);
 }
 
 void publisher::put_in_doubt(const send_queue& sends) {
@@ -92,13 +111,15 @@ publisher::send_queue publisher::unwritten(Which&& which) {
       if (s->at != stage::ended && which(*s)) found.push_back(s);
   };
   look(gated_);
-  look(ready_);
+  look(main_.ready);
+  look(apart_.ready);
   routes_.for_each([&](const route& r) { look(r.held); });
   return found;
 }
 
 void publisher::fail_all(const failure& why) {
-  auto all = take_written();
+  auto all = take_written(main_);
+  for (auto& s : take_written(apart_)) all.push_back(std::move(s));
   put_in_doubt(all);
   for (const auto& s : unwritten([](const pending_send&) { return true; })) all.push_back(s);
   for (auto& p : std::exchange(pausing_, {})) all.push_back(std::move(p.send));
@@ -139,52 +160,60 @@ void publisher::fail_reply_queue(const failure& why) {
 // ---- the channel is closed ----------------------------------------------------------------------
 
 void publisher::on_channel_closed(amqp091::channel_id ch, const amqp091::close_reason& why) {
-  if (ch == channel_) {
-    channel_ = 0;
+  if (ch == next_main_) {
+    next_main_ = 0;
+    next_main_open_.reset();
+  }
+  if (auto* const l = lane_of(ch)) {
+    l->channel = 0;
     const auto reason = explained(net::to_failure(why, link_.broker_name()));
     switch (whom(why, false)) {
-      case blamed::topology: topology_refused(reason, why.code); break;
-      case blamed::destination: destination_refused(why, reason); break;
+      case blamed::topology: topology_refused(*l, reason, why.code); break;
+      case blamed::destination: destination_refused(*l, why, reason); break;
       case blamed::message: {
-        const bool alone = is_alone();
-        message_refused(take_written(), alone, reason, false);
+        const bool alone = is_alone(*l);
+        message_refused(*l, take_written(*l), alone, reason, false);
         break;
       }
-      case blamed::nobody: channel_lost(reason); break;
+      case blamed::nobody: channel_lost(*l, reason); break;
     }
   } else {
-    reopen_at_ = {};  // there may be a channel for us now
+    main_.reopen_at = apart_.reopen_at = {};  // there may be a channel for us now
   }
-  reopen_channel(link_.now());
+  for (auto* l : {&main_, &apart_}) reopen_channel(*l, link_.now());
   check_idle();
 }
 
-void publisher::reopen_channel(instant now) {
-  if (channel_ != 0 || !link_.is_open()) return;
-  if (now < reopen_at_) return owner_.wake_at(reopen_at_);
+bool publisher::needs_channel(const lane& l) const noexcept {
+  return l.channel == 0 && link_.is_open() && (&l == &main_ || !l.ready.empty());
+}
+
+void publisher::reopen_channel(lane& l, instant now) {
+  if (!needs_channel(l)) return;
+  if (now < l.reopen_at) return owner_.wake_at(l.reopen_at);
   try {
-    open_channel();
+    open_channel(l);
   } catch (const std::length_error&) {  // all are in use, one perhaps only until it is closed
-    reopen_at_ = now + again_after;
-    return owner_.wake_at(reopen_at_);
+    l.reopen_at = now + again_after;
+    return owner_.wake_at(l.reopen_at);
   }
   pump();
 }
 
 /// While suspects are tried one at a time, others may be on the wire that have been silent.
-bool publisher::is_alone() const noexcept {
-  const auto* last = window_.last();
+bool publisher::is_alone(const lane& l) noexcept {
+  const auto* last = l.window.last();
   return last != nullptr && last->at != stage::ended &&
-         (window_.size() == 1 || (probe_ == 1 && suspects_written_ == 1));
+         (l.window.size() == 1 || (l.probe == 1 && l.suspects_written == 1));
 }
 
 /// Nobody is to blame: the broker refuses the channel itself, or has reasons of its own.
-void publisher::channel_lost(const failure& reason) {
+void publisher::channel_lost(lane& l, const failure& reason) {
   link_.log()(log_level::warning, "[publish] " + reason.message());
-  const bool alone = window_.size() == 1;
-  const auto written = take_written();
+  const bool alone = l.window.size() == 1;
+  const auto written = take_written(l);
   put_in_doubt(written);
-  reopen_at_ = link_.now() + reopen_.next();
+  l.reopen_at = link_.now() + l.reopen.next();
   if (alone && written.size() == 1 && ++written.front()->strikes >= most_strikes)
     return give_up(written.front(), reason);
   requeue(written);
@@ -192,9 +221,9 @@ void publisher::channel_lost(const failure& reason) {
 
 /// The oldest request without an answer is the one that failed. What exists with other properties
 /// can be used without a declaration; what is gone is declared again.
-void publisher::topology_refused(const failure& reason, std::uint16_t code) {
-  if (asked_.empty()) return channel_lost(reason);
-  const auto failed = asked_.front();
+void publisher::topology_refused(lane& l, const failure& reason, std::uint16_t code) {
+  if (l.asked.empty()) return channel_lost(l, reason);
+  const auto failed = l.asked.front();
   const auto& object = failed.queue.empty() ? failed.exchange : failed.queue;
   bool adopted = false;
   if (code == precondition_failed) adopted = foreign_.insert(object).second;
@@ -209,7 +238,7 @@ void publisher::topology_refused(const failure& reason, std::uint16_t code) {
     link_.log()(log_level::warning, "[publish] " + reason.message());
 
   const auto concerns = [&](const pending_send& p) { return failed.is_of(p.to); };
-  const auto written = take_written();
+  const auto written = take_written(l);
   // What came behind the request was not taken. Of its own destination nothing came before it,
   // unless it was made again on a channel in use.
   for (const auto& s : written) s->in_doubt |= failed.again || !concerns(*s);
@@ -220,12 +249,13 @@ void publisher::topology_refused(const failure& reason, std::uint16_t code) {
 
 /// One exchange, or one routing key, is forbidden or gone. Which of the messages to it was the
 /// first that the broker did not take, it does not say.
-void publisher::destination_refused(const amqp091::close_reason& why, const failure& reason) {
+void publisher::destination_refused(lane& l, const amqp091::close_reason& why,
+                                    const failure& reason) {
   const auto concerns = [&](const pending_send& p) { return means(why, p.to); };
-  const bool alone = is_alone();
-  const auto written = take_written();
+  const bool alone = is_alone(l);
+  const auto written = take_written(l);
   if (std::none_of(written.begin(), written.end(), [&](const auto& s) { return concerns(*s); }))
-    return message_refused(written, alone, reason, false);
+    return message_refused(l, written, alone, reason, false);
   link_.log()(log_level::warning, "[publish] " + reason.message());
   if (!alone) put_in_doubt(written);
   const bool vanished = why.code == not_found;
@@ -260,11 +290,11 @@ void publisher::strike(const send_ptr& s, const failure& reason, bool vanished) 
 }
 
 /// Everything that was on the channel is a suspect, unless it was alone there.
-void publisher::message_refused(const send_queue& written, bool alone, const failure& reason,
-                                bool connection) {
+void publisher::message_refused(lane& l, const send_queue& written, bool alone,
+                                const failure& reason, bool connection) {
   link_.log()(log_level::warning, "[publish] " + reason.message());
   // Nothing that we can leave out.
-  if (written.empty() && !connection) reopen_at_ = link_.now() + reopen_.next();
+  if (written.empty() && !connection) l.reopen_at = link_.now() + l.reopen.next();
   // The last one that was written is it; what was on the wire before it has only been silent.
   if (alone && !written.empty()) {
     const auto s = written.back();
@@ -272,19 +302,19 @@ void publisher::message_refused(const send_queue& written, bool alone, const fai
     if (!connection || ++s->strikes >= most_strikes) {
       // It may have been taken the first time, and been forbidden since. Its size does not change.
       if (std::exchange(s->suspect, false)) {
-        --suspects_;
+        --l.suspects;
         s->in_doubt |= reason.code() != errc::precondition_failed;
       }
-      culprit_known_ = suspects_ != 0;
+      l.culprit_known = l.suspects != 0;
       s->in_doubt |= connection;
       give_up(s, reason);
       return requeue(written);
     }
   }
-  probe_ = 1;
-  culprit_known_ = false;
+  l.probe = 1;
+  l.culprit_known = false;
   for (const auto& s : written)
-    if (!std::exchange(s->suspect, true)) ++suspects_;
+    if (!std::exchange(s->suspect, true)) ++l.suspects;
   requeue(written);
 }
 
@@ -292,15 +322,16 @@ void publisher::message_refused(const send_queue& written, bool alone, const fai
 void publisher::clear_suspicion(pending_send& s) noexcept {
   if (!std::exchange(s.suspect, false)) return;
   s.in_doubt = true;  // what was on a channel that was closed may have been taken
-  --suspects_;
-  if (culprit_known_) probe_ = std::min(2 * probe_, route::window);
+  auto& l = *s.on->through;
+  --l.suspects;
+  if (l.culprit_known) l.probe = std::min(2 * l.probe, route::window);
 }
 
 /// The broker closes a channel at once. Who is silent has another reason, and holds up nobody.
-void publisher::clear_silent_suspects(instant now) {
-  if (suspects_written_ == 0 || now < probed_until_) return;
-  window_.for_each([this](pending_send& s) { clear_suspicion(s); });
-  suspects_written_ = 0;
+void publisher::clear_silent_suspects(lane& l, instant now) {
+  if (l.suspects_written == 0 || now < l.probed_until) return;
+  l.window.for_each([this](pending_send& s) { clear_suspicion(s); });
+  l.suspects_written = 0;
 }
 
 }  // namespace oslo::messaging::rabbit

@@ -14,12 +14,16 @@
 
 namespace oslo::messaging::rabbit {
 
+struct lane;
+
 /// One exchange and routing key. What the broker does not confirm here costs others nothing: only
 /// `window` sends of a route are ready or on the wire, the others are held back behind them.
 struct route {
   /// Beyond about a thousand a larger window only adds latency.
   static constexpr std::size_t window = 2048;
 
+  lane* through = nullptr;   ///< where it is published
+  bool comes_back = false;   ///< to the main one, as soon as nothing of it is on the way apart
   std::size_t admitted = 0;  ///< ready, or on the wire
   std::size_t cost = 0;      ///< of its sends, also of those that are held back
   std::size_t count = 0;
@@ -27,6 +31,7 @@ struct route {
   std::uint64_t exchange_on = 0;  ///< the channel's life in which it was declared
   std::uint64_t queue_on = 0;
 
+  bool has_room() const noexcept { return admitted < window && !comes_back; }
   bool idle() const noexcept { return admitted == 0 && count == 0 && held.empty(); }
 };
 

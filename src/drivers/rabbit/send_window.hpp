@@ -77,6 +77,10 @@ class send_window {
     }
   }
 
+  /// The oldest send; null when there is none.
+  const pending_send* first() const noexcept {
+    return entries_.empty() ? nullptr : entries_.front().send.get();
+  }
   /// The send with the highest number; null when it is settled.
   const pending_send* last() const noexcept {
     return entries_.empty() ? nullptr : entries_.back().send.get();

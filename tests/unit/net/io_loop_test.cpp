@@ -9,6 +9,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <future>
 #include <mutex>
 #include <oslo/messaging/asio.hpp>
@@ -140,6 +141,21 @@ INSTANTIATE_TEST_SUITE_P(kinds, loops,
                                            loop_kind{"strand_over_three_threads",
                                                      over_three_threads}),
                          [](const auto& row) { return row.param.name; });
+
+TEST_P(loops, a_timer_that_is_always_due_again_leaves_turns_to_others) {
+  std::promise<void> done;
+  bool stop = false;
+  std::function<void()> again = [&] {
+    if (!stop) loop->run_at(loop->now() - 1ms, [&] { again(); });
+  };
+  loop->post([&] {
+    again();
+    loop->post([&] { stop = true; });
+    loop->run_at(loop->now(), [&] { done.set_value(); });
+  });
+  EXPECT_EQ(done.get_future().wait_for(patience), std::future_status::ready);
+  settle();
+}
 
 TEST(io_loop, an_exception_is_logged_and_the_loop_and_its_timers_go_on) {
   std::mutex mutex;
