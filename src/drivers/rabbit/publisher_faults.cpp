@@ -270,7 +270,7 @@ void publisher::refuse(const send_queue& written, Concerns&& concerns, const fai
   if (for_good)
     for (const auto& s : unwritten(concerns)) give_up(s, reason);
   for (const auto& s : written) {
-    if (!concerns(*s)) continue;
+    if (s->at == stage::ended || !concerns(*s)) continue;  // the end of another may have ended it
     if (for_good)
       give_up(s, reason);
     else

@@ -350,6 +350,23 @@ TEST_F(rabbit_publisher_faults, a_topology_that_stays_away_ends_its_message_in_t
   EXPECT_TRUE(out.idle());
 }
 
+TEST_F(rabbit_publisher_faults, a_message_that_is_abandoned_over_the_end_of_another_stays_ended) {
+  link.script.on(method::queue_bind, [&](const request& r) {
+    return close(r, 404, "NOT_FOUND - no queue 'n.info' in vhost '/'", method::queue_bind);
+  });
+  const auto impatient = make("a"), patient = make("b");
+  impatient->to = patient->to = notification_destination({}, "x", "n.info");
+  impatient->patience_refused = 0ms;
+  on_end = [&] { out.abandon(*patient); };
+  publish(impatient);
+  publish(patient);
+  link.run();
+  EXPECT_EQ(order, "a");
+  advance(publisher::again_after);
+  EXPECT_EQ(order, "a");
+  EXPECT_TRUE(out.idle());
+}
+
 TEST_F(rabbit_publisher_faults, an_exchange_that_vanished_under_a_channel_is_declared_again) {
   publish("a");
   ack(1);

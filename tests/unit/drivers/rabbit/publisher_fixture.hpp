@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -52,6 +53,7 @@ class publisher_fixture : public ::testing::Test, public send_owner {
     outcome[name] = r ? "confirmed" : code_name(r.error().code());
     order += name;
     if (!r) why[name] = r.error().message();
+    if (on_end) on_end();
   }
   void wake_at(pending_send::instant when) override { wake = std::min(wake, when); }
   void blocked_changed() override { ++blocked_changes; }
@@ -89,6 +91,7 @@ class publisher_fixture : public ::testing::Test, public send_owner {
   std::map<const pending_send*, std::string> names;
   std::vector<send_ptr> kept;
   std::string order;
+  std::function<void()> on_end;  ///< what the owner does in `published`
   pending_send::instant wake = pending_send::instant::max();
   int blocked_changes = 0;
 };
