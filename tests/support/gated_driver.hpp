@@ -19,7 +19,7 @@
 namespace oslo::messaging::testing {
 
 /// What a test and the driver of its transport share. Thread safety: all members from any thread.
-class gate_keeper {
+class gate_keeper : public std::enable_shared_from_this<gate_keeper> {
  public:
   struct held {
     std::string event_type;
@@ -127,14 +127,17 @@ class gate_keeper {
         pending_.push_back(p);
       changed_.notify_all();
     }
+    // The loop may outlive the test that holds the gate.
     if (at_once)
-      loop->post([this, p, r = *at_once] { end(*p, r); });
+      loop->post([self = shared_from_this(), p, r = *at_once] { self->end(*p, r); });
     else
-      loop->post([this, p, cancel] {
-        p->on_cancel.emplace(cancel, [this, weak = std::weak_ptr(p)] {
-          if (const auto still = weak.lock())
+      loop->post([gate = weak_from_this(), p, cancel] {
+        p->on_cancel.emplace(cancel, [gate, weak = std::weak_ptr(p)] {
+          const auto still = weak.lock();
+          const auto self = gate.lock();
+          if (still && self)
             still->loop->post(
-                [this, still] { end(*still, failure(errc::cancelled, "cancelled")); });
+                [self, still] { self->end(*still, failure(errc::cancelled, "cancelled")); });
         });
       });
   }
