@@ -148,8 +148,10 @@ bool publisher::can_write(const lane& l) noexcept {
 void publisher::pump() {
   if (pumping_) return;  // a completion published
   const raised_flag pumping(pumping_);
-  pump(main_);
-  pump(apart_);
+  do {
+    pump(main_);
+    pump(apart_);
+  } while (!main_.ready.empty() && can_write(main_));  // a completion published
   choose_patience();
   if (link_.is_open()) link_.flush_later();
 }
@@ -274,6 +276,7 @@ bool publisher::comes_again(const pending_send& s, bool refused) const {
 }
 
 void publisher::pause(const send_ptr& s) {
+  clear_suspicion(*s);  // it is no message that ends channels, and may come again in another lane
   leave_window(*s);
   s->at = stage::pausing;
   const auto until = link_.now() + again_after;

@@ -147,6 +147,7 @@ class publisher final : public net::link_user {
   void leave_silent_channel();
   void set_oldest_apart();
   void bring_back(route& r) noexcept;
+  void close_apart();
   void forget_old_confirms(lane& l, instant now);
 
   // publisher_faults.cpp: channels and connections that end.
@@ -195,6 +196,7 @@ class publisher final : public net::link_user {
   std::size_t husks_ = 0;  ///< abandoned sends that still have a place in a queue
 
   std::uint64_t lives_ = 0;            ///< of channels, so far
+  bool one_channel_ = false;           ///< the broker ends a connection over a second one
   instant looked_at_{};                ///< when `next_main_` was last asked for
   amqp091::channel_id next_main_ = 0;  ///< to follow the present one, which is silent
   std::optional<instant> next_main_open_{};

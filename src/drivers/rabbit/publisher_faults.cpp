@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "core/tasks/raised_flag.hpp"
 #include "drivers/rabbit/blame.hpp"
 #include "drivers/rabbit/mismatch.hpp"
 #include "drivers/rabbit/publisher.hpp"
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::uint16_t not_found = 404;
 constexpr std::uint16_t precondition_failed = 406;
+constexpr std::uint16_t not_allowed = 530;
 /// A message that ended so many channels, or whose topology did, is given up. A connection is more
 /// than a channel: one may end for a reason of its own while a single message is on the way.
 constexpr std::uint8_t most_strikes = 3;
@@ -53,6 +55,9 @@ void publisher::link_up() {
 
 void publisher::link_down(const net::link_loss& loss) {
   const bool silent = blocked_reason_.empty() && is_silent(link_.now());
+  // As at a user's limit of channels. One that is refused will be refused again.
+  if (loss.closed && loss.closed->code == not_allowed && (next_main_ != 0 || apart_.channel != 0))
+    one_channel_ = true;
   main_.channel = apart_.channel = next_main_ = 0;
   next_main_open_.reset();
   blocked_reason_.clear();
@@ -60,12 +65,15 @@ void publisher::link_down(const net::link_loss& loss) {
     pass_failed(loss, false);
   } else if (loss.closed && whom(*loss.closed, true) == blamed::message) {
     const bool main_alone = is_alone(main_) && apart_.window.empty();
-    const bool apart_alone = is_alone(apart_) && main_.window.empty();
+    // Main goes on while a suspect is tried apart: a wrong verdict takes three such ends.
+    const bool apart_alone =
+        is_alone(apart_) && (main_.window.empty() || apart_.suspects_written == 1);
     message_refused(main_, take_written(main_), main_alone, loss.why, true);
     message_refused(apart_, take_written(apart_), apart_alone, loss.why, true);
   } else {
     if (silent) set_oldest_apart();
     for (auto* l : {&apart_, &main_}) write_again(*l);
+    if (one_channel_) close_apart();
   }
   check_idle();
 }
@@ -167,6 +175,8 @@ void publisher::on_channel_closed(amqp091::channel_id ch, const amqp091::close_r
   if (auto* const l = lane_of(ch)) {
     l->channel = 0;
     const auto reason = explained(net::to_failure(why, link_.broker_name()));
+    // What a completion publishes comes behind what is written again.
+    const raised_flag later(pumping_);
     switch (whom(why, false)) {
       case blamed::topology: topology_refused(*l, reason, why.code); break;
       case blamed::destination: destination_refused(*l, why, reason); break;
@@ -194,6 +204,7 @@ void publisher::reopen_channel(lane& l, instant now) {
   try {
     open_channel(l);
   } catch (const std::length_error&) {  // all are in use, one perhaps only until it is closed
+    if (&l == &apart_) return close_apart();
     l.reopen_at = now + again_after;
     return owner_.wake_at(l.reopen_at);
   }

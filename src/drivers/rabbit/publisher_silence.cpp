@@ -32,7 +32,7 @@ publisher::instant publisher::silence_deadline(const lane& l) const {
   const auto forget_at = std::max(*l.window.oldest(), confirms_from_) + confirm_limit;
   if (&l != &main_) return forget_at;
   if (next_main_open_) return std::min(forget_at, *next_main_open_ + grace);
-  if (next_main_ != 0 || looked_at_ >= since) return forget_at;
+  if (one_channel_ || next_main_ != 0 || looked_at_ >= since) return forget_at;
   return std::min(forget_at, since + silence_limit);
 }
 
@@ -46,7 +46,7 @@ void publisher::look_into_silence(instant now) {
         failure(errc::unreachable, link_.broker_name() + " has answered nothing for " +
                                        std::to_string(confirm_limit.count()) + " s"));
   }
-  if (looked_at_ >= silent_since(main_)) return;  // once
+  if (one_channel_ || looked_at_ >= silent_since(main_)) return;  // once
   looked_at_ = now;
   try {
     next_main_ = link_.machine().open_channel();
@@ -73,6 +73,7 @@ void publisher::leave_silent_channel() {
 
 /// It may not be the one, but those before it were confirmed. Then it soon comes back.
 void publisher::set_oldest_apart() {
+  if (one_channel_) return;
   const auto* oldest = main_.window.first();
   if (oldest == nullptr || oldest->on == nullptr) return;
   auto& r = *oldest->on;
@@ -100,6 +101,18 @@ void publisher::set_oldest_apart() {
 void publisher::bring_back(route& r) noexcept {
   r.comes_back = r.admitted != 0;
   if (!r.comes_back) r.through = &main_;
+}
+
+/// There is no channel for it: what goes there takes its turn in the main one again.
+void publisher::close_apart() {
+  for (const auto& s : std::exchange(apart_.ready, {})) {
+    clear_suspicion(*s);
+    main_.ready.push_back(s);
+  }
+  routes_.for_each([this](route& r) {
+    r.through = &main_;
+    r.comes_back = false;
+  });
 }
 
 void publisher::forget_old_confirms(lane& l, instant now) {

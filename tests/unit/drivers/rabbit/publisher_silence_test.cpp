@@ -219,5 +219,155 @@ TEST_F(rabbit_publisher_silence, suspects_are_tried_one_at_a_time_over_both_chan
   EXPECT_TRUE(out.idle());
 }
 
+// ---- both lanes at once -------------------------------------------------------------------------
+
+class rabbit_publisher_lanes : public rabbit_publisher_silence {
+ protected:
+  using request = broker_script::request;
+
+  /// With a queue that is declared before, and patience.
+  send_ptr fed(std::string body, std::string key) {
+    auto s = make(std::move(body), "openstack", key);
+    s->to.ensure_queue = queue{std::move(key), false, false, {}};
+    s->patience_refused = 24h;
+    return s;
+  }
+  void set_apart(const send_ptr& s) {
+    link.connect();
+    publish("first");
+    link.run();
+    ack(1);
+    link.advance(1ms);
+    publish(s);
+    link.run();
+    advance(publisher::silence_limit);
+    advance(1s);
+    link.rest();
+  }
+  /// The queues of the next `count` declarations are away.
+  void queues_are_away(int count) {
+    link.script.on(method::queue_declare, [count](const request& r) mutable {
+      if (count-- > 0)
+        return amqp_script::close_frame(r.channel, 404, "NOT_FOUND - home node is down",
+                                        method::queue_declare);
+      return amqp_script::declare_ok(r.channel, broker_script::name_in(r), 0, 1);
+    });
+  }
+  void some_message_is_wrong(amqp091::channel_id ch) {
+    link.send(amqp_script::close_frame(ch, 406, "PRECONDITION_FAILED", method::basic_publish));
+  }
+};
+
+TEST_F(rabbit_publisher_lanes, a_suspect_that_pauses_is_none_any_more) {
+  set_apart(fed("s0", stuck));
+  publish(fed("s1", stuck));
+  link.run();
+  queues_are_away(3);
+  some_message_is_wrong(3);
+  ack(1, false, link.script.last_channel());
+  advance(publisher::again_after);
+  ack(1, true, 2);
+  link.rest();
+  EXPECT_TRUE(out.idle()) << order;
+  // Later another one falls silent.
+  publish("x0", "openstack", "other");
+  link.run();
+  advance(publisher::silence_limit);
+  advance(1s);
+  EXPECT_THAT(sent(), ::testing::EndsWith(":x0 "));
+  advance(publisher::confirm_limit + 1ms);
+  EXPECT_EQ(outcome["x0"], code_name(errc::outcome_unknown));
+  EXPECT_TRUE(out.idle());
+}
+
+TEST_F(rabbit_publisher_lanes, a_message_apart_that_ends_the_connection_is_found_beside_traffic) {
+  set_apart(make("s0", "openstack", stuck));
+  publish("poison", "openstack", stuck);
+  const amqp091::close_reason unreadable{
+      .from = amqp091::close_reason::origin::broker, .code = 501, .text = "FRAME_ERROR"};
+  int ends = 0, others = 0;
+  for (int turn = 0; turn < 200 && !outcome.contains("poison"); ++turn) {
+    publish("m" + std::to_string(others++), "openstack", "busy");
+    bool read = false;
+    for (const auto& r : link.rest()) {
+      read |= r.body == "poison";
+      if (!read && r.what == method::basic_publish && r.body != "s0")
+        ack(link.script.published(r.channel), true, r.channel);
+    }
+    if (read) {
+      ++ends;
+      link.close(unreadable);
+      link.connect();
+    } else {
+      advance(publisher::again_after);
+    }
+  }
+  EXPECT_EQ(outcome["poison"], code_name(errc::outcome_unknown));
+  EXPECT_LE(ends, 6);
+}
+
+TEST_F(rabbit_publisher_lanes, without_a_channel_apart_the_destination_is_served_in_main) {
+  link.options.channel_max = 1;
+  fall_silent();
+  publish("a");
+  link.run();
+  link.advance(publisher::silence_limit);
+  link.drop();
+  link.connect();
+  link.rest();
+  ack(2, true);
+  EXPECT_TRUE(out.idle()) << out.pending();
+}
+
+TEST_F(rabbit_publisher_lanes, a_connection_that_ends_over_a_second_channel_keeps_to_one) {
+  fall_silent();
+  publish("a");
+  link.rest();
+  link.script.on(method::channel_open, [](const request& r) {
+    return r.channel == 1
+               ? amqp_script::channel_open_ok(1)
+               : amqp_script::close_frame(0, 530, "NOT_ALLOWED - number of channels", method::none);
+  });
+  advance(publisher::silence_limit);
+  EXPECT_FALSE(link.is_open());
+  link.connect();
+  link.rest();
+  advance(publisher::silence_limit);
+  advance(1s);
+  EXPECT_TRUE(link.is_open());
+  ack(2, true);
+  EXPECT_TRUE(out.idle());
+  EXPECT_EQ(link.connections, 2);
+}
+
+TEST_F(rabbit_publisher_lanes, what_a_completion_publishes_comes_behind_what_is_written_again) {
+  link.connect();
+  publish("a1", "exa", "k");
+  publish("b1", "exb", "k");
+  publish("b2", "exb", "k");
+  link.rest();
+  on_end = [&] {
+    on_end = nullptr;
+    publish("b3", "exb", "k");
+  };
+  link.send(amqp_script::close_frame(
+      1, 403, "ACCESS_REFUSED - access to exchange 'exa' in vhost '/' refused",
+      method::basic_publish));
+  EXPECT_THAT(sent(), ::testing::HasSubstr(":b1 1:b2 1:b3 "));
+}
+
+TEST_F(rabbit_publisher_lanes, what_a_completion_apart_publishes_goes_out_at_once) {
+  set_apart(make("s0", "openstack", stuck));
+  auto bad = make("bad", "openstack", stuck);
+  bad->headers.push_back({std::string(300, 'h'), "x"});
+  on_end = [&] {
+    on_end = nullptr;
+    publish("next", "openstack", "fine");
+  };
+  publish(bad);
+  EXPECT_EQ(outcome["bad"], code_name(errc::invalid_argument));
+  EXPECT_THAT(sent(), ::testing::HasSubstr("2:next "));
+}
+
 }  // namespace
 }  // namespace oslo::messaging::rabbit
