@@ -49,6 +49,16 @@ def start_time(pid):
     return None if fields[0] in "ZX" else fields[19]
 
 
+def all_stopped(pid):
+    """Whether every thread of `pid` is stopped by a signal."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            with open(f"/proc/{pid}/task/{task}/stat", encoding="ascii", errors="replace") as stat:
+                if stat.read().rsplit(")", 1)[1].split()[0] != "T":
+                    return False
+    return True
+
+
 def wait_for_exit(pid, started, limit):
     """True when the process ended within `limit` seconds."""
     if start_time(pid) != started:
@@ -226,6 +236,14 @@ class Broker:
 
     def pause(self):
         self.signal(signal.SIGSTOP)
+        # The kernel stops the threads one by one, and a broker is quick. It tells nobody but the
+        # parent when it is done.
+        pid = self.state()["node"][0]
+        deadline = time.monotonic() + STOP_LIMIT
+        while not all_stopped(pid):
+            if time.monotonic() > deadline:
+                raise BrokerError(f"The broker in {self.folder} does not stop.")
+            time.sleep(0.001)
 
     def resume(self):
         self.signal(signal.SIGCONT)
