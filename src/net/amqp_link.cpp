@@ -432,15 +432,18 @@ void amqp_link::on_confirm(amqp091::channel_id ch, std::uint64_t sequence, bool 
                            bool ack) {
   if (is_open()) tell_user([&] { user_->on_confirm(ch, sequence, multiple, ack); });
 }
+/// The user knows the reason before anybody hears that something has changed.
 void amqp_link::on_blocked(std::string_view reason) {
   if (!is_open()) return;
-  obey(policy_.blocked(true));
+  auto actions = policy_.blocked(true);
   tell_user([&] { user_->on_blocked(reason); });
+  obey(std::move(actions));
 }
 void amqp_link::on_unblocked() {
   if (!is_open()) return;
-  obey(policy_.blocked(false));
+  auto actions = policy_.blocked(false);
   tell_user([&] { user_->on_unblocked(); });
+  obey(std::move(actions));
 }
 
 }  // namespace oslo::messaging::net
