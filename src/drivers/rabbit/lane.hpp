@@ -53,12 +53,6 @@ struct lane {
   std::set<std::string, std::less<>> declared;  ///< exchanges, on this channel
   instant confirmed_at{};  ///< the last time that a confirm came, or that the channel was opened
   bool confirmed = false;  ///< in this read
-
-  /// Nothing was confirmed since then, though something was written; `max()`: nothing is missing.
-  instant silent_since() const {
-    const auto oldest = window.oldest();
-    return oldest ? std::max(*oldest, confirmed_at) : instant::max();
-  }
 };
 
 }  // namespace oslo::messaging::rabbit

@@ -94,6 +94,16 @@ void publisher::admit(const send_ptr& s) {
   s->on->through->ready.push_back(s);
 }
 
+/// Null when nobody waits for it any more.
+send_ptr publisher::take_front(send_queue& q) {
+  auto s = std::move(q.front());
+  q.pop_front();
+  s->queued = false;
+  if (s->at != stage::ended) return s;
+  --husks_;
+  return nullptr;
+}
+
 /// Makes room for those that are held back.
 void publisher::leave_window(pending_send& s) {
   if (!std::exchange(s.admitted, false)) return;
@@ -101,13 +111,7 @@ void publisher::leave_window(pending_send& s) {
   --r.admitted;
   if (r.comes_back) bring_back(r);
   while (!r.held.empty() && r.has_room()) {
-    const auto next = std::move(r.held.front());
-    r.held.pop_front();
-    next->queued = false;
-    if (next->at == stage::ended)
-      --husks_;
-    else
-      admit(next);
+    if (const auto next = take_front(r.held)) admit(next);
   }
 }
 
@@ -126,13 +130,8 @@ void publisher::discharge(pending_send& s) {
 void publisher::set_reply_queue(bool ready) {
   reply_queue_ready_ = ready;
   if (!ready) return;
-  for (const auto& s : std::exchange(gated_, {})) {
-    s->queued = false;
-    if (s->at == stage::ended)
-      --husks_;
-    else
-      enter(s);
-  }
+  while (!gated_.empty())
+    if (const auto s = take_front(gated_)) enter(s);
   pump();
 }
 
@@ -162,13 +161,7 @@ void publisher::pump(lane& l) {
   if (!can_write(l)) return;
   const auto now = link_.now();
   do {
-    const auto s = std::move(l.ready.front());
-    l.ready.pop_front();
-    s->queued = false;
-    if (s->at == stage::ended)
-      --husks_;
-    else
-      write(l, s, now);
+    if (const auto s = take_front(l.ready)) write(l, s, now);
   } while (!l.ready.empty() && can_write(l));
 }
 

@@ -117,6 +117,7 @@ class publisher final : public net::link_user {
   bool has_room(const pending_send& s, const route& r) const noexcept;
   void enter(const send_ptr& s);
   void admit(const send_ptr& s);
+  send_ptr take_front(send_queue& q);
   void leave_window(pending_send& s);
   void discharge(pending_send& s);
   bool can_write(const lane& l) noexcept;

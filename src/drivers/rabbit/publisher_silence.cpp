@@ -15,10 +15,11 @@ using stage = pending_send::stage;
 
 }  // namespace
 
-/// `max()`: it is not. While the broker blocks us, no time passes.
+/// Nothing was confirmed since then, though something was written; `max()`: nothing is missing.
+/// While the broker blocks us, no time passes.
 publisher::instant publisher::silent_since(const lane& l) const {
   if (l.window.empty() || link_.is_blocked()) return instant::max();
-  return std::max(l.silent_since(), confirms_from_);
+  return std::max({*l.window.oldest(), l.confirmed_at, confirms_from_});
 }
 
 bool publisher::is_silent(instant now) const {

@@ -75,6 +75,7 @@ class send_window {
       ++forgotten_;
       each(std::move(s));
     }
+    drop_settled();
   }
 
   /// The oldest send; null when there is none.

@@ -13,15 +13,23 @@ constexpr auto after_grace = 1001ms;
 class rabbit_publisher_silence : public publisher_fixture {
  protected:
   /// One message is confirmed, then one for the stuck queue takes the channel down.
-  void fall_silent() {
+  void fall_silent(const send_ptr& s) {
     link.connect();
     publish("first");
     link.run();
     ack(1);
     link.advance(1ms);
     link.rest();
-    publish("s0", "openstack", stuck);
+    publish(s);
     link.run();
+  }
+  void fall_silent() { fall_silent(make("s0", "openstack", stuck)); }
+  /// The same, until the destination has a channel of its own.
+  void set_apart(const send_ptr& s) {
+    fall_silent(s);
+    advance(publisher::silence_limit);
+    advance(1s);
+    link.rest();
   }
   /// What arrived since, "channel:body" each; declarations are left out.
   std::string sent() {
@@ -67,10 +75,7 @@ TEST_F(rabbit_publisher_silence, others_go_on_through_another_channel) {
 }
 
 TEST_F(rabbit_publisher_silence, a_queue_that_confirms_again_comes_back_in_order) {
-  fall_silent();
-  advance(publisher::silence_limit);
-  advance(1s);
-  link.rest();
+  set_apart(make("s0", "openstack", stuck));
   for (int i = 1; i < 4; ++i) publish("s" + std::to_string(i), "openstack", stuck);
   EXPECT_EQ(sent(), "3:s1 3:s2 3:s3 ");
   ack(1, false, 3);
@@ -88,10 +93,7 @@ TEST_F(rabbit_publisher_silence, a_queue_that_confirms_again_comes_back_in_order
 
 /// The broker would stop to read from the whole connection.
 TEST_F(rabbit_publisher_silence, few_are_on_the_way_to_a_silent_queue) {
-  fall_silent();
-  advance(publisher::silence_limit);
-  advance(1s);
-  link.rest();
+  set_apart(make("s0", "openstack", stuck));
   for (int i = 0; i < 1000; ++i) publish("s", "openstack", stuck);
   publish("a");
   const auto requests = link.rest();
@@ -178,6 +180,23 @@ TEST_F(rabbit_publisher_silence, without_a_free_channel_the_silent_one_is_renewe
   EXPECT_EQ(sent(), "1:close 1:open 1:young ");
 }
 
+/// What was confirmed behind it does not count as the oldest.
+TEST_F(rabbit_publisher_silence, what_is_forgotten_leaves_the_next_unconfirmed_as_the_oldest) {
+  link.options.channel_max = 1;
+  fall_silent();
+  advance(1s);
+  publish("confirmed");
+  link.run();
+  ack(3);
+  advance(1s);
+  publish("young");
+  link.run();
+  const auto written = link.now();
+  advance(publisher::confirm_limit - 2s + 1ms);
+  EXPECT_EQ(outcome["s0"], code_name(errc::outcome_unknown));
+  EXPECT_EQ(out.next_deadline(), written + publisher::confirm_limit);
+}
+
 /// The channel of its own may be lost like any other, and is not opened before it is needed.
 TEST_F(rabbit_publisher_silence, a_lost_connection_keeps_it_apart) {
   fall_silent();
@@ -231,18 +250,6 @@ class rabbit_publisher_lanes : public rabbit_publisher_silence {
     s->to.ensure_queue = queue{std::move(key), false, false, {}};
     s->patience_refused = 24h;
     return s;
-  }
-  void set_apart(const send_ptr& s) {
-    link.connect();
-    publish("first");
-    link.run();
-    ack(1);
-    link.advance(1ms);
-    publish(s);
-    link.run();
-    advance(publisher::silence_limit);
-    advance(1s);
-    link.rest();
   }
   /// The queues of the next `count` declarations are away.
   void queues_are_away(int count) {
