@@ -8,6 +8,7 @@ import urllib.parse
 CALL, REPLY, CAST, NOTIFICATION = 276, 215, 146, 328
 
 OURS = "ours"
+UNACKNOWLEDGED = "ours, replies unacknowledged"
 RABBITMQ_C = "rabbitmq-c"
 FOLDED = "rabbitmq-c, folded acks"
 KOMBU = "kombu"
@@ -24,6 +25,8 @@ WORK = {
             "duplicate check; every message acknowledged before its handler, acknowledgements folded; "
             "2 connections a process; handlers inline on the I/O thread",
     "ours, executor threads": "the same with handlers on 64 threads, the default of a server",
+    UNACKNOWLEDGED: "ours with cpp_unacknowledged_replies: the broker forgets a reply once it has sent "
+                    "it",
     TYPED: "ours in one process, arguments and result typed at both ends instead of an echo of JSON "
            "text; client and server on one thread",
     TYPED_2: "the same calls divided between two transports, each with a thread of its own for its "
@@ -83,9 +86,9 @@ class Programs:
         """Messages that take about as long as they should, at a guessed rate."""
         return max(20, min(most, int(rate * self.c.seconds)))
 
-    def ours(self, mode, *options, rate=None, url=None, most=100_000):
-        command = [self.c.bin / "oslo-msg", "--url", url or self.c.url, "bench", mode, *options,
-                   "--json", "-"]
+    def ours(self, mode, *options, rate=None, url=None, query="", most=100_000):
+        command = [self.c.bin / "oslo-msg", "--url", (url or self.c.url) + query, "bench", mode,
+                   *options, "--json", "-"]
         if rate:
             command += ["--count", self.count(rate, most)]
         return command + (self.broker if url is None else [])
@@ -124,14 +127,17 @@ def calls(p):
         if flight <= 64:
             for version in (OSLO_14, OSLO_18):
                 programs[version] = p.oslo(version, "call", *at, rate=500)
+        if flight in (64, 1024):
+            programs[UNACKNOWLEDGED] = p.ours("call", *at, rate=rate,
+                                              query="?cpp_unacknowledged_replies=true")
+            programs[FOLDED] = p.rabbitmq_c("rpc", *at, *envelope, "--acks", "folded", rate=rate)
         if flight == 64:
             programs["ours, executor threads"] = p.ours("call", *at, "--executor", "threads",
                                                         rate=rate)
-            programs[FOLDED] = p.rabbitmq_c("rpc", *at, *envelope, "--acks", "folded", rate=rate)
             programs[EVENTLET] = p.oslo(EVENTLET, "call", *at, rate=500)
         title = f"{flight:,} call{'s' * (flight > 1)} in flight"
         yield Case(f"call-{flight}", title, programs, flight,
-                   quick=("ours, executor threads", FOLDED, EVENTLET))
+                   quick=("ours, executor threads", UNACKNOWLEDGED, FOLDED, EVENTLET))
 
 
 def others(p):
