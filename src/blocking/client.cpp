@@ -7,13 +7,20 @@
 namespace oslo::messaging::blocking {
 namespace {
 
-/// The driver keeps a call's deadline. This margin above it only matters when the loop does not
+/// The driver keeps deadlines. This margin above it only matters when the loop does not
 /// run.
 constexpr std::chrono::milliseconds margin{5'000};
 
+std::optional<std::chrono::milliseconds> with_margin(
+    std::optional<std::chrono::milliseconds> limit) {
+  if (limit) limit = saturating_add(*limit, margin);
+  return limit;
+}
+
 failure deadlock() {
   return {errc::would_deadlock,
-          "A blocking call was made on the transport's loop, which would have to complete it."};
+          "A blocking call was made on the transport's loop, or on the only thread that runs it, "
+          "which would have to complete it."};
 }
 
 failure wrong_process() {
@@ -32,15 +39,13 @@ client::text client::call_text(std::string_view name, std::optional<rpc::method_
                                context ctxt, text args, std::stop_token cancel) const {
   if (!args) return args;
   if (async_.bus().inherited()) return wrong_process();
-  if (async_.bus().loop().running_here()) return deadlock();
+  if (!async_.bus().loop().may_wait_here()) return deadlock();
   const auto answer = std::make_shared<handover<text>>();
   std::stop_source given_up;
   const std::stop_callback on_cancel(std::move(cancel), [&given_up] { given_up.request_stop(); });
   async_.async_call_json(name, std::move(ctxt), *args, {since, given_up.get_token()},
                          [answer](text r) { answer->put(std::move(r)); });
-  auto limit = async_.options().timeout;
-  if (limit) limit = saturating_add(*limit, margin);
-  auto r = answer->take(limit);
+  auto r = answer->take(with_margin(async_.options().timeout));
   if (r) return *std::move(r);
   given_up.request_stop();
   return stuck();
@@ -50,14 +55,18 @@ result<void> client::cast_text(std::string_view name, std::optional<rpc::method_
                                context ctxt, text args, std::stop_token cancel) const {
   if (!args) return args.error();
   if (async_.bus().inherited()) return wrong_process();
-  if (async_.bus().loop().running_here()) return deadlock();
+  if (!async_.bus().loop().may_wait_here()) return deadlock();
   const auto answer = std::make_shared<handover<result<void>>>();
   std::stop_source given_up;
   const std::stop_callback on_cancel(std::move(cancel), [&given_up] { given_up.request_stop(); });
   async_.async_cast_json(name, std::move(ctxt), *args, {since, given_up.get_token()},
                          [answer](result<void> r) { answer->put(std::move(r)); });
-  // A cast may wait for the broker as long as `retry` says, so only the driver can end it.
-  return *answer->take(std::nullopt);
+  // Without a limit it may wait for the broker as long as `retry` says, so only the driver can end
+  // it.
+  auto r = answer->take(with_margin(async_.cast_timeout()));
+  if (r) return *std::move(r);
+  given_up.request_stop();
+  return stuck();
 }
 
 }  // namespace oslo::messaging::blocking

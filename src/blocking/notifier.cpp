@@ -8,10 +8,10 @@ namespace oslo::messaging::blocking {
 notifier::report notifier::send(messaging::notify::priority p, context ctxt,
                                 std::string_view event_type, result<std::string> payload,
                                 std::stop_token cancel) const {
-  if (async_.bus().loop().running_here())
+  if (!async_.bus().loop().may_wait_here())
     return failure(errc::would_deadlock,
-                   "A blocking notification was sent on the transport's loop, which would have to "
-                   "complete it.");
+                   "A blocking notification was sent on the transport's loop, or on the only "
+                   "thread that runs it, which would have to complete it.");
   const auto outcome = std::make_shared<handover<report>>();
   async_.send_text(p, std::move(ctxt), event_type, std::move(payload), std::move(cancel),
                    [outcome](report r) { outcome->put(std::move(r)); });

@@ -84,7 +84,7 @@ class transport::impl {
 
   void close(std::chrono::milliseconds limit) {
     if (born.in_child()) return;
-    if (loop->running_here()) {
+    if (!loop->may_wait_here()) {
       driver->close(limit, [] {});
       return;
     }
@@ -135,10 +135,10 @@ void transport::async_probe(std::chrono::milliseconds limit,
   });
 }
 std::chrono::microseconds transport::probe(std::chrono::milliseconds limit) const {
-  if (impl_->loop->running_here())
+  if (!impl_->loop->may_wait_here())
     throw messaging_error({errc::would_deadlock,
-                           "transport::probe was called on the transport's loop, where it would "
-                           "wait for itself."});
+                           "transport::probe was called on the transport's loop, or on the only "
+                           "thread that runs it, where it would wait for itself."});
   const auto done = std::make_shared<handover<result<std::chrono::microseconds>>>();
   driver().probe(limit, [done](result<std::chrono::microseconds> r) { done->put(std::move(r)); });
   const auto outcome = done->take(saturating_add(limit, close_margin));

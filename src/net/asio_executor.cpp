@@ -6,6 +6,7 @@
 #include <oslo/messaging/error.hpp>
 #include <utility>
 
+#include "net/adaptor_context.hpp"
 #include "net/asio_loop.hpp"
 
 namespace oslo::messaging {
@@ -26,12 +27,6 @@ class application_executor final : public executor {
   std::size_t concurrency_;
 };
 
-/// Where I/O objects on adaptors live; Asio gives it one thread when the first is made.
-asio::execution_context& shared_context() {
-  static asio::execution_context context;
-  return context;
-}
-
 void run_on(scheduler& loop, unique_function<void()> work, bool may_block) {
   if (may_block)
     loop.dispatch(std::move(work));
@@ -49,7 +44,7 @@ class adaptor {
   explicit adaptor(std::shared_ptr<Runner> runner) noexcept : runner_(std::move(runner)) {}
 
   asio::execution_context& query(asio::execution::context_t) const noexcept {
-    return shared_context();
+    return net::adaptor_context();
   }
   asio::execution::blocking_t query(asio::execution::blocking_t) const noexcept {
     return may_block_ ? asio::execution::blocking_t(asio::execution::blocking.possibly)
@@ -76,6 +71,11 @@ class adaptor {
 };
 
 }  // namespace
+
+asio::execution_context& net::adaptor_context() {
+  static asio::execution_context context;
+  return context;
+}
 
 std::shared_ptr<executor> asio_executor(asio::any_io_executor ex, std::size_t concurrency) {
   if (concurrency == 0)

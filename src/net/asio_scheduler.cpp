@@ -1,9 +1,15 @@
+#include <atomic>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <chrono>
+#include <memory>
 #include <oslo/messaging/asio.hpp>
 #include <utility>
 
+#include "core/tasks/handover.hpp"
 #include "net/asio_loop.hpp"
 #include "net/timer_queue.hpp"
 
@@ -12,11 +18,38 @@ namespace {
 
 namespace asio = boost::asio;
 
+/// How long other threads of a context may be busy before one that is about to wait counts as the
+/// only one.
+constexpr std::chrono::seconds longest_busy{2};
+
+template <class... Inner>
+bool open_strand(asio::any_io_executor& ex) {
+  const auto open = [&ex]<class I>(std::type_identity<I>) {
+    const auto* s = ex.target<asio::strand<I>>();
+    if (s == nullptr) return false;
+    const I inner = s->get_inner_executor();
+    ex = inner;
+    return true;
+  };
+  return (open(std::type_identity<Inner>{}) || ...);
+}
+
+/// True when this thread is running the context of `ex`, or may have done so a moment ago.
+bool runs_here(asio::any_io_executor ex) {
+  while (open_strand<asio::any_io_executor, asio::io_context::executor_type,
+                     asio::thread_pool::executor_type>(ex)) {
+  }
+  const auto ran = std::make_shared<std::atomic<bool>>(false);
+  asio::dispatch(ex, [ran] { *ran = true; });  // at once only in a thread of the context
+  return *ran;
+}
+
 /// A strand over an executor of the application.
 class strand_loop final : public net::asio_loop {
  public:
   explicit strand_loop(asio::any_io_executor ex)
-      : strand_(asio::make_strand(std::move(ex))),
+      : ex_(std::move(ex)),
+        strand_(asio::make_strand(ex_)),
         timers_(std::make_shared<net::timer_queue>(strand_)) {}
   ~strand_loop() override {
     asio::post(strand_, [timers = timers_] { timers->shut_down(); });
@@ -30,9 +63,17 @@ class strand_loop final : public net::asio_loop {
   }
   void cancel(timer_id id) override { timers_->cancel(id); }
   bool running_here() const noexcept override { return strand_.running_in_this_thread(); }
+  bool may_wait_here() const override {
+    if (running_here()) return false;
+    if (!runs_here(ex_)) return true;
+    const auto moved = std::make_shared<handover<bool>>();
+    asio::post(strand_, [moved] { moved->put(true); });
+    return moved->take(longest_busy).has_value();
+  }
   asio::any_io_executor executor() override { return strand_; }
 
  private:
+  const asio::any_io_executor ex_;
   asio::strand<asio::any_io_executor> strand_;
   std::shared_ptr<net::timer_queue> timers_;
 };

@@ -1,15 +1,15 @@
 // The coroutine face of the notifier's erased core.
 #include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/dispatch.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <oslo/messaging/detail/completion_home.hpp>
 #include <oslo/messaging/notify/notifier.hpp>
 
 namespace oslo::messaging::notify {
 
 namespace asio = boost::asio;
+using messaging::detail::waiting_handler;
 
 namespace {
 
@@ -38,17 +38,13 @@ asio::awaitable<notifier::report> send(prepared p) {
   return asio::async_initiate<asio::use_awaitable_t<>, void(notifier::report)>(
       [](auto handler, prepared n) {
         auto cancel = cancellation_of(handler);
-        auto work = asio::make_work_guard(asio::get_associated_executor(handler));
-        auto done = [handler = std::move(handler),
-                     work = std::move(work)](notifier::report r) mutable {
-          // The guard lives until `dispatch` has returned: the caller's context may go away as soon
-          // as it runs out of work.
-          const auto held = std::move(work);
-          asio::dispatch(held.get_executor(), [handler = std::move(handler),
-                                               r = std::move(r)]() mutable {
-            if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected())
-              slot.clear();
-            std::move(handler)(std::move(r));
+        auto done = [waiting = waiting_handler(std::move(handler))](notifier::report r) mutable {
+          waiting.finish([&r](const auto& executor, auto resumed) {
+            asio::dispatch(executor, [handler = std::move(resumed), r = std::move(r)]() mutable {
+              if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected())
+                slot.clear();
+              std::move(handler)(std::move(r));
+            });
           });
         };
         n.from.send_text(n.priority, std::move(n.ctxt), n.event_type, std::move(n.payload),

@@ -1,8 +1,7 @@
-#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <oslo/messaging/detail/completion_home.hpp>
 #include <oslo/messaging/notify/outbox.hpp>
 
 #include "core/tasks/fork_guard.hpp"
@@ -31,15 +30,14 @@ asio::awaitable<result<void>> awaitable_of(Start start) {
   asio::use_awaitable_t<> token;
   return asio::async_initiate<asio::use_awaitable_t<>, void(result<void>)>(
       [](auto handler, Start begin) {
-        auto work = asio::make_work_guard(asio::get_associated_executor(handler));
-        begin([handler = std::move(handler), work = std::move(work)](result<void> r) mutable {
-          // The guard lives until `post` has returned: the caller's context may go away as soon as
-          // it runs out of work. Not `dispatch`: this may still be the initiation.
-          const auto held = std::move(work);
-          asio::post(held.get_executor(),
-                     [handler = std::move(handler), r = std::move(r)]() mutable {
-                       std::move(handler)(std::move(r));
-                     });
+        begin([waiting =
+                   messaging::detail::waiting_handler(std::move(handler))](result<void> r) mutable {
+          waiting.finish([&r](const auto& executor, auto resumed) {
+            // Not `dispatch`: this may still be the initiation.
+            asio::post(executor, [handler = std::move(resumed), r = std::move(r)]() mutable {
+              std::move(handler)(std::move(r));
+            });
+          });
         });
       },
       token, std::move(start));

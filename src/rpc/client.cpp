@@ -61,6 +61,10 @@ class client::impl {
   client_options o;
   bool version_prepared = false;  // `prepare` gave a version, possibly null
   bool timeout_given = false;     // not the option's default
+
+  std::optional<std::chrono::milliseconds> cast_timeout() const noexcept {
+    return timeout_given ? o.timeout : std::nullopt;
+  }
 };
 
 std::optional<failure> client::impl::fill(request& r, bool wait, std::string_view name,
@@ -99,8 +103,8 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
       r.options.wait_for_reply = true;
       r.options.timeout = o.timeout;
       r.options.call_monitor_timeout = o.call_monitor_timeout;
-    } else if (timeout_given) {
-      r.options.timeout = o.timeout;
+    } else {
+      r.options.timeout = cast_timeout();
     }
     r.seen = send_observer::begin(bus, to, name, version, r.options, ctxt, r.message.ctxt);
     return std::nullopt;
@@ -163,6 +167,9 @@ const target& client::where() const noexcept {
 }
 const client_options& client::options() const noexcept {
   return impl_->o;
+}
+std::optional<std::chrono::milliseconds> client::cast_timeout() const noexcept {
+  return impl_->cast_timeout();
 }
 const transport& client::bus() const noexcept {
   return impl_->bus;

@@ -4,11 +4,14 @@
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <future>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -231,6 +234,66 @@ TEST_P(own_loop_over, handlers_and_completions_run_beside_the_events_of_a_foreig
   server->stop();
   server->wait(patience);
   ::close(bell);
+}
+
+/// Answers when the test lets it.
+struct held_calls {
+  std::promise<void> arrived;
+  std::optional<rpc::responder<int>> call;
+
+  std::shared_ptr<rpc::endpoint> endpoint() {
+    auto e = std::make_shared<rpc::endpoint>();
+    e->bind("hold", [this](rpc::responder<int> r) {
+      call.emplace(std::move(r));
+      arrived.set_value();
+    });
+    return e;
+  }
+};
+
+/// Holds the transport while it waits, and is seen to end.
+asio::awaitable<void> wait_for_hold(rpc::client client, std::shared_ptr<int>) {
+  co_await client.call("hold", context{});
+}
+
+TEST_P(own_loop_over, a_context_that_ends_takes_its_pending_calls_along) {
+  held_calls held;
+  const auto server = serve(open(), topic, "s", {held.endpoint()});
+  const auto frame = std::make_shared<int>();
+  std::optional<transport> bus(open());
+  auto io = std::make_unique<asio::io_context>();
+  asio::co_spawn(*io, wait_for_hold(rpc::client(*bus, client_target(), patient()), frame),
+                 asio::detached);
+  io->poll();
+  ASSERT_EQ(held.arrived.get_future().wait_for(patience), std::future_status::ready);
+  bus.reset();
+  EXPECT_GT(frame.use_count(), 1);
+  io.reset();  // the coroutine had the last client
+  EXPECT_EQ(frame.use_count(), 1);
+  held.call->reply(1);  // to nobody
+}
+
+TEST_P(own_loop_over, a_context_ends_with_a_transport_and_its_pending_call_in_it) {
+  held_calls held;
+  const auto server = serve(open(), topic, "s", {held.endpoint()});
+  const auto frame = std::make_shared<int>();
+  auto io = std::make_unique<asio::io_context>();
+  {
+    transport_options o;
+    o.loop = asio_scheduler(io->get_executor());
+    asio::co_spawn(
+        *io, wait_for_hold(rpc::client(open(std::move(o)), client_target(), patient()), frame),
+        asio::detached);
+  }
+  auto arrived = held.arrived.get_future();
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (arrived.wait_for(0s) != std::future_status::ready &&
+         std::chrono::steady_clock::now() < deadline)
+    io->run_one_for(10ms);
+  ASSERT_EQ(arrived.wait_for(0s), std::future_status::ready);
+  io.reset();
+  EXPECT_EQ(frame.use_count(), 1);
+  held.call->reply(1);
 }
 
 OSLO_CONFORMANCE_SUITE(own_loop_over);

@@ -179,7 +179,7 @@ class RefusedAfterALoss(ErrorCase):
 
     def test_cast(self):
         topic = unique("lost")
-        self.assert_unknown(["cast", topic, "hit", "--timeout", "25"], topic)
+        self.assert_unknown(["cast", topic, "hit", "--timeout", "60"], topic)
 
     def test_notification(self):
         topic = unique("lost")

@@ -17,8 +17,8 @@ PUBLIC = "oslo/messaging/"
 # Public headers above core, by the first part of their path. The umbrella may name everything.
 PUBLIC_LAYERS = {"rpc": "rpc", "notify": "notify", "blocking": "blocking", "fibers": "fibers", "testing": "testing"}
 UMBRELLAS = {"messaging.hpp"}
-# The loop of an application enters the library here.
-ASIO_BRIDGES = {"asio.hpp"}
+# The loop of an application enters the library here, and completions return to it.
+ASIO_BRIDGES = {"asio.hpp", "completion_home.hpp"}
 
 ASIO = re.compile(r"^boost/asio(\.hpp|/)")
 THREADS = {

@@ -227,6 +227,7 @@ std::string show_notifications(const transport& bus, const target& where) {
 int demo(program p) {
   p.temporary = true;
   p.control_exchange = "oslo-msg-demo-" + std::to_string(getpid());
+  if (p.url.empty() && p.config_files.empty()) p.url = "fake://";
   const transport bus = p.open();
   std::printf("oslo-msg demo over %s\n", redacted(bus.url()).c_str());
   std::fflush(stdout);
@@ -250,10 +251,11 @@ int demo(program p) {
 void add_demo(CLI::App& app, program& p) {
   CLI::App* command = app.add_subcommand("demo",
                                          "Calls, casts, fanout, a remote error, a timeout and "
-                                         "notifications, in one process over --url");
+                                         "notifications, in one process, over --url or fake://");
   command->footer(
       "\nExit status 0 only if every step did what it should.\n"
-      "Example: oslo-msg --url fake:// demo");
+      "Examples: oslo-msg demo\n"
+      "          oslo-msg --url rabbit://user:password@host/ demo");
   command->callback([&p] { p.run = [&p] { return demo(p); }; });
 }
 

@@ -11,8 +11,8 @@ enum exit_status : int {
   remote_failed = 1,  ///< the method at the other end raised
   usage = 2,          ///< the command line cannot be understood
   timed_out = 3,
-  not_delivered = 4,  ///< returned, refused, or retries used up
-  unusable = 5        ///< configuration, credentials, permission, TLS, or no broker to be reached
+  not_delivered = 4,  ///< returned or refused, or nobody knows
+  unusable = 5  ///< configuration, credentials, permission, TLS, or no broker within the retries
 };
 
 /// A command line that CLI11 accepts and we cannot.

@@ -22,8 +22,8 @@ Exit status:
   1  the method failed; standard error has one line {"type", "module", "message", "traceback"}
   2  the command line cannot be understood
   3  timed out
-  4  not delivered: returned, refused, or retries used up
-  5  configuration, credentials, permission, TLS, or no broker could be reached
+  4  not delivered: returned or refused, or it is unknown whether it was
+  5  configuration, credentials, permission, TLS, or no broker could be reached (retries used up)
 
 Examples:
   oslo-msg serve calc --server host1 --ping
@@ -31,7 +31,7 @@ Examples:
   oslo-msg cast calc hit '{}' --fanout
   oslo-msg notify compute.start '{"id": 1}'
   oslo-msg listen notifications
-  oslo-msg --url fake:// demo)";
+  oslo-msg demo)";
 
 void add_common(CLI::App& app, program& p) {
   app.set_version_flag("--version", OSLO_MESSAGING_VERSION);

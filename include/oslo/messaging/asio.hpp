@@ -12,7 +12,9 @@ namespace oslo::messaging {
 /// A loop on an executor of the application: give it to `transport_options::loop`, and the
 /// transport starts no thread. The work runs behind a strand of its own, so `ex` may belong to an
 /// io_context with many threads, to a thread pool or to a strand. The application runs `ex` for as
-/// long as the transport lives; while it does not, nothing moves and no timer fires.
+/// long as the transport lives; while it does not, nothing moves and no timer fires. The context of
+/// `ex` must outlive the transport and all that share it, except for coroutines and callbacks that
+/// wait in the context itself: those it takes along.
 ///
 /// Thread safety: as `scheduler`.
 std::shared_ptr<scheduler> asio_scheduler(boost::asio::any_io_executor ex);

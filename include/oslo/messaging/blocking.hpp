@@ -16,12 +16,13 @@ namespace oslo::messaging::blocking {
 
 /// Calls and casts that return when they are done. Same errors as `rpc::client`; in addition a call
 /// made on the transport's loop (in a completion, or in a handler under the inline executor) fails
-/// at once with `errc::would_deadlock`.
+/// at once with `errc::would_deadlock`. Where the loop is one of the application, so does one on
+/// the only thread that runs it, after two seconds without another thread that moves it.
 ///
 /// On a fiber of `fiber_executor` a call suspends the fiber and not its thread.
 ///
-/// When the loop belongs to the application and does not run, nothing can complete: a call then
-/// ends with `errc::timed_out` soon after its own timeout.
+/// When the loop belongs to the application and does not run, nothing can complete: a call, or a
+/// cast with a timeout, then ends with `errc::timed_out` soon after that.
 ///
 /// A call or cast whose `cancel` is stopped by another thread ends with `errc::cancelled`; the
 /// handler may still run.

@@ -31,6 +31,9 @@ class scheduler {
   virtual void cancel(timer_id id) = 0;
   /// True on the thread (or strand) of this loop.
   virtual bool running_here() const noexcept = 0;
+  /// False where a thread that waits for this loop would wait for itself: on the loop, and on a
+  /// thread without which the loop does not run. May take some seconds to find out the latter.
+  virtual bool may_wait_here() const { return !running_here(); }
 };
 
 }  // namespace oslo::messaging

@@ -15,7 +15,8 @@ namespace oslo::messaging {
 
 struct transport_options {
   config conf{};
-  logger log{};
+  /// Default: warnings and errors to standard error. `logger{}` is silent.
+  logger log = stderr_logger();
   std::shared_ptr<metrics> meter{};
   /// Makes the spans of calls, casts and requests. Null: `log_tracer` when option tracing_enabled
   /// of [oslo_messaging_tracing] is on, else none.
@@ -39,8 +40,9 @@ class transport {
   static transport open(std::string_view url, transport_options o, const driver_registry& drivers);
 
   /// Closes connections within `limit`. Pending calls end with `errc::closed`, and so does what is
-  /// sent later. Called from the loop it does not wait. Idempotent. The last copy closes too (with
-  /// the default limit) and ends the loop thread; a loop of the application is not waited for.
+  /// sent later. Called from the loop, or from the only thread that runs it, it does not wait.
+  /// Idempotent. The last copy closes too (with the default limit) and ends the loop thread; a loop
+  /// of the application is not waited for.
   void close(std::chrono::milliseconds limit = std::chrono::seconds(5));
 
   /// What state the connections are in, without asking the broker.

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/describe/class.hpp>
 #include <future>
 #include <oslo/messaging/asio.hpp>
@@ -71,6 +74,50 @@ TEST_F(blocking_client, refuses_to_wait_on_the_loop_that_would_wake_it) {
   EXPECT_EQ(call, errc::would_deadlock);
   EXPECT_EQ(cast, errc::would_deadlock);
   EXPECT_TRUE(sent->sent().empty());
+}
+
+/// The loop is a strand, of which a handler of the application beside it knows nothing.
+TEST(blocking_client_on_a_foreign_loop, refuses_to_wait_on_the_only_thread_that_runs_it) {
+  namespace asio = boost::asio;
+  asio::io_context io;
+  const auto sent = std::make_shared<recorder>();
+  const auto codes_in = [&](auto executor) {
+    const auto bus = open_recording(sent, {.loop = asio_scheduler(executor)});
+    const client c{bus, {.topic = "t"}};
+    std::vector<errc> codes;
+    asio::post(io, [&] {
+      codes = {c.try_call(tick, {}).error().code(), c.try_cast(tick, {}).error().code()};
+    });
+    io.restart();
+    io.run();
+    return codes;
+  };
+  const std::vector<errc> expected{errc::would_deadlock, errc::would_deadlock};
+  EXPECT_EQ(codes_in(io.get_executor()), expected);
+  EXPECT_EQ(codes_in(asio::make_strand(io)), expected);
+  EXPECT_TRUE(sent->sent().empty());
+}
+
+TEST(blocking_client_on_a_foreign_loop, waits_while_another_thread_runs_it) {
+  namespace asio = boost::asio;
+  asio::thread_pool pool(2);
+  const auto sent = std::make_shared<recorder>();
+  sent->answer(reply{"\"hi\""});
+  const auto bus = open_recording(sent, {.loop = asio_scheduler(pool.get_executor())});
+  const client c{bus, {.topic = "t"}};
+  std::promise<result<std::string>> answer;
+  asio::post(pool, [&] { answer.set_value(c.try_call(greet, {}, {.name = "bob"})); });
+  EXPECT_EQ(answer.get_future().get().value(), "hi");
+}
+
+TEST(blocking_client_on_a_foreign_loop, gives_up_soon_after_its_timeout_when_nothing_runs) {
+  boost::asio::io_context io;
+  const auto sent = std::make_shared<recorder>();
+  const auto bus = open_recording(sent, {.loop = asio_scheduler(io.get_executor())});
+  const client c(bus, {.topic = "t"}, {.timeout = 1ms});
+  auto cast = std::async(std::launch::async, [&] { return c.try_cast(tick, {}).error().code(); });
+  EXPECT_EQ(c.try_call(tick, {}).error().code(), errc::timed_out);
+  EXPECT_EQ(cast.get(), errc::timed_out);
 }
 
 TEST(blocking_cancellation, ends_a_call_and_a_cast_that_wait) {

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
@@ -68,6 +69,19 @@ TEST(transport, its_own_loop_may_drop_the_last_copy) {
   });
   loop.reset();
   ASSERT_EQ(dropped.get_future().wait_for(patience), std::future_status::ready);
+}
+
+TEST(transport, writes_warnings_and_errors_to_standard_error_by_default) {
+  ::testing::internal::CaptureStderr();
+  {
+    const auto bus = open_transport("fake://");
+    bus.log()(log_level::info, "too much");
+    bus.log()(log_level::warning, "look here");
+    const auto silent = open_transport("fake://", {.log = logger{}});
+    silent.log()(log_level::error, "unheard");
+  }
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              ::testing::MatchesRegex(".*Z WARNING look here\n"));
 }
 
 TEST(transport, close_on_its_own_loop_does_not_wait) {

@@ -143,6 +143,8 @@ class client {
 
   const target& where() const noexcept;
   const client_options& options() const noexcept;
+  /// How long a cast may wait for the bus: the timeout that was given; none: for ever.
+  std::optional<std::chrono::milliseconds> cast_timeout() const noexcept;
   const transport& bus() const noexcept;
 
   /// Calls a method and returns its result.

@@ -3,12 +3,11 @@
 #pragma once
 
 #include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/dispatch.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <exception>
+#include <oslo/messaging/detail/completion_home.hpp>
 #include <oslo/messaging/rpc/client.hpp>
 #include <oslo/messaging/rpc/detail/typed.hpp>
 #include <oslo/messaging/rpc/method.hpp>
@@ -26,25 +25,21 @@ namespace oslo::messaging::rpc::detail {
 template <class Handler, class Result, class Deliver>
 class to_caller {
  public:
-  explicit to_caller(Handler h)
-      : work_(boost::asio::get_associated_executor(h)), handler_(std::move(h)) {}
+  explicit to_caller(Handler h) : handler_(std::move(h)) {}
 
   void operator()(Result r) {
-    // The guard is held here until `dispatch` has returned: the caller's context may be destroyed
-    // as soon as it runs out of work, which must not happen while this thread is still waking it.
-    const auto work = std::move(work_);
-    boost::asio::dispatch(work.get_executor(), [handler = std::move(handler_),
-                                                r = std::move(r)]() mutable {
-      // The slot must not lead to this operation any more when the caller goes on.
-      if (auto slot = boost::asio::get_associated_cancellation_slot(handler); slot.is_connected())
-        slot.clear();
-      Deliver{}(std::move(handler), std::move(r));
+    handler_.finish([&r](const auto& executor, Handler waiting) {
+      boost::asio::dispatch(executor, [handler = std::move(waiting), r = std::move(r)]() mutable {
+        // The slot must not lead to this operation any more when the caller goes on.
+        if (auto slot = boost::asio::get_associated_cancellation_slot(handler); slot.is_connected())
+          slot.clear();
+        Deliver{}(std::move(handler), std::move(r));
+      });
     });
   }
 
  private:
-  boost::asio::executor_work_guard<boost::asio::associated_executor_t<Handler>> work_;
-  Handler handler_;
+  messaging::detail::waiting_handler<Handler> handler_;
 };
 
 /// Connects the cancellation slot of a handler, if it has one, to a stop token for the driver.
