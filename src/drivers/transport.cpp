@@ -18,6 +18,32 @@ std::string default_client_name() {
          unique_id_dashed();
 }
 
+std::span<const option> metrics_options() {
+  static const std::array<option, 5> options{{
+      {.name = "metrics_enabled",
+       .type = option_type::boolean,
+       .default_value = "false",
+       .help = "Whether measurements of RPC are sent to oslo.metrics."},
+      {.name = "metrics_buffer_size",
+       .type = option_type::integer,
+       .default_value = "1000",
+       .help = "Measurements that may wait for the collector.",
+       .min = 1,
+       .max = 1'000'000},
+      {.name = "metrics_socket_file",
+       .default_value = "/var/tmp/metrics_collector.sock",
+       .help = "The UNIX socket of the collector."},
+      {.name = "metrics_process_name",
+       .default_value = "",
+       .help = "Label \"process\" of each measurement."},
+      {.name = "metrics_thread_stop_timeout",
+       .type = option_type::integer,
+       .default_value = "10",
+       .help = "Not used: the sending thread never holds up the end of the program."},
+  }};
+  return options;
+}
+
 std::shared_ptr<tracer> configured_tracer(const config& conf, const logger& log) {
   const std::array<option, 2> options{{
       {.name = "tracing_enabled",
@@ -33,6 +59,15 @@ std::shared_ptr<tracer> configured_tracer(const config& conf, const logger& log)
   return log_tracer(log, o.string("tracing_service_name"));
 }
 
+std::shared_ptr<metrics> configured_metrics(const config& conf, const logger& log) {
+  const option_values o("oslo_messaging_metrics", metrics_options(), conf);
+  if (!o.boolean("metrics_enabled")) return nullptr;
+  return oslo_metrics({.socket = o.string("metrics_socket_file"),
+                       .process = o.string("metrics_process_name"),
+                       .buffer = static_cast<std::size_t>(o.integer("metrics_buffer_size"))},
+                      log);
+}
+
 constexpr std::chrono::milliseconds default_close_limit{5'000};
 constexpr std::chrono::milliseconds close_margin{1'000};
 
@@ -43,7 +78,7 @@ class transport::impl {
   impl(std::string_view url_text, transport_options o, const driver_registry& drivers)
       : conf(std::move(o.conf)),
         log(std::move(o.log)),
-        meter(std::move(o.meter)),
+        meter(o.meter ? std::move(o.meter) : configured_metrics(conf, log)),
         tracer(o.tracer ? std::move(o.tracer) : configured_tracer(conf, log)),
         defaults("DEFAULT", default_options(), conf),
         url(transport_url::parse(url_text.empty() ? defaults.string("transport_url")

@@ -1,8 +1,12 @@
 // Counters and timings, handed to whatever the application measures with.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <oslo/messaging/logger.hpp>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace oslo::messaging {
@@ -25,5 +29,25 @@ class metrics {
   virtual void set(std::string_view name, metric_labels labels, double level) = 0;
   virtual void observe(std::string_view name, metric_labels labels, double seconds) = 0;
 };
+
+/// Where `oslo_metrics` sends to; the options of [oslo_messaging_metrics] (spec section 2.5).
+struct oslo_metrics_options {
+  /// The UNIX datagram socket of the collector, at most 107 bytes.
+  std::string socket = "/var/tmp/metrics_collector.sock";
+  /// Label `process` of every measurement.
+  std::string process{};
+  /// Measurements that wait for the collector at most; what comes beyond is dropped, with a
+  /// warning.
+  std::size_t buffer = 1'000;
+};
+
+/// Sends the measurements of calls, casts and requests to the collector of oslo.metrics, as
+/// oslo.messaging does (spec section 1.14); others, which it does not know, are left out. A thread
+/// of its own sends; while the collector is away it tries again once a second, with one error in
+/// the log. Destroying it sends what waits, unless the collector is away.
+///
+/// A transport makes one itself when option metrics_enabled is on and it is given no `metrics`.
+/// Throws `configuration_error` for a path that is too long or a buffer of 0.
+std::shared_ptr<metrics> oslo_metrics(oslo_metrics_options o = {}, logger log = stderr_logger());
 
 }  // namespace oslo::messaging

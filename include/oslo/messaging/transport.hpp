@@ -17,6 +17,7 @@ struct transport_options {
   config conf{};
   /// Default: warnings and errors to standard error. `logger{}` is silent.
   logger log = stderr_logger();
+  /// Null: `oslo_metrics` when option metrics_enabled of [oslo_messaging_metrics] is on, else none.
   std::shared_ptr<metrics> meter{};
   /// Makes the spans of calls, casts and requests. Null: `log_tracer` when option tracing_enabled
   /// of [oslo_messaging_tracing] is on, else none.
