@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <oslo/messaging/detail/current_failure.hpp>
 #include <utility>
 
 #include "core/tasks/task_scope.hpp"
@@ -34,8 +35,9 @@ void delivery::read_all() {
       if (at == groups_.end()) at = groups_.insert(groups_.end(), group{n->priority});
       at->read.push_back(*std::move(n));
       at->from.push_back(i);
-    } catch (...) {
-      verdicts_[i] = failed(std::current_exception());
+    } catch (...) {  // of the serializer: it would not get better by another delivery
+      cannot_read("was dropped, because the serializer",
+                  detail::current_failure(errc::malformed_message, {}));
     }
   std::sort(groups_.begin(), groups_.end(),
             [](const group& a, const group& b) { return a.priority < b.priority; });
@@ -53,8 +55,8 @@ void delivery::proceed() {
     const endpoint& e = *endpoints[endpoint_++];
     const auto* const h = dispatcher_.handler(e, g.priority);
     if (h == nullptr) continue;
+    if (!choose(e, g)) continue;
     try {
-      if (!choose(e, g)) continue;
       const task_scope here(owner_.get());
       if (h->deferred()) {
         h->start(shared_from_this());
@@ -77,9 +79,20 @@ bool delivery::choose(const endpoint& e, const group& g) {
   }
   chosen_.clear();
   std::copy_if(g.read.begin(), g.read.end(), std::back_inserter(chosen_),
-               [&](const notification& n) { return e.wanted().matches(n); });
+               [&](const notification& n) { return wants(e, n); });
   what_ = chosen_;
   return !chosen_.empty();
+}
+
+/// What a filter cannot read it does not let through.
+bool delivery::wants(const endpoint& e, const notification& n) const noexcept {
+  try {
+    return e.wanted().matches(n);
+  } catch (...) {
+    cannot_read("is not wanted, because its filter",
+                detail::current_failure(errc::malformed_message, {}));
+    return false;
+  }
 }
 
 /// A requeue ends the work on its group.
@@ -96,7 +109,7 @@ verdict delivery::failed(const std::exception_ptr& error) const {
   try {
     std::rethrow_exception(error);
   } catch (const detail::wrong_payload& e) {
-    unreadable(e);
+    unreadable(e.failure());
     return {};
   } catch (const std::exception& e) {
     text = e.what();
@@ -106,10 +119,13 @@ verdict delivery::failed(const std::exception_ptr& error) const {
   return {outcome::requeue, std::move(text)};
 }
 
-void delivery::unreadable(const messaging_error& why) const noexcept {
-  dispatcher_.log()(
-      log_level::error,
-      std::string("A notification was dropped, because its handler cannot read it: ") + why.what());
+void delivery::unreadable(const failure& why) const noexcept {
+  cannot_read("was dropped, because its handler", why);
+}
+
+void delivery::cannot_read(std::string_view who, const failure& why) const noexcept {
+  dispatcher_.log()(log_level::error,
+                    "A notification " + std::string(who) + " cannot read it: " + why.message());
 }
 
 // ---- answers that come later --------------------------------------------------------------------

@@ -52,7 +52,7 @@ class delivery final : public detail::invocation, public std::enable_shared_from
   void begin() noexcept;
 
   std::span<const notification> what() const noexcept override { return what_; }
-  void unreadable(const messaging_error& why) const noexcept override;
+  void unreadable(const failure& why) const noexcept override;
   void threw(const std::exception_ptr& error) const noexcept override { (void)failed(error); }
   void answer(outcome what) noexcept override;
   void fail(std::exception_ptr error) noexcept override;
@@ -67,11 +67,14 @@ class delivery final : public detail::invocation, public std::enable_shared_from
   };
 
   void read_all();
+  bool wants(const endpoint& e, const notification& n) const noexcept;
   void proceed();
   bool choose(const endpoint& e, const group& g);
+  /// "was dropped, because its handler": what becomes of it, and who is at fault.
+  void cannot_read(std::string_view who, const failure& why) const noexcept;
   void take(verdict v);
   void answered_later(verdict v) noexcept;
-  /// The verdict on what a handler, or the reading of a message, has thrown.
+  /// The verdict on what a handler has thrown.
   verdict failed(const std::exception_ptr& error) const;
 
   const std::shared_ptr<delivery_owner> owner_;

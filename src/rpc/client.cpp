@@ -1,3 +1,4 @@
+#include <oslo/messaging/detail/current_failure.hpp>
 #include <oslo/messaging/json.hpp>
 #include <oslo/messaging/rpc/client.hpp>
 
@@ -25,11 +26,9 @@ result<std::string> translate_result(const serializer& s, const context& caller,
                                      std::string_view json) {
   try {
     return to_json(s.deserialize_entity(caller, parse_json(json)));
-  } catch (const messaging_error& e) {
-    return e.failure();
-  } catch (const std::exception& e) {  // of the application's serializer
-    return failure(errc::malformed_message,
-                   std::string("The serializer cannot read the result: ") + e.what());
+  } catch (...) {  // of the application's serializer
+    return messaging::detail::current_failure(errc::malformed_message,
+                                              "The serializer cannot read the result");
   }
 }
 
@@ -108,11 +107,9 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
     }
     r.seen = send_observer::begin(bus, to, name, version, r.options, ctxt, r.message.ctxt);
     return std::nullopt;
-  } catch (const messaging_error& e) {
-    return e.failure();
-  } catch (const std::exception& e) {  // of the application's serializer
-    return failure(errc::serialization_failed,
-                   std::string("The serializer cannot write the message: ") + e.what());
+  } catch (...) {  // of the application's serializer
+    return messaging::detail::current_failure(errc::serialization_failed,
+                                              "The serializer cannot write the message");
   }
 }
 

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "support/log_lines.hpp"
+#include "support/odd_code.hpp"
 #include "unit/notify/plain_message.hpp"
 
 namespace oslo::messaging::notify {
@@ -458,6 +459,56 @@ TEST_F(deliveries, the_serializer_sees_context_and_payload) {
           [&](raw_json p, const context& c) { seen = p.text + to_json(c.entries()); });
   make({e}, false, std::make_shared<unmarking>()).dispatch(body_of("INFO", "e", "5"));
   EXPECT_EQ(seen, R"({"was": 5, "by": "deserialized"}{"user": "deserialized"})");
+}
+
+TEST_F(deliveries, what_no_codec_can_read_is_handled) {
+  for (const auto& [kind, reason] : testing::odd_kinds) {
+    auto e = std::make_shared<endpoint>();
+    int calls = 0;
+    e->bind(priority::info, [&](const testing::odd_value&) { ++calls; });
+    e->bind(priority::warn, [&](const testing::odd_value&) -> asio::awaitable<void> {
+      ++calls;
+      co_return;
+    });
+    e->bind(priority::error, [&](const testing::odd_value&, responder r) {
+      ++calls;
+      r.answer();
+    });
+    e->bind_batch(priority::info,
+                  [&](std::span<const typed_notification<testing::odd_value>> batch) {
+                    calls += static_cast<int>(batch.size());
+                  });
+    const auto bad = "\"" + std::string(kind) + "\"";
+    for (const char* p : {"INFO", "WARN", "ERROR"})
+      EXPECT_EQ(make({e}).dispatch(body_of(p, "ev", bad)), outcome::handled) << kind << p;
+    EXPECT_EQ(calls, 0);
+    EXPECT_EQ(make({e}, true).dispatch(
+                  batch_of({body_of("INFO", "a", bad), body_of("INFO", "b", R"("good")")})),
+              (std::vector<outcome>{outcome::handled, outcome::handled}));
+    EXPECT_EQ(calls, 1) << "the other one of the batch";
+    EXPECT_EQ(lines.count(log_level::error,
+                          "A notification was dropped, because its handler cannot read it: " +
+                              std::string(reason)),
+              4);
+  }
+}
+
+TEST_F(deliveries, what_no_serializer_can_read_is_handled) {
+  auto e = std::make_shared<endpoint>();
+  e->bind(priority::info, [] { FAIL(); });
+  e->bind_batch(priority::info, [](std::span<const notification>) { FAIL(); });
+  for (const auto& [kind, reason] : testing::odd_kinds)
+    for (const bool of_context : {false, true})
+      for (const bool batches : {false, true}) {
+        const auto s = std::make_shared<testing::odd_serializer>(of_context ? "" : kind,
+                                                                 of_context ? kind : "");
+        EXPECT_EQ(make({e}, batches, s).dispatch(body_of("INFO")), outcome::handled);
+      }
+  for (const auto& [kind, reason] : testing::odd_kinds)
+    EXPECT_EQ(lines.count(log_level::error,
+                          "A notification was dropped, because the serializer cannot read it: " +
+                              std::string(reason)),
+              4);
 }
 
 }  // namespace

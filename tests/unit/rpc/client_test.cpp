@@ -11,6 +11,7 @@
 #include <oslo/messaging/rpc/client.hpp>
 #include <thread>
 
+#include "support/odd_code.hpp"
 #include "support/recording_driver.hpp"
 #include "support/silent_driver.hpp"
 
@@ -329,6 +330,35 @@ TEST_F(client_messages, a_serializer_that_throws_is_an_error_of_that_call) {
   ASSERT_TRUE(unread.has_error());
   EXPECT_EQ(unread.error().code(), errc::malformed_message);
   EXPECT_EQ(unread.error().message().rfind("The serializer cannot read the result: ", 0), 0u);
+}
+
+TEST_F(client_messages, no_code_of_the_application_loses_the_end_of_a_call) {
+  for (const auto& [kind, reason] : testing::odd_kinds) {
+    const method<int(testing::odd_value)> taking{"m"};
+    const method<testing::odd_value()> giving{"m"};
+    const testing::odd_value bad{kind};
+    // A failure of the library is told as it is.
+    const auto is = [&](errc usual) {
+      return std::string_view(kind) == "failure" ? errc::malformed_message : usual;
+    };
+    EXPECT_EQ(run(make().try_call(taking, {}, bad)).error().code(), is(errc::serialization_failed));
+    EXPECT_EQ(run(make().try_cast(taking, {}, bad)).error().code(), is(errc::serialization_failed));
+    sent->answer(reply{"\"" + std::string(kind) + "\""});
+    EXPECT_EQ(run(make().try_call(giving, {})).error().code(), errc::malformed_message);
+    for (const bool of_context : {false, true}) {
+      const auto c = make(topic_only(), {.serializer = std::make_shared<testing::odd_serializer>(
+                                             of_context ? "" : kind, of_context ? kind : "")});
+      const value one{{"x", 1}};
+      const auto called = run(c.try_call("m", {}, one));
+      EXPECT_EQ(called.error().code(), is(errc::serialization_failed));
+      EXPECT_NE(called.error().message().find(reason), std::string::npos);
+      EXPECT_EQ(run(c.try_cast("m", {}, one)).error().code(), is(errc::serialization_failed));
+    }
+    // Without arguments it only sees the result.
+    const auto c =
+        make(topic_only(), {.serializer = std::make_shared<testing::odd_serializer>(kind, "")});
+    EXPECT_EQ(run(c.try_call("m", {})).error().code(), errc::malformed_message);
+  }
 }
 
 TEST(client_cancellation, ends_a_coroutine_that_waits) {

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "support/log_lines.hpp"
+#include "support/odd_code.hpp"
 #include "support/recording_driver.hpp"
 #include "support/strict_driver.hpp"
 
@@ -415,6 +416,24 @@ TEST_F(servers, the_serializer_sees_context_arguments_and_result) {
   EXPECT_EQ(
       to_json(client("t").call("show", {{"who", "client"}}, value{{"x", 1}})),
       R"({"out": {"args": {"x": {"in": 1, "as": "server"}}, "who": "server"}, "as": "server"})");
+}
+
+TEST_F(servers, answer_whatever_their_serializer_throws) {
+  const auto e = std::make_shared<endpoint>();
+  e->bind("show", [](value args) { return args; });
+  for (const auto& [kind, reason] : testing::odd_kinds)
+    for (const bool of_context : {false, true}) {
+      server s(bus, on("t"), {e},
+               {.serializer = std::make_shared<testing::odd_serializer>(of_context ? "" : kind,
+                                                                        of_context ? kind : "")});
+      s.start();
+      EXPECT_EQ(client("t").try_call("show", {}, value{{"x", 1}}).error().code(),
+                errc::remote_error);
+      if (!of_context) {  // without arguments it only sees the result
+        EXPECT_EQ(client("t").try_call("show", {}).error().code(), errc::remote_error);
+      }
+      EXPECT_TRUE(s.drain(20s));
+    }
 }
 
 }  // namespace

@@ -18,8 +18,9 @@ namespace oslo::messaging::notify {
 /// A handler is any callable whose parameters, in any order, are among: the payload (a described
 /// struct, `value`, `raw_json`, …), `const context&`, `const notification&`. It returns nothing,
 /// which means handled, or an `outcome`. What it throws is logged and counts as requeue. A payload
-/// that cannot be read as the handler's type is logged and counts as handled: it would not become
-/// readable by another delivery.
+/// that cannot be read as the handler's type, or by the listener's serializer, is logged and counts
+/// as handled, whatever codec or serializer have thrown: it would not become readable by another
+/// delivery.
 ///
 /// A handler of batches is called with the notifications of one priority, as a
 /// `std::span<const notification>` or a `std::span<const typed_notification<P>>`. The latter leaves

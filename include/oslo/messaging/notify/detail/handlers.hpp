@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <oslo/messaging/detail/callable.hpp>
+#include <oslo/messaging/detail/current_failure.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/notify/detail/invocation.hpp>
 #include <oslo/messaging/notify/notification.hpp>
@@ -20,6 +21,7 @@ namespace oslo::messaging::notify::detail {
 
 using messaging::detail::bound_member;
 using messaging::detail::class_of;
+using messaging::detail::current_failure;
 using messaging::detail::signature_of;
 
 /// An erased handler. Called from several threads at once.
@@ -104,8 +106,8 @@ struct single_input {
     } else {
       try {
         return n.payload<payload>();
-      } catch (const messaging_error& e) {
-        throw wrong_payload(e.failure());
+      } catch (...) {
+        throw wrong_payload(current_failure(errc::malformed_message, {}));
       }
     }
   }
@@ -149,8 +151,8 @@ struct batch_input {
       read.reserve(all.size());
       for (const auto& n : all) try {
           read.push_back({n, n.payload<typename typed_span<batch>::payload>()});
-        } catch (const messaging_error& e) {
-          call.unreadable(e);
+        } catch (...) {
+          call.unreadable(current_failure(errc::malformed_message, {}));
         }
     }
   }

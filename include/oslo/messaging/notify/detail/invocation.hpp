@@ -17,7 +17,7 @@ class invocation {
   /// One, or a batch. Valid until the answer.
   virtual std::span<const notification> what() const noexcept = 0;
   /// One of a batch that cannot be read as the handler's type is not handed to it.
-  virtual void unreadable(const messaging_error& why) const noexcept = 0;
+  virtual void unreadable(const failure& why) const noexcept = 0;
   /// What a handler threw that has taken its responder, and with it the answer.
   virtual void threw(const std::exception_ptr& error) const noexcept = 0;
   // Each is an answer; there is exactly one. Any thread.

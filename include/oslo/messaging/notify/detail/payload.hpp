@@ -2,6 +2,7 @@
 #pragma once
 
 #include <oslo/messaging/convert.hpp>
+#include <oslo/messaging/detail/current_failure.hpp>
 #include <oslo/messaging/error.hpp>
 #include <string>
 #include <type_traits>
@@ -15,8 +16,9 @@ result<std::string> payload_text(const P& payload) {
     std::string out;
     write_value(out, payload);
     return out;
-  } catch (const messaging_error& e) {
-    return e.failure();
+  } catch (...) {  // of a codec of the application's
+    return messaging::detail::current_failure(errc::serialization_failed,
+                                              "The payload cannot be written");
   }
 }
 

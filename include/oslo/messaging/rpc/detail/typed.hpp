@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <oslo/messaging/convert.hpp>
+#include <oslo/messaging/detail/current_failure.hpp>
 #include <oslo/messaging/error.hpp>
 #include <string>
 #include <string_view>
@@ -33,8 +34,9 @@ template <class T>
 result<std::string> try_to_text(const T& v) {
   try {
     return to_text(v);
-  } catch (const messaging_error& e) {
-    return e.failure();
+  } catch (...) {  // of a codec of the application's
+    return messaging::detail::current_failure(errc::serialization_failed,
+                                              "The arguments cannot be written");
   }
 }
 
@@ -51,8 +53,9 @@ result<R> try_from_text(std::string_view text) {
   } else {
     try {
       return from_text<R>(text, "result");
-    } catch (const messaging_error& e) {
-      return e.failure();
+    } catch (...) {
+      return messaging::detail::current_failure(errc::malformed_message,
+                                                "The result cannot be read");
     }
   }
 }
