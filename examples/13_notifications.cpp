@@ -234,6 +234,23 @@ void configured() {
   expect(other.retry() == 0 && other.is_enabled(), "changed");
 }
 
+class console : public om::notify::notification_driver {
+ public:
+  void notify(const om::notify::outgoing_notification& n,
+              om::unique_function<void(om::result<void>)> done) const override {
+    std::cout << om::notify::to_string(n.priority) << ' ' << n.event_type << ": " << n.body << '\n';
+    done({});
+  }
+};
+
+void printed(const om::transport& bus) {
+  const om::blocking::notifier notifier{
+      bus,
+      {.drivers = {{"messagingv2", "console"}},
+       .custom_drivers = {{"console", std::make_shared<console>()}}}};
+  expect(notifier.info({}, "disk.added", om::value{{"left", 7}}).has_value(), "both have it");
+}
+
 void tested() {
   const om::transport bus = om::open_transport("fake://");
   om::notify::reset_kept_notifications();
@@ -250,6 +267,7 @@ int main() {
   poisoned(bus);
   batches(bus);
   configured();
+  printed(bus);
   tested();
   std::cout << "all as it should be\n";
 }

@@ -40,6 +40,11 @@ void notifier::async_notify_json(notify::priority p, context ctxt, std::string_v
                                  std::string_view payload_json, std::stop_token cancel,
                                  unique_function<void(report)> done) const {
   (void)core_->bus.driver();  // throws in a child process, where no loop would answer
+  auto& loop = core_->bus.loop();
+  if (core_->sinks.empty())
+    return loop.post([done = std::move(done)]() mutable {
+      if (done) done(detail::no_taker());
+    });
   auto made = core_->make(p, ctxt, event_type, payload_json);
   if (!made) return refuse(event_type, made.error(), std::move(done));
   made->cancel = std::move(cancel);
@@ -47,7 +52,7 @@ void notifier::async_notify_json(notify::priority p, context ctxt, std::string_v
   const auto all = std::make_shared<reports>(core_->sinks.size() + 1, std::move(done));
   for (const auto& sink : core_->sinks)
     sink->notify(*made, [all](report r) { all->add(std::move(r)); });
-  if (!all->add_unless_last()) core_->bus.loop().post([all] { all->add({}); });
+  if (!all->add_unless_last()) loop.post([all] { all->add({}); });
 }
 
 void notifier::refuse(std::string_view event_type, const failure& why,

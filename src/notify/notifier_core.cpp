@@ -2,22 +2,61 @@
 
 #include <algorithm>
 #include <limits>
+#include <oslo/messaging/detail/current_failure.hpp>
 #include <oslo/messaging/json.hpp>
 #include <oslo/messaging/notify/options.hpp>
 #include <utility>
 
+#include "core/config/option_lookup.hpp"
 #include "core/unique_id.hpp"
 #include "notify/message_text.hpp"
 
 namespace oslo::messaging::notify::detail {
 namespace {
 
-std::vector<std::string> without_blanks(std::vector<std::string> names) {
-  std::erase(names, std::string());
-  return names;
+constexpr std::string_view options_group = "oslo_messaging_notifications";
+
+/// A driver that is wanted, and the line of a configuration that wants it.
+struct wanted_driver {
+  std::string name;
+  std::string origin{};
+};
+
+std::vector<wanted_driver> wanted_drivers(const notifier_options& o, const option_values& group,
+                                          const config& conf) {
+  std::vector<wanted_driver> out;
+  if (o.drivers) {
+    for (const auto& name : *o.drivers) out.push_back({name});
+    return out;
+  }
+  const auto entries = find_entries(conf, options_group,
+                                    *find_option(notification_options(), options_group, "driver"));
+  auto at = entries.begin();
+  for (auto& name : group.list("driver")) {
+    // One of each entry; the default has none.
+    std::string origin = at == entries.end() ? "" : (*at++)->origin;
+    if (!name.empty()) out.push_back({std::move(name), std::move(origin)});
+  }
+  return out;
+}
+
+[[noreturn]] void no_such_driver(const wanted_driver& d, const notification_drivers& custom) {
+  if (d.origin.empty())
+    throw configuration_error(
+        {errc::invalid_argument,
+         "There is no notification driver \"" + d.name + "\". " + known_drivers(custom)});
+  throw configuration_error(
+      {errc::invalid_config, "Option \"driver\" of group [" + std::string(options_group) +
+                                 "] has the value \"" + d.name + "\" (" + d.origin +
+                                 "), which is no notification driver. " + known_drivers(custom)});
 }
 
 }  // namespace
+
+failure no_taker() {
+  return {errc::not_sent,
+          "Nothing was sent: the notifier has no driver that could, or no topic to send to."};
+}
 
 int checked_retry(int retry) {
   if (retry < -1)
@@ -30,7 +69,6 @@ notifier_core::notifier_core(transport b, notifier_options opts)
     : bus(std::move(b)), o(std::move(opts)) {
   const auto group = read_options(bus.conf());
   if (!o.topics) o.topics = group.list("topics");
-  if (!o.drivers) o.drivers = without_blanks(group.list("driver"));
   if (!o.retry)
     o.retry = group.is_set("retry") ? static_cast<int>(std::min<std::int64_t>(
                                           group.integer("retry"), std::numeric_limits<int>::max()))
@@ -38,17 +76,18 @@ notifier_core::notifier_core(transport b, notifier_options opts)
   checked_retry(*o.retry);
   if (!o.routing_config) o.routing_config = group.string("routing_config");
   if (!o.redact) o.redact = no_context;
+  check_custom_drivers(o.custom_drivers);
   std::vector<std::string> loaded;
-  for (const auto& name : *o.drivers) {
-    if (std::find(loaded.begin(), loaded.end(), name) != loaded.end()) continue;
-    if (const auto made = make_notification_driver(name, bus, *o.topics, *o.routing_config)) {
-      sinks.insert(sinks.end(), made->begin(), made->end());
-      loaded.push_back(name);
-    } else {
-      bus.log()(log_level::warning, "There is no notification driver \"" + name +
-                                        "\"; the notifier goes on without it.");
-    }
+  const driver_sources sources{bus, *o.topics, *o.routing_config, o.custom_drivers};
+  for (const auto& wanted : wanted_drivers(o, group, bus.conf())) {
+    if (std::find(loaded.begin(), loaded.end(), wanted.name) != loaded.end()) continue;
+    const auto made = make_notification_driver(wanted.name, sources);
+    if (!made) no_such_driver(wanted, o.custom_drivers);
+    sinks.insert(sinks.end(), made->begin(), made->end());
+    loaded.push_back(wanted.name);
   }
+  if (loaded.empty())
+    bus.log()(log_level::warning, "The notifier has no driver: it sends its messages nowhere.");
   o.drivers = std::move(loaded);
 }
 
@@ -73,11 +112,9 @@ result<outgoing_notification> notifier_core::make(notify::priority p, const cont
     n.body = message_text(
         {n.message_id, o.publisher_id, event_type, p, payload, now, o.lower_case_priority});
     return n;
-  } catch (const messaging_error& e) {
-    return e.failure();
-  } catch (const std::exception& e) {  // of the application's serializer or redaction
-    return failure(errc::serialization_failed,
-                   std::string("The serializer cannot write the notification: ") + e.what());
+  } catch (...) {  // of the application's serializer or redaction
+    return messaging::detail::current_failure(errc::serialization_failed,
+                                              "The serializer cannot write the notification");
   }
 }
 

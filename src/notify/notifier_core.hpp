@@ -26,6 +26,9 @@ class notifier_core {
   notification_sinks sinks;
 };
 
+/// The report on every message of a notifier without sinks.
+failure no_taker();
+
 /// `retry` as it stands in options and in `prepare`. Throws `configuration_error`.
 int checked_retry(int retry);
 

@@ -63,6 +63,7 @@ result<outbox::state::entry_ptr> outbox::state::make(notify::priority p, const c
   if (inherited())
     return failure(errc::wrong_process,
                    "The outbox was made in the parent of this process. Make one here.");
+  if (core_->sinks.empty()) return refuse(detail::no_taker());
   if (!payload) return refuse(payload.error());
   auto made = core_->make(p, ctxt, event_type, *payload);
   if (!made) return refuse(made.error());

@@ -2,6 +2,7 @@
 
 #include "notify/drivers.hpp"
 #include "notify/routing_rules.hpp"
+#include "notify/yaml_tree.hpp"
 
 namespace oslo::messaging::notify {
 namespace {
@@ -34,29 +35,27 @@ class routed_part final : public notification_driver {
 
 }  // namespace
 
-notification_sinks routing_driver(const std::string& file, const transport& bus,
-                                  const std::vector<std::string>& topics) {
+notification_sinks routing_driver(const driver_sources& from) {
+  const auto& file = from.routing_config;
+  const auto& log = from.bus.log();
   if (file.empty()) {
-    bus.log()(log_level::warning,
-              "Driver \"routing\" sends nothing: option routing_config is not set.");
+    log(log_level::warning, "Driver \"routing\" sends nothing: option routing_config is not set.");
     return {};
   }
-  const auto rules = std::make_shared<const routing_rules>(load_routing_rules(file, bus.log()));
+  const auto rules = std::make_shared<const routing_rules>(load_routing_rules(file, log));
   notification_sinks all;
-  for (const auto& name : rules->drivers()) {
+  for (const auto& [name, line] : rules->drivers()) {
     if (name == "routing") {
-      bus.log()(log_level::warning, file + " routes to \"routing\" itself, which is left out.");
+      log(log_level::warning, file + " routes to \"routing\" itself, which is left out.");
       continue;
     }
-    const auto made = make_notification_driver(name, bus, topics, {});
-    if (!made) {
-      bus.log()(log_level::warning,
-                file + " routes to \"" + name + "\", and there is no such notification driver.");
-      continue;
-    }
+    const auto made = make_notification_driver(name, from);
+    if (!made)
+      yaml_fault(file, line,
+                 "there is no notification driver \"" + name + "\". " + known_drivers(from.custom));
     for (const auto& part : *made)
-      all.push_back(std::make_shared<routed_part>(rules, name, part,
-                                                  part == made->front() ? bus.log() : logger{}));
+      all.push_back(
+          std::make_shared<routed_part>(rules, name, part, part == made->front() ? log : logger{}));
   }
   return all;
 }

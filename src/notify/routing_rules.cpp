@@ -30,7 +30,7 @@ class reader {
     std::vector<routing_rule> all;
     for (const auto& [group, drivers] : pairs(root, "the file", "groups"))
       for (const auto& [driver, rules] : pairs(*drivers, "group " + group->text, "drivers"))
-        all.push_back(rule(driver->text, *rules));
+        all.push_back(rule(*driver, *rules));
     return all;
   }
 
@@ -43,9 +43,9 @@ class reader {
     return v.pairs;
   }
 
-  routing_rule rule(const std::string& driver, const yaml_value& rules) const {
-    routing_rule out{driver};
-    for (const auto& [key, value] : pairs(rules, "driver " + driver, "rules")) {
+  routing_rule rule(const yaml_value& driver, const yaml_value& rules) const {
+    routing_rule out{driver.text, driver.line};
+    for (const auto& [key, value] : pairs(rules, "driver " + driver.text, "rules")) {
       if (key->text == "accepted_events")
         out.events = patterns(*value, key->text, false);
       else if (key->text == "accepted_priorities")
@@ -87,10 +87,11 @@ bool routing_rule::accepts(std::string_view event_type, notify::priority p) cons
          (!priorities || any_of(*priorities, to_string(p)));
 }
 
-std::vector<std::string> routing_rules::drivers() const {
-  std::vector<std::string> out;
+std::vector<std::pair<std::string, std::size_t>> routing_rules::drivers() const {
+  std::vector<std::pair<std::string, std::size_t>> out;
   for (const auto& rule : all_)
-    if (std::find(out.begin(), out.end(), rule.driver) == out.end()) out.push_back(rule.driver);
+    if (std::none_of(out.begin(), out.end(), [&](const auto& d) { return d.first == rule.driver; }))
+      out.emplace_back(rule.driver, rule.line);
   return out;
 }
 

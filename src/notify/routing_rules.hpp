@@ -1,11 +1,13 @@
 // Which drivers get which notifications: the file of option routing_config.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <oslo/messaging/logger.hpp>
 #include <oslo/messaging/notify/priority.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "notify/glob.hpp"
@@ -15,6 +17,7 @@ namespace oslo::messaging::notify {
 /// What a driver of a group accepts: of each kind of rule that is given at least one has to match.
 struct routing_rule {
   std::string driver;
+  std::size_t line = 1;  ///< where the driver stands
   std::optional<std::vector<glob>> events{};
   std::optional<std::vector<glob>> priorities{};  ///< of lower-case patterns
 
@@ -27,8 +30,8 @@ class routing_rules {
   routing_rules() = default;
   explicit routing_rules(std::vector<routing_rule> all) : all_(std::move(all)) {}
 
-  /// Names of all drivers, each once, in the order of the file.
-  std::vector<std::string> drivers() const;
+  /// Names of all drivers, each once with the line of its first rule, in the order of the file.
+  std::vector<std::pair<std::string, std::size_t>> drivers() const;
   bool wants(std::string_view driver, std::string_view event_type, notify::priority p) const;
 
  private:

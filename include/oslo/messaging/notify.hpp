@@ -8,6 +8,7 @@
 #include <oslo/messaging/notify/listener.hpp>
 #include <oslo/messaging/notify/log_notifier.hpp>
 #include <oslo/messaging/notify/notification.hpp>
+#include <oslo/messaging/notify/notification_driver.hpp>
 #include <oslo/messaging/notify/notifier.hpp>
 #include <oslo/messaging/notify/options.hpp>
 #include <oslo/messaging/notify/outbox.hpp>

@@ -11,7 +11,9 @@
 #include <regex>
 
 #include "support/log_lines.hpp"
+#include "support/odd_code.hpp"
 #include "support/recording_driver.hpp"
+#include "unit/notify/recording_sink.hpp"
 
 namespace oslo::messaging::notify {
 
@@ -54,7 +56,8 @@ TEST_F(notifiers, send_to_each_topic_and_priority_in_the_format_of_the_driver) {
                             .drivers = std::vector<std::string>{v2 ? "messagingv2" : "messaging"},
                             .topics = topics,
                             .retry = retry}};
-          EXPECT_TRUE(blocking::notifier(n).notify(p, {}, "ev", value{{"x", 1}}).has_value());
+          EXPECT_EQ(blocking::notifier(n).notify(p, {}, "ev", value{{"x", 1}}).has_value(),
+                    !topics.empty());
           const auto all = sent->sent();
           ASSERT_EQ(all.size() - before, topics.size());
           for (std::size_t i = 0; i < topics.size(); ++i) {
@@ -114,21 +117,66 @@ TEST_F(notifiers, take_what_is_not_given_from_the_options) {
   EXPECT_EQ((notifier{bus, {.retry = 5}}.retry()), 5);
 }
 
-TEST_F(notifiers, without_a_driver_send_nothing_and_are_enabled_unless_noop_is_all) {
+TEST_F(notifiers, without_a_driver_send_nothing_and_say_so) {
   const auto bus = open();
+  const auto report = [&](notifier_options o) {
+    return blocking::notifier(bus, std::move(o)).info({}, "ev", 1);
+  };
   const notifier none{bus};
   EXPECT_TRUE(none.drivers().empty());
   EXPECT_TRUE(none.is_enabled());
-  EXPECT_TRUE(blocking::notifier(none).info({}, "ev", 1).has_value());
-  EXPECT_FALSE((notifier{bus, {.drivers = {{"noop"}}}}.is_enabled()));
-  EXPECT_TRUE((notifier{bus, {.drivers = {{"noop", "log"}}}}.is_enabled()));
+  EXPECT_EQ(
+      lines.count(log_level::warning, "The notifier has no driver: it sends its messages nowhere."),
+      1);
+  EXPECT_EQ(blocking::notifier(none).info({}, "ev", 1).error().code(), errc::not_sent);
+  EXPECT_EQ(report({.drivers = strings{}}).error().code(), errc::not_sent);
+  EXPECT_EQ(report({.drivers = {{"messaging"}}, .topics = strings{}}).error().code(),
+            errc::not_sent);
+  EXPECT_EQ(report({.drivers = {{"routing"}}}).error().message(),
+            "Nothing was sent: the notifier has no driver that could, or no topic to send to.");
+  EXPECT_TRUE(report({.drivers = {{"noop"}}}).has_value());
   EXPECT_TRUE(sent->sent().empty());
+  EXPECT_TRUE(lines.with("ev").empty()) << "one line for the notifier, none for a message";
 }
 
-TEST_F(notifiers, leave_out_drivers_that_do_not_exist) {
-  const notifier n{open(), {.drivers = {{"pigeon", "messaging", "messaging"}}}};
-  EXPECT_EQ(n.drivers(), (std::vector<std::string>{"messaging"}));
-  EXPECT_EQ(lines.count(log_level::warning, "There is no notification driver \"pigeon\""), 1);
+TEST_F(notifiers, are_enabled_unless_noop_is_all) {
+  const auto bus = open();
+  EXPECT_FALSE((notifier{bus, {.drivers = {{"noop"}}}}.is_enabled()));
+  EXPECT_TRUE((notifier{bus, {.drivers = {{"noop", "log"}}}}.is_enabled()));
+}
+
+TEST_F(notifiers, refuse_drivers_that_do_not_exist) {
+  const auto refusal = [&](std::string_view conf, notifier_options o) {
+    try {
+      notifier(open(conf), std::move(o));
+    } catch (const configuration_error& e) {
+      return std::string(e.what());
+    }
+    return std::string("made");
+  };
+  const auto own = std::make_shared<recording_sink>();
+  EXPECT_EQ(
+      refusal("", {.drivers = {{"messaging", "mesagingv2"}}}),
+      "There is no notification driver \"mesagingv2\". Known are messaging, messagingv2, log, "
+      "noop, routing, test.");
+  EXPECT_EQ(refusal("[oslo_messaging_notifications]\ndriver =\ndriver = log\ndriver = Log\n",
+                    {.custom_drivers = {{"pigeon", own}}}),
+            "Option \"driver\" of group [oslo_messaging_notifications] has the value \"Log\" "
+            "(<text>:4), which is no notification driver. Known are messaging, messagingv2, log, "
+            "noop, routing, test, pigeon.");
+  EXPECT_NE(refusal("[DEFAULT]\nnotification_driver = x\n", {}).find("\"x\" (<text>:2), which"),
+            std::string::npos);
+  EXPECT_EQ(refusal("[oslo_messaging_notifications]\ndriver = x\n", {.drivers = {{"log"}}}),
+            "made");
+  EXPECT_EQ(refusal("", {.custom_drivers = {{"log", own}}}),
+            "The custom notification driver \"log\" has the name of a driver of the library.");
+  EXPECT_EQ(refusal("", {.custom_drivers = {{"mine", nullptr}}}),
+            "The custom notification driver \"mine\" is null.");
+}
+
+TEST_F(notifiers, call_a_driver_once_however_often_it_is_named) {
+  const notifier n{open(), {.drivers = {{"messaging", "messaging"}}}};
+  EXPECT_EQ(n.drivers(), strings{"messaging"});
 }
 
 TEST_F(notifiers, prepare_changes_what_is_given) {
@@ -254,6 +302,42 @@ TEST_F(notifiers, a_serializer_that_throws_is_an_error_of_that_notification) {
   const auto r = n.info({}, "ev", 1);
   ASSERT_TRUE(r.has_error());
   EXPECT_EQ(r.error().message(), "The serializer cannot write the notification: cannot");
+}
+
+TEST_F(notifiers, no_code_of_the_application_loses_a_report) {
+  const auto bus = open();
+  for (const auto& [kind, reason] : testing::odd_kinds) {
+    const auto expected =
+        std::string_view(kind) == "failure" ? errc::malformed_message : errc::serialization_failed;
+    const auto check = [&](const result<void>& r) {
+      EXPECT_EQ(r.error().code(), expected);
+      EXPECT_NE(r.error().message().find(reason), std::string::npos) << r.error().message();
+    };
+    const testing::odd_value bad{kind};
+    const blocking::notifier plain{bus, {.drivers = {{"messaging"}}}};
+    check(plain.info({}, "ev", bad));
+    outbox box(plain.async());
+    check(box.post(priority::info, {}, "ev", bad));
+    for (const bool of_context : {false, true}) {
+      const notifier n{bus,
+                       {.drivers = {{"messaging"}},
+                        .serializer = std::make_shared<testing::odd_serializer>(
+                            of_context ? "" : kind, of_context ? kind : "")}};
+      check(blocking::notifier(n).info({}, "ev", 1));
+      std::promise<result<void>> posted;
+      n.post(priority::info, {}, "ev", 1, [&](result<void> r) { posted.set_value(std::move(r)); });
+      check(posted.get_future().get());
+      outbox behind(n);
+      check(behind.post(priority::info, {}, "ev", 1));
+    }
+    const std::string thrown = kind;
+    const notifier hiding{bus, {.drivers = {{"messaging"}}, .redact = [thrown](const context& c) {
+                                  testing::throw_odd(thrown);
+                                  return c;
+                                }}};
+    check(blocking::notifier(hiding).info({}, "ev", 1));
+  }
+  EXPECT_TRUE(sent->sent().empty());
 }
 
 TEST_F(notifiers, the_log_driver_masks_secrets_and_knows_the_levels_of_python) {

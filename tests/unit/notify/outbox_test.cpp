@@ -600,10 +600,11 @@ TEST_F(outboxes, cancel_what_they_have_given_up) {
   EXPECT_TRUE(gate->wait_for_answers());
 }
 
-TEST_F(outboxes, without_a_driver_deliver_at_once) {
+TEST_F(outboxes, without_a_driver_refuse_everything) {
   outbox box(make({.drivers = strings{}}), reporting());
-  EXPECT_TRUE(post(box, "0").has_value());
-  EXPECT_EQ(book.wait_for(1), (strings{"delivered 0"}));
+  EXPECT_EQ(post(box, "0").error().code(), errc::not_sent);
+  EXPECT_EQ(box.counts().refused, 1u);
+  EXPECT_EQ(box.counts().accepted, 0u);
 }
 
 TEST_F(outboxes, take_messages_of_many_threads_and_report_each_once) {

@@ -8,6 +8,7 @@
 
 #include "support/log_lines.hpp"
 #include "support/recording_driver.hpp"
+#include "unit/notify/recording_sink.hpp"
 
 namespace oslo::messaging::notify {
 namespace {
@@ -80,18 +81,39 @@ TEST_F(routing, reports_what_a_driver_could_not_do) {
   EXPECT_EQ(r.error().code(), errc::rejected);
 }
 
-TEST_F(routing, leaves_out_itself_and_what_does_not_exist) {
-  const blocking::notifier n{make("g: {routing: , pigeon: , messaging: }\n")};
+TEST_F(routing, leaves_out_itself) {
+  const blocking::notifier n{make("g: {routing: , messaging: }\n")};
   EXPECT_TRUE(n.info({}, "e", 1).has_value());
   EXPECT_EQ(events(), (strings{"1 e"}));
   EXPECT_EQ(lines.with("routes to"),
-            (strings{file + " routes to \"routing\" itself, which is left out.",
-                     file + " routes to \"pigeon\", and there is no such notification driver."}));
+            (strings{file + " routes to \"routing\" itself, which is left out."}));
+}
+
+TEST_F(routing, names_the_line_of_a_driver_that_does_not_exist) {
+  try {
+    make("g:\n  messaging:\n  pigeon: {accepted_priorities: [info]}\n");
+    ADD_FAILURE();
+  } catch (const configuration_error& e) {
+    EXPECT_EQ(e.what(), file +
+                            ":3: there is no notification driver \"pigeon\". Known are messaging, "
+                            "messagingv2, log, noop, routing, test.");
+  }
+}
+
+TEST_F(routing, chooses_drivers_of_the_application) {
+  const auto own = std::make_shared<recording_sink>();
+  std::ofstream(file) << "g: {pigeon: {accepted_priorities: [error]}}\n";
+  const blocking::notifier n{
+      open_recording(sent),
+      {.drivers = {{"routing"}}, .custom_drivers = {{"pigeon", own}}, .routing_config = file}};
+  EXPECT_TRUE(n.info({}, "unwanted", 1).has_value()) << "the rules want it nowhere";
+  EXPECT_TRUE(n.error({}, "wanted", 1).has_value());
+  EXPECT_EQ(own->events(), strings{"wanted"});
 }
 
 TEST_F(routing, without_a_file_sends_nothing_and_says_so) {
   const notifier n{open_recording(sent, {.log = lines.into()}), {.drivers = {{"routing"}}}};
-  EXPECT_TRUE(blocking::notifier(n).info({}, "e", 1).has_value());
+  EXPECT_EQ(blocking::notifier(n).info({}, "e", 1).error().code(), errc::not_sent);
   EXPECT_TRUE(sent->sent().empty());
   EXPECT_EQ(lines.count(log_level::warning, "option routing_config is not set"), 1);
 }

@@ -17,6 +17,13 @@ routing_rules parse(const std::string& text) {
   return parse_routing_rules(text, "routing.yaml", {});
 }
 
+/// "line name" of each driver.
+strings drivers(const routing_rules& rules) {
+  strings out;
+  for (const auto& [name, line] : rules.drivers()) out.push_back(std::to_string(line) + " " + name);
+  return out;
+}
+
 /// What is wrong with a file.
 std::string fault(const std::string& text) {
   try {
@@ -30,10 +37,10 @@ std::string fault(const std::string& text) {
 
 TEST(routing_rules_of, nothing_are_none) {
   for (const char* text : {"", "\n# only a comment\n", "~", "{}", "group: {}", "group:\n"})
-    EXPECT_EQ(parse(text).drivers(), strings{}) << text;
+    EXPECT_EQ(drivers(parse(text)), strings{}) << text;
 }
 
-TEST(routing_rules_of, a_file_name_each_driver_once) {
+TEST(routing_rules_of, a_file_name_each_driver_once_with_its_line) {
   const auto rules = parse(
       "group_1:\n"
       "  messaging:\n"
@@ -44,7 +51,7 @@ TEST(routing_rules_of, a_file_name_each_driver_once) {
       "    accepted_priorities:\n"
       "      - info\n"
       "  messaging: {}\n");
-  EXPECT_EQ(rules.drivers(), (strings{"messaging", "log", "messagingv2"}));
+  EXPECT_EQ(drivers(rules), (strings{"2 messaging", "4 log", "6 messagingv2"}));
 }
 
 TEST(routing_rules_of, events_accept_what_any_pattern_matches) {
@@ -169,7 +176,7 @@ TEST(routing_rules_of, hostile_files_are_refused_before_they_cost_much) {
 TEST(routing_rules_of, files_are_read) {
   const std::string name = ::testing::TempDir() + "oslo_routing_rules_test.yaml";
   std::ofstream(name) << "a: {rpc: {accepted_events: [one]}}\n";
-  EXPECT_EQ(load_routing_rules(name, {}).drivers(), strings{"rpc"});
+  EXPECT_EQ(drivers(load_routing_rules(name, {})), strings{"1 rpc"});
   std::remove(name.c_str());
   const auto fault_of = [](const std::string& file) {
     try {

@@ -10,6 +10,7 @@
 #include <oslo/messaging/function.hpp>
 #include <oslo/messaging/notify/context_rules.hpp>
 #include <oslo/messaging/notify/detail/payload.hpp>
+#include <oslo/messaging/notify/notification_driver.hpp>
 #include <oslo/messaging/notify/priority.hpp>
 #include <oslo/messaging/serializer.hpp>
 #include <oslo/messaging/transport.hpp>
@@ -33,9 +34,13 @@ struct notifier_options {
   std::optional<std::string> publisher_id{};
   /// What is done with each message, all of them in turn:
   /// "messaging" (bare format 1.0), "messagingv2" (envelope 2.0), "log", "test", "noop", "routing"
-  /// (those that the rules of a file choose for each message). A name that is unknown is left out,
-  /// with a warning. Not given: option driver.
+  /// (those that the rules of a file choose for each message), or a name of `custom_drivers`. An
+  /// unknown name is an error; twice the same counts once. Not given: option driver, whose default
+  /// is none.
   std::optional<std::vector<std::string>> drivers{};
+  /// Drivers of the application, for `drivers`, option driver and routing files to name. They may
+  /// not have a name of the library's.
+  notification_drivers custom_drivers{};
   /// The YAML file of driver "routing", read when the notifier is made. Not given: option
   /// routing_config.
   std::optional<std::string> routing_config{};
@@ -67,8 +72,11 @@ struct notifier_changes {
 ///
 /// As with oslo nothing throws. What could not be sent is written to the transport's log, and is
 /// the delivery report (a `result<void>`: the first failure of any driver and topic) that each
-/// function gives back, and that may be ignored. "Delivered" means that the bus took
-/// responsibility.
+/// function gives back, and that may be ignored. Success means that every driver has taken the
+/// message: over a bus, that the bus took responsibility; of "noop", which takes everything, and of
+/// "routing" whose rules want it nowhere, that nobody is to get it. A notifier without any driver,
+/// or with no topic to send to, sends nothing, as oslo's; its reports are `errc::not_sent`, without
+/// a line in the log for each.
 ///
 /// The payload is turned into text before a function returns, so that nothing it refers to has to
 /// live longer. Payloads are described structs, `value`, `raw_json`, or anything else `write_value`
@@ -81,9 +89,10 @@ class notifier {
  public:
   using report = result<void>;
 
-  /// Throws `configuration_error` for options out of range, and for rules of driver "routing" that
-  /// cannot be read; `messaging_error` (`errc::not_supported`) when messages are to go over a
-  /// transport whose driver has no notifications.
+  /// Throws `configuration_error` for options out of range, for a driver that does not exist (the
+  /// text names it, the option or file and line that wants it, and those that do exist), and for
+  /// rules of driver "routing" that cannot be read; `messaging_error` (`errc::not_supported`) when
+  /// messages are to go over a transport whose driver has no notifications.
   explicit notifier(transport bus, notifier_options o = {});
 
   /// A notifier with some values changed, which shares everything else.

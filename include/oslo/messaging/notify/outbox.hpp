@@ -105,10 +105,10 @@ class outbox {
 
   /// Takes the message, or says why not: `errc::limit_exceeded` (full; with rule `wait` for the
   /// whole of `wait_limit`), `would_deadlock` (it would have to wait on the transport's loop, which
-  /// makes the room), `serialization_failed`, `closed`, `wrong_process` (in a child of the process
-  /// that made it), or what the application's serializer throws. A message that is refused has no
-  /// report. Returns at once, unless the rule is `wait`. `done` gets the report of this message
-  /// instead of `on_report`.
+  /// makes the room), `not_sent` (the notifier has no driver), `serialization_failed`, `closed`,
+  /// `wrong_process` (in a child of the process that made it), or what the application's serializer
+  /// throws. A message that is refused has no report. Returns at once, unless the rule is `wait`.
+  /// `done` gets the report of this message instead of `on_report`.
   template <class P>
   result<void> post(notify::priority p, context ctxt, std::string_view event_type, const P& payload,
                     unique_function<void(const delivery_report&)> done = {}) {
