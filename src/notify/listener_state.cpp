@@ -58,11 +58,12 @@ listener_options checked(listener_options o, const std::vector<target>& targets,
     if (!to.topic || to.topic->empty())
       throw invalid_target(
           {errc::invalid_target, "The target of dead letters must have a topic:" + to_string(to)});
+    // Whatever the exchange: RabbitMQ's queues are named after topic and priority alone.
     for (const auto& t : targets)
-      if (t.topic == to.topic && t.exchange == to.exchange)
+      if (t.topic == to.topic)
         throw configuration_error(
-            {errc::invalid_argument,
-             "A listener cannot send its dead letters to its own topic " + *to.topic + "."});
+            {errc::invalid_argument, "A listener cannot send its dead letters to its own topic " +
+                                         *to.topic + ", in whatever exchange."});
   }
   // What is in work, and as much on its way.
   const std::size_t in_work = o.batch ? o.batch->size : std::min(o.max_running, most_prefetched);

@@ -597,11 +597,15 @@ TEST_F(listeners, refuse_dead_letters_that_cannot_work) {
     listener(bus, {{.topic = "t"}}, {e}, {.allow_requeue = requeue, .dead_letters = d});
   };
   EXPECT_NO_THROW(make({.after = 1, .to = {.topic = "dead"}}));
-  EXPECT_NO_THROW(make({.after = 1, .to = {.exchange = "x", .topic = "t"}}));
   EXPECT_THROW(make({.after = 1, .to = {.topic = "dead"}}, false), configuration_error);
   EXPECT_THROW(make({.after = 0, .to = {.topic = "dead"}}), configuration_error);
   EXPECT_THROW(make({.after = 1, .to = {}}), invalid_target);
   EXPECT_THROW(make({.after = 1, .to = {.topic = "t"}}), configuration_error);
+  EXPECT_THROW(make({.after = 1, .to = {.exchange = "openstack", .topic = "t"}}),
+               configuration_error)
+      << "the default exchange by its name";
+  EXPECT_THROW(make({.after = 1, .to = {.exchange = "x", .topic = "t"}}), configuration_error)
+      << "queues of RabbitMQ are named after their topic alone";
 }
 
 TEST_F(listeners, drain_finishes_what_was_taken) {

@@ -45,8 +45,8 @@ struct dead_letter_options {
   /// `to`. At least 1.
   std::size_t after = 5;
   /// Topic, and exchange, of the dead letters, which are notifications of the priority they had,
-  /// for any listener: queue "TOPIC.info" and so on, which is made. Not one of the listener's own
-  /// targets.
+  /// for any listener: queue "TOPIC.info" and so on, which is made. Not a topic of the listener's
+  /// own targets, in whatever exchange: over RabbitMQ these would share their queue.
   target to{};
 };
 
