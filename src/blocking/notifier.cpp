@@ -13,7 +13,7 @@ notifier::report notifier::send(messaging::notify::priority p, context ctxt,
                    "A blocking notification was sent on the transport's loop, or on the only "
                    "thread that runs it, which would have to complete it.");
   const auto outcome = std::make_shared<handover<report>>();
-  async_.send_text(p, std::move(ctxt), event_type, std::move(payload), std::move(cancel),
+  async_.send_text(p, ctxt, event_type, payload, std::move(cancel),
                    [outcome](report r) { outcome->put(std::move(r)); });
   // As long as `retry` and `timeout` say, which only the driver knows.
   return *outcome->take(std::nullopt);

@@ -6,6 +6,8 @@
 #include <oslo/messaging/detail/completion_home.hpp>
 #include <oslo/messaging/notify/notifier.hpp>
 
+#include "notify/notifier_core.hpp"
+
 namespace oslo::messaging::notify {
 
 namespace asio = boost::asio;
@@ -15,7 +17,7 @@ namespace {
 
 /// What is to be sent once the awaitable is awaited.
 struct prepared {
-  notifier from;
+  std::shared_ptr<const detail::notifier_core> from;
   notify::priority priority;
   context ctxt;
   std::string event_type;
@@ -47,8 +49,8 @@ asio::awaitable<notifier::report> send(prepared p) {
             });
           });
         };
-        n.from.send_text(n.priority, std::move(n.ctxt), n.event_type, std::move(n.payload),
-                         std::move(cancel), std::move(done));
+        n.from->send(n.priority, n.ctxt, n.event_type, n.payload, std::move(cancel),
+                     std::move(done));
       },
       token, std::move(p));
 }
@@ -58,7 +60,7 @@ asio::awaitable<notifier::report> send(prepared p) {
 asio::awaitable<notifier::report> notifier::notify_text(notify::priority p, context ctxt,
                                                         std::string_view event_type,
                                                         result<std::string> payload) const {
-  return send({*this, p, std::move(ctxt), std::string(event_type), std::move(payload)});
+  return send({core_, p, std::move(ctxt), std::string(event_type), std::move(payload)});
 }
 
 }  // namespace oslo::messaging::notify

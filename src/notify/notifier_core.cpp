@@ -10,6 +10,7 @@
 #include "core/config/option_lookup.hpp"
 #include "core/unique_id.hpp"
 #include "notify/message_text.hpp"
+#include "notify/reports.hpp"
 
 namespace oslo::messaging::notify::detail {
 namespace {
@@ -116,6 +117,38 @@ result<outgoing_notification> notifier_core::make(notify::priority p, const cont
     return messaging::detail::current_failure(errc::serialization_failed,
                                               "The serializer cannot write the notification");
   }
+}
+
+void notifier_core::send(notify::priority p, const context& ctxt, std::string_view event_type,
+                         const result<std::string>& payload, std::stop_token cancel,
+                         unique_function<void(result<void>)> done) const {
+  (void)bus.driver();  // throws in a child process, where no loop would answer
+  if (sinks.empty())
+    return bus.loop().post([done = std::move(done)]() mutable {
+      if (done) done(no_taker());
+    });
+  if (!payload) return refuse(event_type, payload.error(), std::move(done));
+  auto made = make(p, ctxt, event_type, *payload);
+  if (!made) return refuse(event_type, made.error(), std::move(done));
+  made->cancel = std::move(cancel);
+  // One more than there are drivers, so that `done` is not called before this returns.
+  const auto all = std::make_shared<reports>(sinks.size() + 1, std::move(done));
+  for (const auto& sink : sinks) try {
+      sink->notify(*made, [all](result<void> r) { all->add(std::move(r)); });
+    } catch (...) {
+      all->add(
+          messaging::detail::current_failure(errc::not_sent, "The notification could not be sent"));
+    }
+  if (!all->add_unless_last()) bus.loop().post([all] { all->add({}); });
+}
+
+void notifier_core::refuse(std::string_view event_type, const failure& why,
+                           unique_function<void(result<void>)> done) const {
+  bus.log()(log_level::error,
+            "Could not write notification " + std::string(event_type) + ": " + why.message());
+  bus.loop().post([done = std::move(done), why]() mutable {
+    if (done) done(why);
+  });
 }
 
 }  // namespace oslo::messaging::notify::detail

@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <oslo/messaging/notify/notifier.hpp>
+#include <stop_token>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,10 +22,20 @@ class notifier_core {
   result<outgoing_notification> make(notify::priority p, const context& ctxt,
                                      std::string_view event_type, std::string_view payload) const;
 
+  /// The erased core of all that sends: `payload` is one JSON value as text, or why there is none.
+  /// `done` (may be empty) is called once on the transport's loop, never before this returned.
+  void send(notify::priority p, const context& ctxt, std::string_view event_type,
+            const result<std::string>& payload, std::stop_token cancel,
+            unique_function<void(result<void>)> done) const;
+
   transport bus;
   notifier_options o;  ///< complete
   /// Each may fail and be repeated without the others.
   notification_sinks sinks;
+
+ private:
+  void refuse(std::string_view event_type, const failure& why,
+              unique_function<void(result<void>)> done) const;
 };
 
 /// The report on every message of a notifier without sinks.

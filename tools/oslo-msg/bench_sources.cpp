@@ -55,8 +55,8 @@ void cast_source::send(std::uint64_t n, bench_ticket t) {
 }
 
 void notification_source::send(std::uint64_t n, bench_ticket t) {
-  tells_.async_notify_json(notify::priority::info, {}, "bench.event", bodies_.arguments(n), {},
-                           [t](result<void> r) { finish(t, r); });
+  tells_.post(notify::priority::info, {}, "bench.event", raw_json{bodies_.arguments(n)},
+              [t](result<void> r) { finish(t, r); });
 }
 
 }  // namespace oslo::messaging::cli

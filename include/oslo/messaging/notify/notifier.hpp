@@ -21,6 +21,10 @@
 #include <utility>
 #include <vector>
 
+namespace oslo::messaging::blocking {
+class notifier;
+}
+
 namespace oslo::messaging::notify {
 
 namespace detail {
@@ -152,21 +156,12 @@ class notifier {
   template <class P>
   void post(notify::priority p, context ctxt, std::string_view event_type, const P& payload,
             unique_function<void(report)> done = {}) const {
-    send_text(p, std::move(ctxt), event_type, detail::payload_text(payload), {}, std::move(done));
+    send_text(p, ctxt, event_type, detail::payload_text(payload), {}, std::move(done));
   }
-
-  /// The erased cores under all of these: `payload_json` is one JSON value as text. `done` is
-  /// called exactly once on the transport's loop, never before this returned; it may be empty.
-  void async_notify_json(notify::priority p, context ctxt, std::string_view event_type,
-                         std::string_view payload_json, std::stop_token cancel,
-                         unique_function<void(report)> done) const;
-  /// The same with a payload that may have failed to become text.
-  void send_text(notify::priority p, context ctxt, std::string_view event_type,
-                 result<std::string> payload, std::stop_token cancel,
-                 unique_function<void(report)> done) const;
 
  private:
   friend class outbox;
+  friend class blocking::notifier;
   explicit notifier(std::shared_ptr<const detail::notifier_core> core) noexcept
       : core_(std::move(core)) {}
 
@@ -174,8 +169,9 @@ class notifier {
                                              std::string_view event_type,
                                              result<std::string> payload) const;
 
-  void refuse(std::string_view event_type, const failure& why,
-              unique_function<void(report)> done) const;
+  void send_text(notify::priority p, const context& ctxt, std::string_view event_type,
+                 const result<std::string>& payload, std::stop_token cancel,
+                 unique_function<void(report)> done) const;
 
   std::shared_ptr<const detail::notifier_core> core_;
 };
