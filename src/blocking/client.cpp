@@ -1,6 +1,7 @@
 #include <memory>
 #include <oslo/messaging/blocking.hpp>
 
+#include "core/features.hpp"
 #include "core/saturating.hpp"
 #include "core/tasks/handover.hpp"
 
@@ -23,11 +24,6 @@ failure deadlock() {
           "which would have to complete it."};
 }
 
-failure wrong_process() {
-  return {errc::wrong_process,
-          "The transport was opened in the parent of this process. Open one here."};
-}
-
 failure stuck() {
   return {errc::timed_out,
           "The call did not complete in time, because the transport's loop does not run."};
@@ -38,7 +34,7 @@ failure stuck() {
 client::text client::call_text(std::string_view name, std::optional<rpc::method_version> since,
                                context ctxt, text args, std::stop_token cancel) const {
   if (!args) return args;
-  if (async_.bus().inherited()) return wrong_process();
+  if (auto why = of_another_process(async_.bus())) return *std::move(why);
   if (!async_.bus().loop().may_wait_here()) return deadlock();
   const auto answer = std::make_shared<handover<text>>();
   std::stop_source given_up;
@@ -54,7 +50,7 @@ client::text client::call_text(std::string_view name, std::optional<rpc::method_
 result<void> client::cast_text(std::string_view name, std::optional<rpc::method_version> since,
                                context ctxt, text args, std::stop_token cancel) const {
   if (!args) return args.error();
-  if (async_.bus().inherited()) return wrong_process();
+  if (auto why = of_another_process(async_.bus())) return *std::move(why);
   if (!async_.bus().loop().may_wait_here()) return deadlock();
   const auto answer = std::make_shared<handover<result<void>>>();
   std::stop_source given_up;

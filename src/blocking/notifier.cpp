@@ -1,6 +1,7 @@
 #include <memory>
 #include <oslo/messaging/blocking/notifier.hpp>
 
+#include "core/features.hpp"
 #include "core/tasks/handover.hpp"
 
 namespace oslo::messaging::blocking {
@@ -8,6 +9,7 @@ namespace oslo::messaging::blocking {
 notifier::report notifier::send(messaging::notify::priority p, context ctxt,
                                 std::string_view event_type, result<std::string> payload,
                                 std::stop_token cancel) const {
+  if (auto why = of_another_process(async_.bus())) return *std::move(why);
   if (!async_.bus().loop().may_wait_here())
     return failure(errc::would_deadlock,
                    "A blocking notification was sent on the transport's loop, or on the only "

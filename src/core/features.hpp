@@ -40,6 +40,14 @@ inline std::optional<failure> missing(const transport& bus, feature f) {
                                           std::string(to_string(f)) + ".");
 }
 
+/// Why nothing can go over the transport in this process; none in the one that opened it.
+inline std::optional<failure> of_another_process(const transport& bus) {
+  if (!bus.inherited()) return std::nullopt;
+  return failure(errc::wrong_process, "The transport for " + redacted(bus.url()) +
+                                          " was opened in the parent of this process. Open one "
+                                          "here.");
+}
+
 /// Throws `messaging_error` (`errc::not_supported`) when the transport cannot do it.
 inline void require(const transport& bus, feature f) {
   if (auto why = missing(bus, f)) throw messaging_error(*std::move(why));

@@ -2,6 +2,7 @@
 #include <oslo/messaging/transport.hpp>
 #include <utility>
 
+#include "core/features.hpp"
 #include "core/saturating.hpp"
 #include "core/tasks/fork_guard.hpp"
 #include "core/tasks/handover.hpp"
@@ -187,10 +188,7 @@ bool transport::inherited() const noexcept {
   return impl_->born.in_child();
 }
 messaging::driver& transport::driver() const {
-  if (inherited())
-    throw messaging_error(
-        {errc::wrong_process, "The transport for " + redacted(impl_->url) +
-                                  " was opened in the parent of this process. Open one here."});
+  if (auto why = of_another_process(*this)) throw messaging_error(*std::move(why));
   return *impl_->driver;
 }
 scheduler& transport::loop() const noexcept {

@@ -1,7 +1,6 @@
 // The coroutine face of the notifier's erased core.
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <oslo/messaging/detail/completion_home.hpp>
 #include <oslo/messaging/notify/notifier.hpp>
@@ -40,13 +39,16 @@ asio::awaitable<notifier::report> send(prepared p) {
   return asio::async_initiate<asio::use_awaitable_t<>, void(notifier::report)>(
       [](auto handler, prepared n) {
         auto cancel = cancellation_of(handler);
-        auto done = [waiting = waiting_handler(std::move(handler))](notifier::report r) mutable {
-          waiting.finish([&r](const auto& executor, auto resumed) {
-            asio::dispatch(executor, [handler = std::move(resumed), r = std::move(r)]() mutable {
-              if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected())
-                slot.clear();
-              std::move(handler)(std::move(r));
-            });
+        auto done = [waiting = waiting_handler(std::move(handler)),
+                     inside = n.from->bus.inherited()](notifier::report r) mutable {
+          waiting.finish([inside, &r](const auto& executor, auto resumed) {
+            messaging::detail::resume_on(
+                executor, inside, [handler = std::move(resumed), r = std::move(r)]() mutable {
+                  if (auto slot = asio::get_associated_cancellation_slot(handler);
+                      slot.is_connected())
+                    slot.clear();
+                  std::move(handler)(std::move(r));
+                });
           });
         };
         n.from->send(n.priority, n.ctxt, n.event_type, n.payload, std::move(cancel),

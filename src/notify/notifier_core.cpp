@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/config/option_lookup.hpp"
+#include "core/features.hpp"
 #include "core/unique_id.hpp"
 #include "notify/message_text.hpp"
 #include "notify/reports.hpp"
@@ -122,7 +123,11 @@ result<outgoing_notification> notifier_core::make(notify::priority p, const cont
 void notifier_core::send(notify::priority p, const context& ctxt, std::string_view event_type,
                          const result<std::string>& payload, std::stop_token cancel,
                          unique_function<void(result<void>)> done) const {
-  (void)bus.driver();  // throws in a child process, where no loop would answer
+  // No loop would report later, and the lock of a log may be held for ever.
+  if (auto why = of_another_process(bus)) {
+    if (done) done(*std::move(why));
+    return;
+  }
   if (sinks.empty())
     return bus.loop().post([done = std::move(done)]() mutable {
       if (done) done(no_taker());

@@ -23,7 +23,8 @@ class notifier_core {
                                      std::string_view event_type, std::string_view payload) const;
 
   /// The erased core of all that sends: `payload` is one JSON value as text, or why there is none.
-  /// `done` (may be empty) is called once on the transport's loop, never before this returned.
+  /// `done` (may be empty) is called once on the transport's loop, never before this returned;
+  /// before it returns in a child of the process that opened the transport.
   void send(notify::priority p, const context& ctxt, std::string_view event_type,
             const result<std::string>& payload, std::stop_token cancel,
             unique_function<void(result<void>)> done) const;

@@ -176,7 +176,9 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
                              call_options call,
                              unique_function<void(result<std::string>)> done) const {
   if (!done) done = [](result<std::string>) {};
-  auto& driver = impl_->bus.driver();  // throws in a child process, where no loop would answer
+  // No loop would complete it later.
+  if (auto why = of_another_process(impl_->bus)) return done(*std::move(why));
+  auto& driver = impl_->bus.driver();
   if (const auto& s = impl_->o.serializer)
     done = [s, caller = ctxt, done = std::move(done)](result<std::string> r) mutable {
       done(r ? translate_result(*s, caller, *r) : std::move(r));
@@ -204,7 +206,9 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
 void client::async_cast_json(std::string_view name, context ctxt, std::string_view args_json,
                              call_options call, unique_function<void(result<void>)> done) const {
   if (!done) done = [](result<void>) {};
-  auto& driver = impl_->bus.driver();  // throws in a child process, where no loop would answer
+  // No loop would complete it later.
+  if (auto why = of_another_process(impl_->bus)) return done(*std::move(why));
+  auto& driver = impl_->bus.driver();
   impl::request request;
   auto refused = impl_->fill(request, false, name, std::move(ctxt), args_json, call);
   if (refused) {

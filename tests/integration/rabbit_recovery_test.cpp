@@ -1,7 +1,5 @@
 // What happens when the broker dies, refuses, blocks, or takes queues away.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -12,6 +10,7 @@
 #include <thread>
 
 #include "support/broker.hpp"
+#include "support/forked.hpp"
 #include "support/recording_metrics.hpp"
 
 namespace oslo::messaging {
@@ -324,24 +323,6 @@ TEST(rabbit_recovery, calls_end_on_time_while_the_broker_stands_still) {
   EXPECT_GE(std::count(lines.begin(), lines.end(), "rpc_client_late_replies_total +1"), 1);
 }
 
-/// What a child of this process does; its exit status.
-template <class Work>
-int in_a_child(Work work) {
-  const pid_t child = fork();
-  if (child == 0) {
-    ::alarm(60);  // a child that hangs is a failure, and nobody's burden
-    int status = 99;
-    try {
-      status = work();
-    } catch (...) {
-    }
-    ::_exit(status);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
-}
-
 TEST(rabbit_recovery, a_forked_child_leaves_the_transport_to_its_parent) {
   auto& broker = own_broker();
   const auto topic = unique_name("forked");
@@ -349,7 +330,7 @@ TEST(rabbit_recovery, a_forked_child_leaves_the_transport_to_its_parent) {
   auto serving = std::make_unique<running_server>(bus, topic);
   const blocking::client client(bus, {.topic = topic}, {.timeout = 20s});
   ASSERT_EQ(client.call("echo", {}, number(1)), number(1));
-  EXPECT_EQ(in_a_child([&] {
+  EXPECT_EQ(testing::in_a_child([&] {
               if (!bus.inherited()) return 1;
               if (client.try_call("echo", {}, number(2)).error().code() != errc::wrong_process)
                 return 2;
@@ -365,7 +346,7 @@ TEST(rabbit_recovery, a_forked_child_leaves_the_transport_to_its_parent) {
             }),
             0);
 #ifndef __SANITIZE_THREAD__  // which knows of no threads after a fork of a threaded program
-  EXPECT_EQ(in_a_child([&] {
+  EXPECT_EQ(testing::in_a_child([&] {
               const auto own = open_transport(broker.url());
               const blocking::client fresh(own, {.topic = topic}, {.timeout = 20s});
               return fresh.call("echo", {}, number(3)) == number(3) ? 0 : 1;

@@ -63,8 +63,8 @@ class transport {
                    unique_function<void(result<std::chrono::microseconds>)> done) const;
 
   /// Throws `messaging_error` (`errc::wrong_process`) in a child of the process that opened the
-  /// transport, and so does everything that sends or serves: threads do not survive a fork, and the
-  /// sockets are the parent's. Such a transport can be destroyed, which touches nothing; open
+  /// transport, and so fails everything that sends or serves: threads do not survive a fork, and
+  /// the sockets are the parent's. Such a transport can be destroyed, which touches nothing; open
   /// another one.
   messaging::driver& driver() const;
   /// True in such a child.

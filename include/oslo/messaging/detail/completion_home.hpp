@@ -3,9 +3,11 @@
 #pragma once
 
 #include <boost/asio/associated_executor.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/asio/system_executor.hpp>
 #include <memory>
@@ -37,6 +39,14 @@ class waiting_completion {
   waiting_completion* next_ = nullptr;
   waiting_completion* previous_ = nullptr;
 };
+
+template <class Executor>
+boost::asio::execution_context& context_of(const Executor& ex) {
+  if constexpr (boost::asio::can_query_v<const Executor&, boost::asio::execution::context_t>)
+    return boost::asio::query(ex, boost::asio::execution::context);
+  else
+    return ex.context();
+}
 
 /// A handler of Asio, and work for its executor, until its operation has ended.
 template <class Handler>
@@ -86,12 +96,6 @@ class waiting_handler {
       self_.reset();
       return false;
     }
-    static boost::asio::execution_context& context_of(const executor& ex) {
-      if constexpr (boost::asio::can_query_v<const executor&, boost::asio::execution::context_t>)
-        return boost::asio::query(ex, boost::asio::execution::context);
-      else
-        return ex.context();
-    }
     void drop() noexcept override { content.reset(); }
 
     std::optional<contents> content;
@@ -99,5 +103,16 @@ class waiting_handler {
 
   std::shared_ptr<held> held_;
 };
+
+/// Runs `f` on `executor`, at once where that is possible. `inside`: this is still the initiation
+/// of an operation, which must not resume the coroutine that has called it. Nobody's coroutines run
+/// in the system context, whose threads a fork does not copy, but futures are told from there.
+template <class Executor, class F>
+void resume_on(const Executor& executor, bool inside, F&& f) {
+  if (inside && &context_of(executor) != &context_of(boost::asio::system_executor()))
+    boost::asio::post(executor, std::forward<F>(f));
+  else
+    boost::asio::dispatch(executor, std::forward<F>(f));
+}
 
 }  // namespace oslo::messaging::detail

@@ -151,8 +151,10 @@ class notifier {
   }
 
   /// Sends without anybody waiting: returns at once, whatever state the bus is in. `done` (may be
-  /// empty) gets the delivery report, once, on the transport's loop. The transport bounds what
-  /// waits for its bus; beyond that a message fails with `errc::limit_exceeded`.
+  /// empty) gets the delivery report, once, on the transport's loop, or before this returns when
+  /// that is `errc::wrong_process` (a child of the process that opened the transport has no loop).
+  /// The transport bounds what waits for its bus; beyond that a message fails with
+  /// `errc::limit_exceeded`.
   template <class P>
   void post(notify::priority p, context ctxt, std::string_view event_type, const P& payload,
             unique_function<void(report)> done = {}) const {

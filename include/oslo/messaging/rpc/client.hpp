@@ -116,8 +116,9 @@ struct call_options {
 /// target, `rpc_version_cap_error`, `messaging_timeout`, `message_undeliverable`,
 /// `message_delivery_failure`, `client_send_error` for a verdict of the broker, `remote_error` (or
 /// the type of the exception table) when the handler at the other end failed, and `messaging_error`
-/// with `errc::cancelled`, `errc::closed`, `errc::serialization_failed` or
-/// `errc::malformed_message` (a result of another type than asked for; the text names the path).
+/// with `errc::cancelled`, `errc::closed`, `errc::serialization_failed`,
+/// `errc::malformed_message` (a result of another type than asked for; the text names the path) or
+/// `errc::wrong_process`.
 ///
 /// GCC up to 12 miscompiles `co_await f({.name = "x"})` where the braces make a struct with a
 /// member that is not trivially copyable (a string): it is destroyed twice. `call` and `cast`
@@ -228,7 +229,8 @@ class client {
 
   /// The erased core under all of these: text in, text out. `args_json` is one JSON object. `done`
   /// is called exactly once on the transport's loop, never before this returned; it gets the result
-  /// as JSON text. Errors come through `done` only.
+  /// as JSON text. Errors come through `done` only. In a child of the process that opened the
+  /// transport there is no loop: `done` gets `errc::wrong_process` before this returns.
   void async_call_json(std::string_view name, context ctxt, std::string_view args_json,
                        call_options o, unique_function<void(result<std::string>)> done) const;
   void async_cast_json(std::string_view name, context ctxt, std::string_view args_json,

@@ -5,7 +5,6 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/dispatch.hpp>
 #include <exception>
 #include <oslo/messaging/detail/completion_home.hpp>
 #include <oslo/messaging/rpc/client.hpp>
@@ -21,25 +20,29 @@
 namespace oslo::messaging::rpc::detail {
 
 /// Brings a completion from the transport's loop to the executor of the handler, and there gives it
-/// to `Deliver`.
+/// to `Deliver`. In a child of the process that opened the transport there is no loop, and the
+/// completion comes while its operation is initiated.
 template <class Handler, class Result, class Deliver>
 class to_caller {
  public:
-  explicit to_caller(Handler h) : handler_(std::move(h)) {}
+  to_caller(Handler h, const transport& bus) : handler_(std::move(h)), inside_(bus.inherited()) {}
 
   void operator()(Result r) {
-    handler_.finish([&r](const auto& executor, Handler waiting) {
-      boost::asio::dispatch(executor, [handler = std::move(waiting), r = std::move(r)]() mutable {
-        // The slot must not lead to this operation any more when the caller goes on.
-        if (auto slot = boost::asio::get_associated_cancellation_slot(handler); slot.is_connected())
-          slot.clear();
-        Deliver{}(std::move(handler), std::move(r));
-      });
+    handler_.finish([this, &r](const auto& executor, Handler waiting) {
+      messaging::detail::resume_on(
+          executor, inside_, [handler = std::move(waiting), r = std::move(r)]() mutable {
+            // The slot must not lead to this operation any more when the caller goes on.
+            if (auto slot = boost::asio::get_associated_cancellation_slot(handler);
+                slot.is_connected())
+              slot.clear();
+            Deliver{}(std::move(handler), std::move(r));
+          });
     });
   }
 
  private:
   messaging::detail::waiting_handler<Handler> handler_;
+  bool inside_;
 };
 
 /// Connects the cancellation slot of a handler, if it has one, to a stop token for the driver.
@@ -143,8 +146,10 @@ auto initiate(prepared_call call, Token&& token) {
       [](auto handler, prepared_call c) {
         auto cancel = cancellation_of(handler);
         using reply = std::conditional_t<is_call, result<std::string>, result<void>>;
-        to_caller<decltype(handler), reply, Deliver> done(std::move(handler));
-        if (!c.args)
+        to_caller<decltype(handler), reply, Deliver> done(std::move(handler), c.from.bus());
+        if (!c.args && c.from.bus().inherited())
+          done(c.args.error());
+        else if (!c.args)
           c.from.bus().loop().post(
               [done = std::move(done), why = c.args.error()]() mutable { done(std::move(why)); });
         else if constexpr (is_call)
