@@ -25,7 +25,7 @@ class client_prepare : public ::testing::Test {
 struct way {
   const char* what;
   text constructed;
-  std::vector<patch<std::string_view>> prepared;
+  std::vector<patch<std::string>> prepared;
   text expected;
 };
 
@@ -46,7 +46,7 @@ TEST_F(client_prepare, each_text_comes_from_where_it_was_given_last) {
   struct field {
     const char* name;
     text target::*of_target;
-    patch<std::string_view> prepare_options::*of_prepare;
+    patch<std::string> prepare_options::*of_prepare;
   };
   const field fields[] = {
       {"exchange", &target::exchange, &prepare_options::exchange},
@@ -155,6 +155,18 @@ TEST_F(client_prepare, the_options_of_a_call_come_from_where_they_were_given_las
   EXPECT_EQ(options_of(c.prepare({.timeout = 2100ms})).timeout, 2100ms);
 }
 
+TEST_F(client_prepare, what_is_changed_outlives_the_text_it_was_given) {
+  prepare_options changes;
+  {
+    const std::string gone(100, 'n');
+    changes.namespace_ = gone;
+    changes.topic = gone + "x";
+  }
+  blocking::client{bus, {.topic = "t"}}.prepare(changes).cast("foo", {});
+  EXPECT_EQ(last_target().namespace_, std::string(100, 'n'));
+  EXPECT_EQ(last_target().topic, std::string(100, 'n') + "x");
+}
+
 TEST_F(client_prepare, a_call_with_fanout_is_refused_wherever_it_came_from) {
   for (const auto& [constructed, prepared] :
        {std::tuple{true, patch<bool>()}, std::tuple{false, patch<bool>(true)},
@@ -176,7 +188,7 @@ TEST_F(client_prepare, a_message_without_a_topic_is_refused) {
 TEST_F(client_prepare, the_version_cap_decides_over_calls_and_casts) {
   struct row {
     text version, cap;
-    patch<std::string_view> prepared_version, prepared_cap;
+    patch<std::string> prepared_version, prepared_cap;
     bool allowed;
   };
   const row rows[] = {

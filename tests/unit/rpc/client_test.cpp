@@ -81,10 +81,13 @@ asio::awaitable<void> all_forms(client c) {
   co_await c.prepare({.server = "s", .fanout = false, .timeout = 1s}).call(tick, {});
   const std::string long_name(100, 'n');
   co_await c.prepare({.namespace_ = long_name + "x"}).cast(tick, {});
+  EXPECT_EQ(co_await c.prepare({.topic = long_name, .version = "1.2"}).call("versioned", {}), 7);
 }
 
 TEST_F(client_messages, have_exactly_these_bytes) {
-  for (const char* r : {"3", "3", "\"hello\"", "null", "null", "[1, 2]"}) sent->answer(reply{r});
+  for (const char* r :
+       {"3", "3", "\"hello\"", "null", "null", "[1, 2]", "null", "null", "null", "7"})
+    sent->answer(reply{r});
   run(all_forms(make()));
   std::vector<std::string> bodies;
   for (const auto& m : sent->sent()) bodies.push_back(m.message.body);
@@ -99,10 +102,12 @@ TEST_F(client_messages, have_exactly_these_bytes) {
                         R"({"method": "tick", "args": {}})",
                         R"({"method": "tick", "args": {}, "namespace": ")" + std::string(100, 'n') +
                             R"(x"})",
+                        R"({"method": "versioned", "args": {}, "version": "1.2"})",
                     }));
   EXPECT_EQ(sent->sent()[2].message.ctxt, (context{{"user", "bob"}}));
   EXPECT_EQ(sent->sent()[7].to.server, "s");
   EXPECT_EQ(sent->sent()[7].options.timeout, 1s);
+  EXPECT_EQ(sent->sent()[9].to.topic, std::string(100, 'n'));
 }
 
 TEST_F(client_messages, need_a_driver_that_carries_them) {

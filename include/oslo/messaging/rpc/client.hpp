@@ -9,6 +9,7 @@
 #include <oslo/messaging/context.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/function.hpp>
+#include <oslo/messaging/patch.hpp>
 #include <oslo/messaging/rpc/detail/typed.hpp>
 #include <oslo/messaging/rpc/exception_table.hpp>
 #include <oslo/messaging/rpc/method.hpp>
@@ -49,46 +50,18 @@ struct client_options {
   bool fail_fast = false;
 };
 
-/// One override of `client::prepare`: not given (keep what the client has), null (none), or a
-/// value.
-template <class T>
-class patch {
- public:
-  patch() noexcept = default;                       ///< not given
-  patch(std::nullopt_t) noexcept : given_(true) {}  ///< null
-  template <class U>
-  requires std::convertible_to<U&&, T> patch(U&& v)
-  noexcept : given_(true), value_(T(std::forward<U>(v))) {}  ///< a value
-  template <class U>
-  requires std::convertible_to<const U&, T> patch(const std::optional<U>& v)
-  noexcept : given_(true) {
-    if (v) value_ = T(*v);
-  }  ///< null or a value
+using messaging::patch;
 
-  bool given() const noexcept { return given_; }
-  const std::optional<T>& get() const noexcept { return value_; }
-  template <class U>
-  void apply_to(std::optional<U>& field) const {
-    if (given_) field = value_ ? std::optional<U>(*value_) : std::nullopt;
-  }
-
- private:
-  bool given_ = false;
-  std::optional<T> value_{};
-};
-
-/// What `client::prepare` changes. Every member may be left out, `std::nullopt` or a value. Text is
-/// not copied: it has to live until `prepare` returns. (Trivially copyable on purpose; see
-/// `client`.)
+/// What `client::prepare` changes. Every member may be left out, `std::nullopt` or a value.
 struct prepare_options {
-  patch<std::string_view> exchange{};
-  patch<std::string_view> topic{};
-  patch<std::string_view> namespace_{};
-  patch<std::string_view> version{};  ///< goes before the version of a `method`
-  patch<std::string_view> server{};
+  patch<std::string> exchange{};
+  patch<std::string> topic{};
+  patch<std::string> namespace_{};
+  patch<std::string> version{};  ///< goes before the version of a `method`
+  patch<std::string> server{};
   patch<bool> fanout{};
   patch<std::chrono::milliseconds> timeout{};
-  patch<std::string_view> version_cap{};
+  patch<std::string> version_cap{};
   patch<int> retry{};
   patch<std::chrono::seconds> call_monitor_timeout{};
   patch<bool> at_least_once{};
