@@ -10,8 +10,12 @@ notifier::notifier(transport bus, notifier_options o)
 
 notifier notifier::prepare(const notifier_changes& changes) const {
   auto changed = std::make_shared<detail::notifier_core>(*core_);
-  if (changes.publisher_id) changed->o.publisher_id = changes.publisher_id;
-  if (changes.retry) changed->o.retry = detail::checked_retry(*changes.retry);
+  changes.publisher_id.apply_to(changed->o.publisher_id);
+  if (changes.retry.given()) {
+    const auto retry = changes.retry.get();
+    changed->o.retry =
+        retry ? detail::checked_retry(*retry) : detail::configured_retry(core_->bus.conf());
+  }
   return notifier(std::move(changed));
 }
 

@@ -67,15 +67,18 @@ int checked_retry(int retry) {
   return retry;
 }
 
+int configured_retry(const config& conf) {
+  const auto group = read_options(conf);
+  if (!group.is_set("retry")) return -1;
+  return static_cast<int>(
+      std::min<std::int64_t>(group.integer("retry"), std::numeric_limits<int>::max()));
+}
+
 notifier_core::notifier_core(transport b, notifier_options opts)
     : bus(std::move(b)), o(std::move(opts)) {
   const auto group = read_options(bus.conf());
   if (!o.topics) o.topics = group.list("topics");
-  if (!o.retry)
-    o.retry = group.is_set("retry") ? static_cast<int>(std::min<std::int64_t>(
-                                          group.integer("retry"), std::numeric_limits<int>::max()))
-                                    : -1;
-  checked_retry(*o.retry);
+  o.retry = o.retry ? checked_retry(*o.retry) : configured_retry(bus.conf());
   if (!o.routing_config) o.routing_config = group.string("routing_config");
   if (!o.redact) o.redact = no_context;
   check_custom_drivers(o.custom_drivers);

@@ -44,5 +44,7 @@ failure no_taker();
 
 /// `retry` as it stands in options and in `prepare`. Throws `configuration_error`.
 int checked_retry(int retry);
+/// Option retry. Throws `configuration_error`.
+int configured_retry(const config& conf);
 
 }  // namespace oslo::messaging::notify::detail

@@ -185,6 +185,10 @@ TEST_F(notifiers, prepare_changes_what_is_given) {
   EXPECT_EQ(n.prepare({.publisher_id = "b"}).retry(), 1);
   EXPECT_EQ(n.prepare({.retry = 0}).retry(), 0);
   EXPECT_EQ(n.prepare({.retry = 0}).publisher_id(), "a");
+  EXPECT_EQ(n.prepare({.publisher_id = std::nullopt}).publisher_id(), std::nullopt);
+  const notifier configured{open("[oslo_messaging_notifications]\nretry = 7\n"),
+                            {.drivers = {{"messaging"}}, .retry = 1}};
+  EXPECT_EQ(configured.prepare({.retry = std::nullopt}).retry(), 7);
   EXPECT_EQ(n.publisher_id(), "a");
   EXPECT_THROW(n.prepare({.retry = -2}), configuration_error);
   EXPECT_THROW((notifier{n.bus(), {.retry = -2}}), configuration_error);

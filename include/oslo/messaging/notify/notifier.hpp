@@ -12,6 +12,7 @@
 #include <oslo/messaging/notify/detail/payload.hpp>
 #include <oslo/messaging/notify/notification_driver.hpp>
 #include <oslo/messaging/notify/priority.hpp>
+#include <oslo/messaging/patch.hpp>
 #include <oslo/messaging/serializer.hpp>
 #include <oslo/messaging/transport.hpp>
 #include <oslo/messaging/value.hpp>
@@ -64,10 +65,10 @@ struct notifier_options {
   bool lower_case_priority = false;
 };
 
-/// What `notifier::prepare` changes; what is not given stays.
+/// What `notifier::prepare` changes. Every member may be left out, `std::nullopt` or a value.
 struct notifier_changes {
-  std::optional<std::string> publisher_id{};
-  std::optional<int> retry{};
+  patch<std::string> publisher_id{};
+  patch<int> retry{};  ///< `std::nullopt`: option retry
 };
 
 /// Sends notifications: for each topic T a message with routing key "T.info" (by its priority), in
@@ -99,7 +100,8 @@ class notifier {
   /// messages are to go over a transport whose driver has no notifications.
   explicit notifier(transport bus, notifier_options o = {});
 
-  /// A notifier with some values changed, which shares everything else.
+  /// A notifier with some values changed, which shares everything else. Throws
+  /// `configuration_error` for a `retry` below -1.
   notifier prepare(const notifier_changes& changes) const;
   /// False when its only driver is "noop", so that an expensive payload need not be made.
   bool is_enabled() const noexcept;
