@@ -5,7 +5,7 @@
 #include <oslo/messaging/notify/outbox.hpp>
 
 #include "core/tasks/fork_guard.hpp"
-#include "notify/outbox_state.hpp"
+#include "notify/outbox_sender.hpp"
 
 namespace oslo::messaging::notify {
 
@@ -47,21 +47,21 @@ asio::awaitable<result<void>> awaitable_of(Start start) {
 
 outbox::outbox(notifier through, outbox_options o)
     : through_(std::move(through)),
-      state_(std::make_shared<state>(through_.core_, checked(std::move(o)))) {}
+      sender_(std::make_shared<sender>(through_.core_, checked(std::move(o)))) {}
 
 outbox::~outbox() {
-  if (state_->inherited())
-    leave_to_parent(std::move(state_));
+  if (sender_->inherited())
+    leave_to_parent(std::move(sender_));
   else
-    state_->close(state_->linger());
+    sender_->close(sender_->linger());
 }
 
 result<void> outbox::post_text(notify::priority p, const context& ctxt, std::string_view event_type,
                                const result<std::string>& payload,
                                unique_function<void(const delivery_report&)> done) {
-  auto made = state_->make(p, ctxt, event_type, payload, std::move(done));
+  auto made = sender_->make(p, ctxt, event_type, payload, std::move(done));
   if (!made) return made.error();
-  return state_->post(std::move(*made));
+  return sender_->post(std::move(*made));
 }
 
 result<void> outbox::post_json(notify::priority p, const context& ctxt, std::string_view event_type,
@@ -75,15 +75,15 @@ void outbox::async_post_json(notify::priority p, const context& ctxt, std::strin
                              unique_function<void(result<void>)> accepted,
                              unique_function<void(const delivery_report&)> done) {
   if (!accepted) accepted = [](result<void>) {};
-  auto made = state_->make(p, ctxt, event_type, std::string(payload_json), std::move(done));
+  auto made = sender_->make(p, ctxt, event_type, std::string(payload_json), std::move(done));
   if (!made) return accepted(made.error());
-  state_->async_post(std::move(*made), std::move(accepted));
+  sender_->async_post(std::move(*made), std::move(accepted));
 }
 
 asio::awaitable<result<void>> outbox::awaitable_post(notify::priority p, context ctxt,
                                                      std::string_view event_type,
                                                      result<std::string> payload) {
-  return awaitable_of([s = state_, made = state_->make(p, ctxt, event_type, payload, {})](
+  return awaitable_of([s = sender_, made = sender_->make(p, ctxt, event_type, payload, {})](
                           unique_function<void(result<void>)> accepted) mutable {
     if (!made) return accepted(made.error());
     s->async_post(std::move(*made), std::move(accepted));
@@ -91,24 +91,24 @@ asio::awaitable<result<void>> outbox::awaitable_post(notify::priority p, context
 }
 
 result<void> outbox::flush(std::chrono::milliseconds limit) {
-  return state_->flush(limit);
+  return sender_->flush(limit);
 }
 void outbox::async_flush(std::chrono::milliseconds limit,
                          unique_function<void(result<void>)> done) {
   if (!done) done = [](result<void>) {};
-  state_->async_flush(limit, std::move(done));
+  sender_->async_flush(limit, std::move(done));
 }
 asio::awaitable<result<void>> outbox::when_flushed(std::chrono::milliseconds limit) {
-  return awaitable_of([s = state_, limit](unique_function<void(result<void>)> done) {
+  return awaitable_of([s = sender_, limit](unique_function<void(result<void>)> done) {
     s->async_flush(limit, std::move(done));
   });
 }
 
 void outbox::close(std::chrono::milliseconds limit) {
-  state_->close(limit);
+  sender_->close(limit);
 }
 outbox_counts outbox::counts() const {
-  return state_->counts();
+  return sender_->counts();
 }
 const notifier& outbox::through() const noexcept {
   return through_;

@@ -234,6 +234,15 @@ TEST_F(outboxes, count_the_context_that_is_sent) {
       box.post(priority::info, context{{"k", std::string(3'000, 'x')}}, "e", 1).has_value());
 }
 
+TEST_F(outboxes, refuse_a_context_that_cannot_be_written) {
+  outbox box(make({.redact = whole_context}), reporting());
+  const auto refused = box.post(priority::info, context{{"user", "\xff"}}, "e", 1);
+  ASSERT_TRUE(refused.has_error());
+  EXPECT_EQ(refused.error().code(), errc::serialization_failed);
+  EXPECT_EQ(box.counts().refused, 1u);
+  EXPECT_EQ(box.counts().held, 0u);
+}
+
 TEST_F(outboxes, refuse_what_cannot_be_written) {
   outbox box(make(), reporting());
   const auto refused = box.post(priority::info, {}, "e", std::string("\xff"));

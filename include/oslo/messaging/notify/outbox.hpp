@@ -152,7 +152,7 @@ class outbox {
   const notifier& through() const noexcept;
 
  private:
-  class state;
+  class sender;
 
   result<void> post_text(notify::priority p, const context& ctxt, std::string_view event_type,
                          const result<std::string>& payload,
@@ -162,7 +162,7 @@ class outbox {
                                                       result<std::string> payload);
 
   notifier through_;
-  std::shared_ptr<state> state_;
+  std::shared_ptr<sender> sender_;
 };
 
 }  // namespace oslo::messaging::notify

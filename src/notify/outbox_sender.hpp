@@ -1,10 +1,9 @@
-// The queue of an outbox and what becomes of its messages.
+// Drives the queue of an outbox: threads that post, the loop that sends, reports.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <list>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,37 +15,23 @@
 
 #include "core/tasks/waiting.hpp"
 #include "notify/notifier_core.hpp"
+#include "notify/outbox_queue.hpp"
 
 namespace oslo::messaging::notify {
 
 /// Everything that is called from here into other code (drivers, reports, the log, measurements)
-/// is called without the lock. What is handed to others holds the state weakly: when the outbox is
+/// is called without the lock. What is handed to others holds the sender weakly: when the outbox is
 /// gone every message has been reported.
 ///
 /// Thread safety: all members from any thread.
-class outbox::state : public std::enable_shared_from_this<outbox::state> {
+class outbox::sender : public std::enable_shared_from_this<outbox::sender> {
  public:
   using report_function = unique_function<void(const delivery_report&)>;
   using clock = std::chrono::steady_clock;
 
-  /// A message from `admit` to its report.
-  struct entry {
-    outgoing_notification message;
-    report_function done;
-    std::size_t bytes = 0;
-    std::uint64_t number = 0;
-    std::optional<clock::time_point> deadline{};
-    std::vector<std::size_t> left{};   ///< sinks that have not taken it
-    std::size_t under_way = 0;         ///< sinks that have not answered
-    std::optional<failure> passing{};  ///< the last one
-    bool try_later = false;            ///< the attempt under way has failed with that
-    std::optional<failure> for_good{};
-    bool alone = false;  ///< is sent by itself, to find out whether it is the one that is refused
-    bool settled = false;
-  };
-  using entry_ptr = std::shared_ptr<entry>;
+  using entry_ptr = outbox_queue::entry_ptr;
 
-  state(std::shared_ptr<const detail::notifier_core> core, outbox_options o);
+  sender(std::shared_ptr<const detail::notifier_core> core, outbox_options o);
 
   result<entry_ptr> make(notify::priority p, const context& ctxt, std::string_view event_type,
                          const result<std::string>& payload, report_function done);
@@ -64,11 +49,6 @@ class outbox::state : public std::enable_shared_from_this<outbox::state> {
  private:
   /// Calls into other code, for after the lock.
   using later = std::vector<unique_function<void()>>;
-  struct report {
-    entry_ptr of;
-    delivery what;
-    failure why;
-  };
   /// A message that waits for room.
   struct parked {
     entry_ptr what;
@@ -83,35 +63,25 @@ class outbox::state : public std::enable_shared_from_this<outbox::state> {
     scheduler::timer_id timer = scheduler::timer_id::none;
   };
   using flusher_ptr = std::shared_ptr<flusher>;
-  enum class verdict { taken, refused, must_wait };
-
   // With the lock held. The loop only takes work there, and runs none.
-  verdict admit(const entry_ptr& e, failure& why, later& todo);
-  bool fits(const entry& e) const noexcept;
-  void number(const entry_ptr& e);
-  void take_in(const entry_ptr& e);
-  bool drop_for(const entry& e);
-  void drop(const entry_ptr& e);
-  bool may_report() const noexcept;
+  outbox_queue::admission admit(const entry_ptr& e, later& todo);
+  void accepted(const entry_ptr& e);
+  void ended(outbox_queue::endings& all);
   void admit_parked(later& todo);
   void want_turn();
-  bool can_send() const;
-  void settle(const entry_ptr& e, delivery what, failure why);
-  void release(const entry& e);
-  void end_attempt(const entry_ptr& e, later& todo);
-  void hold_up(const failure& why, later& todo);
-  void reported(const entry& e, later& todo);
+  void reported(const outbox_entry& e, later& todo);
+  bool has_reader(const outbox_entry& e) const noexcept { return e.done || o_.on_report; }
   bool is_news(std::optional<clock::time_point>& last) const;
   void say(later& todo, log_level level, std::string text);
+  void say_progress(const outbox_entry& e, const outbox_queue::progress& p, later& todo);
   void measure(later& todo);
-  failure full() const;
 
   // Without it.
   void run(later& todo) const;
-  unique_function<void()> to_self(void (state::*member)());
+  unique_function<void()> to_self(void (sender::*member)());
   void turn();
   void deliver_reports();
-  void call(const report& r);
+  void call(const outbox_queue::ending& r);
   void send(const entry_ptr& e);
   void answered(const entry_ptr& e, std::optional<std::size_t> sink, const result<void>& r);
   void stop_waiting(const parked_ptr& p);
@@ -123,25 +93,15 @@ class outbox::state : public std::enable_shared_from_this<outbox::state> {
   const outbox_options o_;
 
   mutable std::mutex mutex_;
-  std::map<std::uint64_t, entry_ptr> queue_;
-  std::map<std::uint64_t, entry_ptr> on_the_way_;
+  outbox_queue queue_;
   std::list<parked_ptr> parked_;
-  std::vector<report> reports_;
+  outbox_queue::endings reports_;
   std::list<flusher_ptr> flushers_;
-  std::size_t queued_bytes_ = 0;
-  std::size_t bytes_ = 0;  ///< of queue_ and on_the_way_
-  std::uint64_t last_number_ = 0;
   std::uint64_t unreported_ = 0;
-  outbox_counts counts_;
   outbox_counts measured_;  ///< what the measurements say
   bool turn_wanted_ = false;
-  bool closing_ = false;
-  bool given_up_ = false;
-  bool held_up_ = false;
   std::optional<clock::time_point> hold_up_said_{};
   std::optional<clock::time_point> overflow_said_{};
-  clock::time_point paused_until_ = clock::time_point::min();
-  std::chrono::milliseconds pause_{0};
 
   bool reporting_ = false;
   std::thread::id reporter_;
