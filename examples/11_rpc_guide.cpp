@@ -245,7 +245,7 @@ int main() {
   serializers(bus);
 
   server.stop();                                    // takes nothing more
-  server.wait({.log_after = 10s, .timeout = 60s});  // what it took is answered
+  server.wait({.timeout = 60s, .log_after = 10s});  // what it took is answered
 
   expect(measured->of("rpc_client_exception_total") >= 3, "failed calls were counted");
   std::cout << "all as it should be\n";

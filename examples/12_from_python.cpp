@@ -150,7 +150,7 @@ int main() {
   // -- end
   for (auto* s : {&server, &strict}) {
     s->stop();
-    s->wait({.log_after = 30s, .timeout = 60s});
+    s->wait({.timeout = 60s, .log_after = 30s});
   }
   transport.close();
 }

@@ -156,9 +156,9 @@ transport_health transport::health() const {
     return {link_state::closed, link_state::closed, {}, "opened in the parent process"};
   return impl_->driver->health();
 }
-std::shared_ptr<void> transport::watch_health(
-    std::function<void(const transport_health&)> changed) const {
-  return impl_->watchers->add(std::move(changed));
+health_watch transport::watch_health(std::function<void(const transport_health&)> changed) const {
+  if (inherited()) return {};
+  return impl_->watchers->add(impl_->loop, std::move(changed), [this] { return health(); });
 }
 void transport::async_probe(std::chrono::milliseconds limit,
                             unique_function<void(result<std::chrono::microseconds>)> done) const {

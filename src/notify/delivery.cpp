@@ -5,8 +5,6 @@
 #include <oslo/messaging/detail/current_failure.hpp>
 #include <utility>
 
-#include "core/tasks/task_scope.hpp"
-
 namespace oslo::messaging::notify {
 namespace {
 
@@ -57,7 +55,6 @@ void delivery::proceed() {
     if (h == nullptr) continue;
     if (!choose(e, g)) continue;
     try {
-      const task_scope here(owner_.get());
       if (h->deferred()) {
         h->start(shared_from_this());
         return;  // the answer may be there already, and another thread at work

@@ -1,83 +1,44 @@
-// The life of one listener.
+// What a listener shares with the messages it has taken.
 #pragma once
 
-#include <atomic>
-#include <boost/asio/any_io_executor.hpp>
 #include <cstddef>
-#include <functional>
+#include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <oslo/messaging/driver.hpp>
 #include <oslo/messaging/notify/listener.hpp>
+#include <string>
 #include <utility>
 #include <vector>
 
-#include "core/tasks/watchers.hpp"
 #include "notify/dead_letters.hpp"
 #include "notify/delivery.hpp"
+#include "serve/serving.hpp"
 
 namespace oslo::messaging::notify::detail {
 
-/// Pulls from its subscription on the loop, hands work (a message, or a batch) to the executor, and
-/// keeps count of it. What it does not pull stays with the bus.
+/// Hands work (a message, or a batch) to the executor, and settles it.
 ///
 /// Members marked "loop" are touched on the transport's loop only.
-class listener_state final : public delivery_owner,
-                             public std::enable_shared_from_this<listener_state> {
+class listener_state final : public serve::serving, public delivery_owner {
  public:
   listener_state(transport b, std::vector<target> where,
                  std::vector<std::shared_ptr<endpoint>> endpoints, listener_options o);
 
-  // Each may be called from any thread and happens on the loop, in the order of the calls. Throws
-  // in a child process, where no loop would answer.
-  void async_start(unique_function<void(result<void>)> done);
-  void async_stop();
-  void async_wait(unique_function<void()> done);
-  /// Calls `done` once it has stopped, every message is settled and the bus has nothing of it left.
-  void async_drain(unique_function<void()> done);
-  /// Stops for ever, also what was never started.
-  void shut_down();
+  std::size_t running() const noexcept override { return unsettled(); }
 
-  listener_health health() const;
-  std::shared_ptr<void> watch_health(std::function<void(const listener_health&)> changed);
-
-  /// True on the loop and inside a plain handler of this listener.
-  bool waiting_would_deadlock() const noexcept;
-  /// True before the first start and after a stop, once every message is settled: then nothing is
-  /// left to wait for, whether the loop still runs or not.
-  bool at_rest() const noexcept {
-    const auto p = phase_.load();
-    return (p == phase::fresh || p == phase::stopped) && asked_to_start_ == 0 && open == 0;
-  }
-  /// The same, and the bus has nothing of it left.
-  bool has_left() const noexcept { return at_rest() && leaving_ == 0; }
-  /// Gives the executor away, so that it does not end on a thread of its own. Precondition: nothing
-  /// is running, and it is never started again.
-  std::shared_ptr<messaging::executor> retire() {
-    coroutines_ = {};
-    return std::move(executor_);
-  }
-
-  transport bus;
   const std::vector<target> targets;
   const listener_options options;
-  std::atomic<std::size_t> open{0};  ///< messages that are not settled
 
  private:
-  enum class phase { fresh, starting, listening, stopping, stopped };
-
-  void subscribe();  // loop, as all that follow
-  void subscribed(result<void> verdict);
-  void stop_listening();
-  void ended();
-  void drop_subscription(bool told);
-  void refuse_starts();
-  void tell_waiters();
-  void tell_departed();
-  void tell_health();
-  void pull();
-  void take(incoming_batch arrived);
+  // Loop.
+  std::shared_ptr<messaging::listener> subscribe() override;
+  std::string place() const override { return to_string(targets.front()); }
+  std::size_t wanted() override;
+  void take(incoming_batch arrived) override;
+  void begun() override { window_start_ = bus.loop().now(); }
+  void ended() override { hand_out_batch(); }
+  void room_again() override;
   void collect(incoming_batch arrived);
   std::optional<scheduler::time_point> end_of_batch();
   void hand_out_batch();
@@ -96,34 +57,16 @@ class listener_state final : public delivery_owner,
             std::shared_ptr<void> open) noexcept;
   void finished(std::size_t messages);
 
+  std::shared_ptr<listener_state> self() {
+    return std::static_pointer_cast<listener_state>(shared_from_this());
+  }
+
   const dispatcher dispatcher_;
-  std::shared_ptr<messaging::executor> executor_;
-  boost::asio::any_io_executor coroutines_;                      ///< the same, for coroutines
-  const std::size_t limit_;                                      ///< pieces of work at once
-  std::atomic<phase> phase_{phase::fresh};                       // written on the loop
-  std::shared_ptr<messaging::listener> subscription_;            // loop
-  unsigned round_ = 0;                                           // loop; counts subscriptions
-  scheduler::timer_id start_timer_ = scheduler::timer_id::none;  // loop
-  std::vector<unique_function<void(result<void>)>> starts_;      // loop
-  std::vector<unique_function<void()>> waits_;                   // loop
-  std::vector<unique_function<void()>> departed_;                // loop
-  bool shut_down_ = false;                                       // loop; nothing starts any more
-  bool pulling_ = false;                                         // loop
-  bool taking_ = false;                                          // loop
   incoming_batch collected_;                                     // loop; a batch that is not due
   scheduler::timer_id batch_timer_ = scheduler::timer_id::none;  // loop
-  scheduler::time_point window_start_{};        // loop; the end of the last batch, or the start
-  bool due_ = false;                            // loop; the batch waits for the executor only
-  std::atomic<std::size_t> asked_to_start_{0};  // starts that the loop has not come to
-  std::atomic<std::size_t> leaving_{0};  // subscriptions of which the bus still has something
-  std::atomic<std::size_t> busy_{0};     // pieces of work under way
-  std::atomic<bool> starved_{false};     // somebody waits for `busy_` to become less
-  std::atomic<bool> draining_{false};    // somebody waits for `open` to become 0
-  std::atomic<bool> consuming_{false};
+  scheduler::time_point window_start_{};  // loop; the end of the last batch, or the start
+  bool due_ = false;                      // loop; the batch waits for the executor only
   requeue_counter requeues_;
-  std::mutex mutex_;  // guards what follows
-  std::shared_ptr<void> bus_watch_;
-  messaging::watchers<listener_health> watchers_;
 };
 
 }  // namespace oslo::messaging::notify::detail

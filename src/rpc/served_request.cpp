@@ -1,10 +1,8 @@
 #include "rpc/served_request.hpp"
 
-#include <boost/asio/co_spawn.hpp>
 #include <cmath>
 #include <utility>
 
-#include "core/tasks/task_scope.hpp"
 #include "rpc/exceptions.hpp"
 
 namespace oslo::messaging::rpc::detail {
@@ -20,7 +18,6 @@ served_request::~served_request() {
 }
 
 void served_request::handle() noexcept {
-  const task_scope scope(server_.get());
   if (expired()) return drop_expired();
   try {
     find_method();
@@ -106,13 +103,13 @@ void served_request::abandon() noexcept {
 }
 
 void served_request::run(boost::asio::awaitable<std::string> handler) {
-  boost::asio::co_spawn(server_->coroutines, std::move(handler),
-                        [self = shared_from_this()](std::exception_ptr error, std::string text) {
-                          if (error)
-                            self->fail(std::move(error));
-                          else
-                            self->succeed(std::move(text));
-                        });
+  server_->spawn(std::move(handler),
+                 [self = shared_from_this()](std::exception_ptr error, std::string text) {
+                   if (error)
+                     self->fail(std::move(error));
+                   else
+                     self->succeed(std::move(text));
+                 });
 }
 
 void served_request::send(outgoing_reply r) noexcept {

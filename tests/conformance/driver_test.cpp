@@ -215,6 +215,14 @@ TEST_P(driver_over, close_stops_listeners_and_refuses_what_comes_later) {
   ASSERT_TRUE(r.has_error());
   EXPECT_EQ(r.error().code(), errc::closed);
   server_bus.close();  // idempotent
+  expected<errc> verdict;
+  const auto late = on_loop(server_bus, [&] {
+    auto made = server_bus.driver().listen({.topic = topic, .server = "late"}, {});
+    made->ready([&](const result<void>& v) { verdict.set(v ? errc{} : v.error().code()); });
+    return made;
+  });
+  EXPECT_EQ(verdict.get(), errc::closed);
+  on_loop(server_bus, [&] { late->stop(); });
 }
 
 OSLO_CONFORMANCE_SUITE(driver_over);

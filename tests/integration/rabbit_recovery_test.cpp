@@ -11,6 +11,7 @@
 
 #include "support/broker.hpp"
 #include "support/forked.hpp"
+#include "support/log_lines.hpp"
 #include "support/recording_metrics.hpp"
 
 namespace oslo::messaging {
@@ -152,6 +153,34 @@ TEST(rabbit_recovery, an_unreachable_broker_ends_by_retry_or_by_deadline) {
   EXPECT_EQ(once.try_cast("hit", {}).error().code(), errc::unreachable);
   const auto fast = client.prepare({.timeout = 20s, .fail_fast = true});
   EXPECT_EQ(fast.try_cast("hit", {}).error().code(), errc::not_sent);
+}
+
+TEST(rabbit_recovery, a_service_may_be_started_before_its_broker) {
+  auto& broker = own_broker();
+  broker.kill();
+  testing::log_lines lines;
+  const auto bus = open_transport(broker.url(), {.log = lines.into()});
+  const target on{.topic = "early", .server = "s1"};
+  rpc::server limited(bus, on, {}, {.start_timeout = 1s});
+  try {
+    limited.start();
+    ADD_FAILURE() << "it started";
+  } catch (const server_listen_error& e) {
+    EXPECT_EQ(e.failure().code(), errc::timed_out);
+    EXPECT_NE(std::string(e.what()).find("1000 ms (" + bus.health().broker + ": "),
+              std::string::npos)
+        << e.what();
+    EXPECT_NE(std::string(e.what()).find("refused"), std::string::npos) << e.what();
+  }
+  rpc::server patient(bus, on, {std::make_shared<echo_endpoint>()});
+  auto started = std::async(std::launch::async, [&] { patient.start({.log_after = 1ms}); });
+  EXPECT_TRUE(lines.wait_for(log_level::warning,
+                             "Possible hang: start is waiting for the bus to confirm the "
+                             "subscription (" +
+                                 bus.health().broker + ": "));
+  broker.restart();
+  started.get();
+  EXPECT_TRUE(patient.health().listening);
 }
 
 TEST(rabbit_recovery, nobody_listens) {
@@ -308,8 +337,9 @@ TEST(rabbit_recovery, calls_end_on_time_while_the_broker_stands_still) {
   // Both sockets look well; only a probe tells.
   EXPECT_TRUE(client_bus.health().ok());
   std::promise<bool> told;
-  auto watching =
-      client_bus.watch_health([&](const transport_health& h) { told.set_value(h.deaf); });
+  auto watching = client_bus.watch_health([&](const transport_health& h) {
+    if (h.deaf) told.set_value(true);
+  });
   EXPECT_THROW(client_bus.probe(300ms), messaging_timeout);
   EXPECT_TRUE(told.get_future().get());
   watching.reset();

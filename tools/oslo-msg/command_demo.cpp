@@ -219,7 +219,7 @@ std::string show_notifications(const transport& bus, const target& where) {
   for (const auto p : notify::all_priorities) notifier.notify(p, {}, "demo.happened", 1).value();
   const auto names = seen.wait_for("demo.happened", 7);
   listener.stop();
-  expect(listener.wait(patience), "the listener did not end");
+  listener.wait(patience);
   expect(names.size() == 7, "not every priority arrived");
   return "demo.happened in all seven priorities -> all seven arrived";
 }

@@ -133,8 +133,6 @@ int listen(const program& p, const listen_command_options& o) {
       options.batch->timeout = std::chrono::ceil<std::chrono::milliseconds>(
           std::chrono::duration<double>(*o.batch_timeout));
   }
-  // A listener outlasts its broker's absence: it waits until told otherwise.
-  options.start_timeout = std::chrono::hours{24 * 365};
   const auto prints = std::make_shared<printer>(o, operator_says);
   notify::listener l{bus, std::move(targets), {prints}, options};
 

@@ -54,8 +54,6 @@ int serve(const program& p, const serve_options& o) {
   options.executor = run_on;
   options.ping = o.ping;
   options.prefetch = o.prefetch;
-  // A service outlasts its broker's absence: it waits until told otherwise.
-  options.start_timeout = std::chrono::hours{24 * 365};
   rpc::server server{
       bus, o.where, {std::make_shared<served_methods>(accepts, bus.shared_loop())}, options};
 

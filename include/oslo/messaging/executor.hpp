@@ -36,8 +36,8 @@ std::shared_ptr<executor> inline_executor();
 /// held the last reference), the destructor joins the others, returns, and that thread ends after
 /// it has run what is left; it is joined at the end of the program.
 ///
-/// Throws `configuration_error` when `threads` is 0, `messaging_error` (`errc::limit_exceeded`)
-/// when the system refuses a thread.
+/// Throws `configuration_error` when `threads` is 0 or above 32,768, `messaging_error`
+/// (`errc::limit_exceeded`) when the system refuses a thread.
 std::shared_ptr<executor> thread_pool(std::size_t threads = 64);
 
 }  // namespace oslo::messaging

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace oslo::messaging {
 
@@ -39,6 +41,27 @@ struct transport_health {
     return fine(publishing) && fine(consuming) && !deaf;
   }
   bool operator==(const transport_health&) const = default;
+};
+
+/// What `watch_health` returns: its callback is called for as long as this lives, or until `reset`.
+/// A call that is under way at that time may still end afterwards. Moved, not copied; empty when
+/// made by default.
+///
+/// Thread safety: one thread at a time, any thread. Destroy it wherever you like, in the callback
+/// too.
+class [[nodiscard]] health_watch {
+ public:
+  health_watch() noexcept = default;
+  /// For `watch_health`.
+  explicit health_watch(std::shared_ptr<void> callback) noexcept : callback_(std::move(callback)) {}
+  health_watch(health_watch&&) noexcept = default;
+  health_watch& operator=(health_watch&&) noexcept = default;
+
+  void reset() noexcept { callback_.reset(); }
+  explicit operator bool() const noexcept { return callback_ != nullptr; }
+
+ private:
+  std::shared_ptr<void> callback_;
 };
 
 }  // namespace oslo::messaging

@@ -48,10 +48,9 @@ class transport {
 
   /// What state the connections are in, without asking the broker.
   transport_health health() const;
-  /// Calls `changed` on the transport's loop with every new value of `health()`, until the handle
-  /// it returns is destroyed (afterwards a call that is already under way may still end).
-  [[nodiscard]] std::shared_ptr<void> watch_health(
-      std::function<void(const transport_health&)> changed) const;
+  /// Calls `changed` on the transport's loop, once with what `health()` is now and then with every
+  /// new value, until the handle is destroyed. In a child process it is never called.
+  health_watch watch_health(std::function<void(const transport_health&)> changed) const;
   /// Sends a message to this transport itself, over everything a call needs (publishing, the
   /// broker, the reply queue, consuming), and waits for it: a transport whose connections look
   /// well but that is deaf does not pass. Returns the time it took; throws `messaging_timeout` when

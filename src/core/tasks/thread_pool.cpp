@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/tasks/default_executor.hpp"
 #include "core/tasks/fork_guard.hpp"
 #include "core/tasks/orphan_threads.hpp"
 
@@ -89,6 +90,10 @@ class thread_pool_impl final : public executor {
   explicit thread_pool_impl(std::size_t threads) : state_(std::make_shared<pool_state>()) {
     if (threads == 0)
       throw_failure({errc::invalid_argument, "A thread pool needs at least one thread."});
+    if (threads > most_pool_threads)
+      throw_failure({errc::invalid_argument, "A thread pool has at most " +
+                                                 std::to_string(most_pool_threads) +
+                                                 " threads, not " + std::to_string(threads) + "."});
     auto& all = state_->workers;
     all.reserve(threads);
     state_->idle.reserve(threads);

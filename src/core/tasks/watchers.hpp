@@ -4,6 +4,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <oslo/messaging/health.hpp>
 #include <utility>
 #include <vector>
 
@@ -15,14 +17,28 @@ namespace oslo::messaging {
 template <class Value>
 class watchers {
  public:
-  using watcher = std::function<void(const Value&)>;
+  using callback = std::function<void(const Value&)>;
 
-  std::shared_ptr<void> add(watcher w) {
-    auto added = std::make_shared<watcher>(std::move(w));
-    const std::lock_guard lock(mutex_);
-    std::erase_if(all_, [](const auto& weak) { return weak.expired(); });
-    all_.push_back(added);
-    return added;
+  /// Calls `c` on the loop, first with the present value, which is what `now` returns or what was
+  /// told since.
+  template <class Now>
+  health_watch add(const std::shared_ptr<scheduler>& loop, callback c, const Now& now) {
+    auto added = std::make_shared<watcher>(watcher{std::move(c)});
+    {
+      const std::lock_guard lock(mutex_);
+      std::erase_if(all_, [](const auto& weak) { return weak.expired(); });
+      all_.push_back(added);
+    }
+    // From here on it misses nothing.
+    loop->post(
+        [weak_loop = std::weak_ptr(loop), weak = std::weak_ptr(added), present = Value(now())] {
+          const auto here = weak_loop.lock();
+          const auto w = weak.lock();
+          if (!here || !w) return;
+          w->greeted = true;
+          call_guarded(*here, w->call, w->newer ? *std::exchange(w->newer, std::nullopt) : present);
+        });
+    return health_watch(std::move(added));
   }
 
   /// On the loop. A watcher may add and remove watchers.
@@ -32,11 +48,23 @@ class watchers {
       const std::lock_guard lock(mutex_);
       all = all_;
     }
-    for (const auto& weak : all)
-      if (const auto w = weak.lock()) call_guarded(loop, *w, now);
+    for (const auto& weak : all) {
+      const auto w = weak.lock();
+      if (!w) continue;
+      if (w->greeted)
+        call_guarded(loop, w->call, now);
+      else
+        w->newer = now;
+    }
   }
 
  private:
+  struct watcher {
+    callback call;
+    bool greeted = false;          // loop
+    std::optional<Value> newer{};  // loop; came before the first call
+  };
+
   std::mutex mutex_;
   std::vector<std::weak_ptr<watcher>> all_;
 };

@@ -84,7 +84,12 @@ class inproc_listener final : public listener {
         });
   }
   void stop() override { subscription_->stop(); }
-  void ready(unique_function<void(result<void>)> done) override { owner_->later(std::move(done)); }
+  void ready(unique_function<void(result<void>)> done) override {
+    owner_->later([owner = owner_, done = std::move(done)](result<void> r) mutable {
+      if (r && owner->is_closing()) r = failure(errc::closed, "The transport was closed.");
+      done(std::move(r));
+    });
+  }
 
  private:
   std::shared_ptr<node> owner_;

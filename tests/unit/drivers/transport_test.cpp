@@ -115,11 +115,17 @@ TEST(transport, tells_its_health_and_its_end) {
   EXPECT_EQ(bus.health().publishing, link_state::connected);
   EXPECT_TRUE(bus.health().ok());
   EXPECT_GE(bus.probe(std::chrono::seconds(20)).count(), 0);
-  std::promise<link_state> told;
-  const auto watching =
-      bus.watch_health([&](const transport_health& h) { told.set_value(h.consuming); });
+  std::vector<link_state> told;
+  std::promise<void> first, second;
+  const auto watching = bus.watch_health([&](const transport_health& h) {
+    told.push_back(h.consuming);
+    (told.size() == 1 ? first : second).set_value();
+  });
+  EXPECT_TRUE(watching);
+  first.get_future().get();  // what it is now, without a change
   bus.close();
-  EXPECT_EQ(told.get_future().get(), link_state::closed);
+  second.get_future().get();
+  EXPECT_EQ(told, (std::vector{link_state::connected, link_state::closed}));
   EXPECT_FALSE(bus.health().ok());
   EXPECT_THROW(bus.probe(std::chrono::seconds(20)), messaging_error);
 }
@@ -127,7 +133,10 @@ TEST(transport, tells_its_health_and_its_end) {
 TEST(transport, a_watcher_that_is_gone_hears_nothing) {
   auto bus = open_transport("fake://");
   bool told = false;
+  std::promise<void> go;
+  bus.loop().post([&] { go.get_future().get(); });  // nothing is told before the watch has ended
   bus.watch_health([&](const transport_health&) { told = true; }).reset();
+  go.set_value();
   bus.close();
   EXPECT_FALSE(told);
 }

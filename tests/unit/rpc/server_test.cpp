@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -163,6 +164,62 @@ TEST_F(servers, waiting_for_oneself_is_an_error_and_not_a_hang) {
   s.wait(patience);
 }
 
+TEST_F(servers, end_in_their_own_coroutines) {
+  std::promise<errc> waited;
+  std::promise<void> destroyed;
+  std::optional<server> it;
+  const auto e = std::make_shared<endpoint>();
+  e->bind("end", [&]() -> asio::awaitable<int> {
+    asio::steady_timer timer(co_await asio::this_coro::executor, 1ms);
+    co_await timer.async_wait(asio::use_awaitable);
+    try {
+      it->wait();
+    } catch (const messaging_error& error) {
+      waited.set_value(error.failure().code());
+    }
+    it.reset();  // would wait for this coroutine for an hour
+    destroyed.set_value();
+    co_return 7;
+  });
+  it.emplace(bus, on("t"), std::vector{e}, server_options{.drain_timeout = 1h});
+  it->start();
+  EXPECT_EQ(client("t").call("end", {}), 7);
+  EXPECT_EQ(waited.get_future().get(), errc::would_deadlock);
+  destroyed.get_future().get();
+}
+
+TEST_F(servers, what_a_coroutine_has_left_behind_may_wait_for_them) {
+  std::promise<void> ended;
+  server* self = nullptr;
+  asio::any_io_executor where;
+  const auto e = std::make_shared<endpoint>();
+  e->bind("leave", [&]() -> asio::awaitable<void> { where = co_await asio::this_coro::executor; });
+  server s(bus, on("t"), {e});
+  self = &s;
+  s.start();
+  client("t").call("leave", {});
+  asio::post(where, [&] {
+    self->stop();
+    self->wait(patience);
+    ended.set_value();
+  });
+  ended.get_future().get();
+}
+
+TEST_F(servers, do_not_start_on_a_transport_that_is_closed) {
+  server s(bus, on("t"), {});
+  bus.close();
+  try {
+    s.start();
+    FAIL();
+  } catch (const server_listen_error& e) {
+    EXPECT_EQ(e.failure().code(), errc::closed);
+    EXPECT_STREQ(e.what(),
+                 "Failed to listen on target \"<Target topic=t, server=s>\": The transport was "
+                 "closed.");
+  }
+}
+
 TEST_F(servers, no_more_run_at_once_than_allowed) {
   std::atomic<int> inside{0}, most{0};
   const auto e = std::make_shared<endpoint>();
@@ -313,7 +370,15 @@ TEST_F(servers, the_pool_has_the_size_of_the_option_when_no_executor_is_given) {
     server(none, on("t"), {});
     FAIL();
   } catch (const configuration_error& error) {
-    EXPECT_STREQ(error.what(), "Option executor_thread_pool_size must be at least 1, not 0.");
+    EXPECT_STREQ(error.what(), "Option executor_thread_pool_size must be 1 to 32768, not 0.");
+  }
+  const auto many = with("4611686018427387904");
+  try {
+    server(many, on("t"), {});
+    FAIL();
+  } catch (const configuration_error& error) {
+    EXPECT_STREQ(error.what(),
+                 "Option executor_thread_pool_size must be 1 to 32768, not 4611686018427387904.");
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <oslo/messaging/health.hpp>
 #include <oslo/messaging/notify/endpoint.hpp>
 #include <oslo/messaging/serializer.hpp>
+#include <oslo/messaging/serving.hpp>
 #include <oslo/messaging/target.hpp>
 #include <oslo/messaging/transport.hpp>
 #include <string>
@@ -51,7 +53,8 @@ struct dead_letter_options {
 };
 
 struct listener_options {
-  /// Where handlers run. Null: `thread_pool` with option executor_thread_pool_size (64) threads.
+  /// Where handlers run. Null: `thread_pool` with option executor_thread_pool_size (64) threads,
+  /// made by the first `start`.
   /// With more than one thread handlers overlap, and messages may overtake each other.
   std::shared_ptr<messaging::executor> executor{};
   /// Translates payloads and contexts. Null: none.
@@ -74,21 +77,18 @@ struct listener_options {
   /// `max_running` or the size of a batch if that is more. A broker-wide limit below the size of a
   /// batch makes batches that small.
   std::size_t prefetch = 0;
-  /// How long `start` waits for the bus to confirm the subscription.
-  std::chrono::milliseconds start_timeout{30'000};
+  /// How long the bus may take to confirm the subscription, before the start fails with
+  /// `errc::timed_out` and names the broker and its last failure. None: for ever, as with oslo, so
+  /// that a service may be started before its broker. What the broker refuses fails at once.
+  std::optional<std::chrono::milliseconds> start_timeout{};
   /// How long the destructor waits for running handlers.
   std::chrono::milliseconds drain_timeout{30'000};
 };
 
-/// What `listener::health` answers.
-struct listener_health {
-  bool listening = false;   ///< started and not stopped
-  bool consuming = false;   ///< the bus delivers to it; false: a consumer is missing
-  std::size_t running = 0;  ///< messages in work, or waiting for their batch
-  transport_health transport{};
-
-  bool ok() const noexcept { return listening && consuming && transport.ok(); }
-};
+using messaging::start_options;
+using messaging::task_options;
+/// `running`: messages in work, or waiting for their batch.
+using listener_health = serving_health;
 
 /// Subscribes to every target × every priority that an endpoint has a handler for, and calls the
 /// handlers (spec section 1.12). Each endpoint whose filter lets a message through gets it, in
@@ -101,10 +101,13 @@ struct listener_health {
 ///
 /// A message is settled after its handlers: a process that ends in between gets it again.
 ///
-/// `start`, `stop` and `wait` happen in this order whatever threads call them; `start` after `stop`
-/// begins anew. The destructor stops and waits (`drain_timeout`), except on the transport's loop
-/// and in one of the listener's own plain handlers, where it only stops, and where it has stopped
-/// before and every message is settled.
+/// `start`, `stop` and `wait` keep their order whatever threads they are called from: `stop` waits
+/// for a `start`, `wait` for a `stop`. Each happens once; calling it again does nothing until the
+/// next `start` after a `stop`, which begins anew. A call belongs to the round in which it was
+/// made: a `stop` that comes late does not end the next round. The destructor stops and waits
+/// (`drain_timeout`), except on the transport's loop or in one of the listener's own handlers,
+/// where it only stops, and where it has stopped before and every message is settled: then it
+/// returns at once, also when the transport's loop runs no more.
 ///
 /// Thread safety: all members may be called from any thread.
 class listener {
@@ -119,21 +122,39 @@ class listener {
   listener& operator=(listener&&) noexcept;
   ~listener();
 
-  /// Subscribes and returns once the bus has confirmed it; does nothing while it listens. Throws
-  /// `server_listen_error`, after which it may be started again, and `messaging_error`
-  /// (`errc::would_deadlock`) on the transport's loop and in a plain handler of the listener.
-  void start();
+  /// Subscribes and returns once the bus has confirmed it. Throws `server_listen_error`, after
+  /// which the listener may be started again; `task_timeout` (the start itself goes on); and
+  /// `messaging_error` (`errc::would_deadlock`) on the transport's loop and in a handler of the
+  /// listener.
+  void start(const start_options& o = {});
+  template <std::same_as<task_options> O>
+  void start(const O& o) {
+    start(start_options{.timeout = o.timeout, .log_after = o.log_after});
+  }
   /// The same without waiting; `done` is called once on the transport's loop.
-  void async_start(unique_function<void(result<void>)> done);
+  void async_start(unique_function<void(result<void>)> done, std::size_t override_pool_size = 0);
 
-  /// Takes nothing more from the bus; what was taken is still handled. Does not wait. Before the
-  /// first `start` it does nothing.
-  void stop();
+  /// Takes nothing more from the bus; what was taken is still handled. Before the first `start` it
+  /// waits for that (except on the transport's loop and in a handler of the listener, where it is
+  /// remembered); otherwise it does not wait. A start that is under way ends with `errc::closed`.
+  /// Throws `task_timeout`.
+  void stop(const task_options& o = {});
+  template <class Rep, class Period>
+  void stop(std::chrono::duration<Rep, Period> limit) {
+    stop(task_options{.timeout = std::chrono::ceil<std::chrono::milliseconds>(limit)});
+  }
+  /// The same without ever waiting; `done` is called once on the transport's loop, when nothing
+  /// more will be taken.
+  void async_stop(unique_function<void()> done);
 
-  /// Waits until the listener has stopped and every message that it took is settled; false when
-  /// `limit` ends first. Throws `messaging_error` (`errc::would_deadlock`) on the transport's loop
-  /// and in a plain handler of the listener.
-  bool wait(std::optional<std::chrono::milliseconds> limit = std::nullopt);
+  /// Waits until the listener has stopped taking messages, and every message that it took is
+  /// settled. Throws `task_timeout`, and `messaging_error` (`errc::would_deadlock`) on the
+  /// transport's loop and in a handler of the listener.
+  void wait(const task_options& o = {});
+  template <class Rep, class Period>
+  void wait(std::chrono::duration<Rep, Period> limit) {
+    wait(task_options{.timeout = std::chrono::ceil<std::chrono::milliseconds>(limit)});
+  }
   /// The same without waiting; `done` is called once on the transport's loop.
   void async_wait(unique_function<void()> done);
 
@@ -148,10 +169,10 @@ class listener {
 
   /// Whether notifications arrive; costs no round trip. `transport::probe` finds a deaf connection.
   listener_health health() const;
-  /// Calls `changed` on the transport's loop whenever the listener starts, stops, loses or regains
-  /// its consumers, or the health of the transport changes; until the handle is destroyed.
-  [[nodiscard]] std::shared_ptr<void> watch_health(
-      std::function<void(const listener_health&)> changed) const;
+  /// Calls `changed` on the transport's loop, once with what `health()` is now and then whenever
+  /// the listener starts, stops, loses or regains its consumers, or the health of the transport
+  /// changes; until the handle is destroyed.
+  health_watch watch_health(std::function<void(const listener_health&)> changed) const;
 
   /// Messages being handled, or waiting for their batch.
   std::size_t running() const noexcept;

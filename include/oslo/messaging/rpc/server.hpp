@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <oslo/messaging/rpc/exception_table.hpp>
 #include <oslo/messaging/rpc/remote_exception.hpp>
 #include <oslo/messaging/serializer.hpp>
+#include <oslo/messaging/serving.hpp>
 #include <oslo/messaging/target.hpp>
 #include <oslo/messaging/transport.hpp>
 #include <vector>
@@ -25,7 +27,8 @@ class server_state;
 }
 
 struct server_options {
-  /// Where handlers run. Null: `thread_pool` with option executor_thread_pool_size (64) threads.
+  /// Where handlers run. Null: `thread_pool` with option executor_thread_pool_size (64) threads,
+  /// made by the first `start`.
   std::shared_ptr<messaging::executor> executor{};
   /// Translates arguments, results and contexts. Null: none.
   std::shared_ptr<const messaging::serializer> serializer{};
@@ -42,30 +45,18 @@ struct server_options {
   std::size_t max_running = 0;
   /// Messages the transport may hold ready beyond those running; 0: the driver's default.
   std::size_t prefetch = 0;
-  /// How long `start` waits for the bus to confirm the subscription.
-  std::chrono::milliseconds start_timeout{30'000};
+  /// How long the bus may take to confirm the subscription, before the start fails with
+  /// `errc::timed_out` and names the broker and its last failure. None: for ever, as with oslo, so
+  /// that a service may be started before its broker. What the broker refuses fails at once.
+  std::optional<std::chrono::milliseconds> start_timeout{};
   /// How long the destructor waits for running handlers.
   std::chrono::milliseconds drain_timeout{30'000};
 };
 
-/// How long a call of `start`, `stop` or `wait` may wait for others (spec section 1.9).
-struct task_options {
-  /// After that long one warning says what is waited for ("Possible hang: stop is waiting for start
-  /// to complete"). 0: never.
-  std::chrono::milliseconds log_after{30'000};
-  /// After that long the call gives up with `task_timeout`. None: never.
-  std::optional<std::chrono::milliseconds> timeout{};
-};
-
-/// What `server::health` answers.
-struct server_health {
-  bool listening = false;   ///< started and not stopped
-  bool consuming = false;   ///< the bus delivers to it; false: a consumer is missing
-  std::size_t running = 0;  ///< requests being handled or waiting for their answer
-  transport_health transport{};
-
-  bool ok() const noexcept { return listening && consuming && transport.ok(); }
-};
+using messaging::start_options;
+using messaging::task_options;
+/// `running`: requests being handled or waiting for their answer.
+using server_health = serving_health;
 
 /// Takes requests from the bus, runs the handlers of its endpoints and sends their answers
 /// (spec section 1.7). It takes only what its executor can run; the rest stays with the bus.
@@ -98,26 +89,37 @@ class server {
 
   /// Subscribes and returns once the bus has confirmed it. Throws `server_listen_error`, after
   /// which the server may be started again; `task_timeout` (the start itself goes on); and
-  /// `messaging_error` (`errc::would_deadlock`) on the transport's loop and in a plain handler of
+  /// `messaging_error` (`errc::would_deadlock`) on the transport's loop and in a handler of
   /// the server.
-  void start(const task_options& o = {});
+  void start(const start_options& o = {});
+  template <std::same_as<task_options> O>
+  void start(const O& o) {
+    start(start_options{.timeout = o.timeout, .log_after = o.log_after});
+  }
   /// The same without waiting; `done` is called once on the transport's loop.
-  void async_start(unique_function<void(result<void>)> done);
+  void async_start(unique_function<void(result<void>)> done, std::size_t override_pool_size = 0);
 
   /// Takes nothing more from the bus; what was taken is still served. Before the first `start` it
-  /// waits for that (except on the transport's loop and in a plain handler of the server, where it
+  /// waits for that (except on the transport's loop and in a handler of the server, where it
   /// is remembered); otherwise it does not wait. A start that is under way ends with
   /// `errc::closed`. Throws `task_timeout`.
   void stop(const task_options& o = {});
+  template <class Rep, class Period>
+  void stop(std::chrono::duration<Rep, Period> limit) {
+    stop(task_options{.timeout = std::chrono::ceil<std::chrono::milliseconds>(limit)});
+  }
   /// The same without ever waiting; `done` is called once on the transport's loop, when nothing
   /// more will be taken.
   void async_stop(unique_function<void()> done);
 
   /// Waits until the server has stopped taking messages, and every request it took is answered and
   /// the bus has the answer. Throws `task_timeout`, and `messaging_error` (`errc::would_deadlock`)
-  /// on the transport's loop and in a plain handler of the server.
+  /// on the transport's loop and in a handler of the server.
   void wait(const task_options& o = {});
-  void wait(std::chrono::milliseconds limit) { wait(task_options{.timeout = limit}); }
+  template <class Rep, class Period>
+  void wait(std::chrono::duration<Rep, Period> limit) {
+    wait(task_options{.timeout = std::chrono::ceil<std::chrono::milliseconds>(limit)});
+  }
   /// The same without waiting; `done` is called once on the transport's loop.
   void async_wait(unique_function<void()> done);
 
@@ -134,10 +136,10 @@ class server {
 
   /// Whether requests arrive; costs no round trip. `transport::probe` finds a deaf connection.
   server_health health() const;
-  /// Calls `changed` on the transport's loop whenever the server starts, stops, loses or regains
-  /// its consumers, or the health of the transport changes; until the handle is destroyed.
-  [[nodiscard]] std::shared_ptr<void> watch_health(
-      std::function<void(const server_health&)> changed) const;
+  /// Calls `changed` on the transport's loop, once with what `health()` is now and then whenever
+  /// the server starts, stops, loses or regains its consumers, or the health of the transport
+  /// changes; until the handle is destroyed.
+  health_watch watch_health(std::function<void(const server_health&)> changed) const;
 
   const target& where() const noexcept;
   /// Requests being handled or waiting for their answer.
