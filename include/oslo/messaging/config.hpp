@@ -61,6 +61,13 @@ class config {
 
 enum class option_type { string, boolean, integer, floating, list, multi_string, dict };
 
+/// What becomes of an option here. Python's library has more than this one needs or can do.
+enum class option_effect {
+  works,
+  none,     ///< accepted, so that a file may be shared with Python, and without any effect
+  refused,  ///< not supported: any value but the default is an error
+};
+
 /// One option of a group: what it is called, what it holds, and what it means.
 struct option {
   std::string_view name;
@@ -74,6 +81,7 @@ struct option {
   std::vector<std::string_view> choices{};  ///< for strings; compared exactly
   /// Former names, "name" or "group/name".
   std::vector<std::string_view> deprecated{};
+  option_effect effect = option_effect::works;
 };
 
 /// The values of one option group for one transport: URL query over config over default.
@@ -99,9 +107,10 @@ struct option {
 /// Thread safety: immutable.
 class option_values {
  public:
-  /// Throws `configuration_error` for an unknown query key, or a value of the wrong type or out of
-  /// range; the text names group, option, value (unless secret) and where it stands. `url` is shown
-  /// in errors about the query: pass `redacted(url)`.
+  /// Throws `configuration_error` for an unknown query key, a value of the wrong type or out of
+  /// range, or one of an option that is refused; the text names group, option, value (unless
+  /// secret) and where it stands. `url` is shown in errors about the query: pass `redacted(url)`.
+  /// Keys of a file that no option has are ignored, as oslo.config does.
   option_values(std::string group, std::span<const option> options, const config& conf,
                 const std::map<std::string, std::string>& query = {}, std::string_view url = {});
 
@@ -115,6 +124,13 @@ class option_values {
   double floating(std::string_view name) const;
   std::vector<std::string> list(std::string_view name) const;  ///< list and multi_string
   std::map<std::string, std::string> dict(std::string_view name) const;
+
+  /// The beginning of a sentence about a value: option, group, value (unless secret), and where it
+  /// stands: `Option "retry" of group [x] has the value "2" (nova.conf:3)`.
+  std::string described(std::string_view name) const;
+  /// One line that names the options of `option_effect::none` that have another value than their
+  /// default, and where; empty when there are none. For a warning.
+  std::string without_effect() const;
 
  private:
   struct parsed;

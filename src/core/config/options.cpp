@@ -83,6 +83,17 @@ typed_value convert(const option& o, std::string text) {
   return {};
 }
 
+bool is_default(const option& o, const typed_value& v) {
+  return v == (o.has_default ? convert(o, std::string(o.default_value)) : typed_value());
+}
+
+std::string describe(std::string_view group, const option& o, std::string_view text,
+                     std::string_view place) {
+  return name_of(group, o.name) + " has " +
+         (o.secret ? "a secret value" : "the value " + shown(text)) + " (" + std::string(place) +
+         ")";
+}
+
 /// Runs `read`, and tells of a fault which option it is about and where its text stands.
 template <class Read>
 typed_value read_with_place(std::string_view group, const option& o, std::string_view text,
@@ -91,9 +102,7 @@ typed_value read_with_place(std::string_view group, const option& o, std::string
     return read();
   } catch (const value_fault& fault) {
     throw_failure({errc::invalid_config,
-                   name_of(group, o.name) + " has " +
-                       (o.secret ? "a secret value" : "the value " + shown(text)) + " (" +
-                       std::string(place) + "), which " +
+                   describe(group, o, text, place) + ", which " +
                        (o.secret && o.type != option_type::string ? "is not valid" : fault.what()) +
                        "."});
   }
@@ -105,9 +114,21 @@ struct option_values::parsed {
   struct item {
     option_type type;
     typed_value value;
+    std::string described;
   };
   std::string group;
   std::map<std::string, item, std::less<>> items;
+  std::string without_effect;  ///< "name (place), name (place)"
+
+  /// Of an option that was given a value of its own.
+  void check_effect(const option& o, const std::string& described, const std::string& place) {
+    if (o.effect == option_effect::refused)
+      throw_failure({errc::invalid_config,
+                     described + ", which is not supported here. " + std::string(o.help)});
+    if (o.effect == option_effect::works) return;
+    if (!without_effect.empty()) without_effect += ", ";
+    without_effect.append(o.name).append(" (").append(place).append(")");
+  }
 
   const item& find(std::string_view name) const {
     const auto it = items.find(name);
@@ -152,15 +173,17 @@ option_values::option_values(std::string group, std::span<const option> options,
       return convert(o, names.expand(o.name, text, o.secret));
     };
     typed_value value;
+    std::string text(o.default_value), where = "its default";
     if (const auto it = overrides.find(o.name); it != overrides.end()) {
-      value =
-          read_with_place(group, o, *it->second, place, [&] { return convert(o, *it->second); });
+      text = *it->second;
+      where = place;
+      value = read_with_place(group, o, text, where, [&] { return convert(o, text); });
     } else if (const auto entries = find_entries(conf, group, o); entries.empty()) {
-      if (o.has_default)
-        value = read_with_place(group, o, o.default_value, "its default",
-                                [&] { return read(o.default_value); });
+      if (o.has_default) value = read_with_place(group, o, text, where, [&] { return read(text); });
     } else if (o.type == option_type::multi_string) {
       list_value texts;
+      text = entries.back()->text;
+      where = entries.back()->origin;
       for (const auto* e : entries)
         read_with_place(group, o, e->text, e->origin, [&]() -> typed_value {
           texts.push_back(names.expand(o.name, e->text, o.secret));
@@ -168,13 +191,25 @@ option_values::option_values(std::string group, std::span<const option> options,
         });
       value = std::move(texts);
     } else {
-      const auto& e = *entries.back();
-      value = read_with_place(group, o, e.text, e.origin, [&] { return read(e.text); });
+      text = entries.back()->text;
+      where = entries.back()->origin;
+      value = read_with_place(group, o, text, where, [&] { return read(text); });
     }
-    all->items.emplace(o.name, parsed::item{o.type, std::move(value)});
+    parsed::item i{o.type, std::move(value), describe(group, o, text, where)};
+    if (!is_default(o, i.value)) all->check_effect(o, i.described, where);
+    all->items.emplace(o.name, std::move(i));
   }
   all->group = std::move(group);
   parsed_ = std::move(all);
+}
+
+std::string option_values::described(std::string_view name) const {
+  return parsed_->find(name).described;
+}
+std::string option_values::without_effect() const {
+  if (parsed_->without_effect.empty()) return {};
+  return "Options of [" + parsed_->group +
+         "] that have no effect here: " + parsed_->without_effect + ".";
 }
 
 bool option_values::is_set(std::string_view name) const {

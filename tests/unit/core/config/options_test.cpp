@@ -313,6 +313,66 @@ TEST(substitution, survives_random_text) {
   }
 }
 
+// ---- what an option does here ------------------------------------------------------------------
+
+const std::vector<option> effects{
+    {.name = "works", .default_value = "a"},
+    {.name = "rate",
+     .type = option_type::integer,
+     .default_value = "3",
+     .deprecated = {"old/rate"},
+     .effect = option_effect::none},
+    {.name = "host", .has_default = false, .effect = option_effect::none},
+    {.name = "stream",
+     .type = option_type::boolean,
+     .default_value = "false",
+     .help = "Streams in place of queues.",
+     .effect = option_effect::refused},
+};
+
+option_values read_effects(std::string_view text, const query& q = {}) {
+  return {"grp", effects, config::parse(text, "f.conf"), q, "rabbit://h/"};
+}
+
+TEST(option_effects, defaults_are_nobodys_concern) {
+  EXPECT_EQ(read_effects("").without_effect(), "");
+  EXPECT_EQ(read_effects("[grp]\nrate = 3\nstream = no\nworks = b\n").without_effect(), "");
+}
+
+TEST(option_effects, those_without_any_are_listed_with_their_place) {
+  EXPECT_EQ(read_effects("[old]\nrate = 5\n[grp]\nhost =\n", {}).without_effect(),
+            "Options of [grp] that have no effect here: rate (f.conf:2), host (f.conf:4).");
+  EXPECT_EQ(read_effects("", {{"rate", "5"}}).without_effect(),
+            "Options of [grp] that have no effect here: rate (in the query of the transport URL "
+            "rabbit://h/).");
+}
+
+TEST(option_effects, what_is_not_supported_is_refused_with_its_place) {
+  EXPECT_EQ(error_of([] { return read_effects("[grp]\n\nstream = Yes\n"); }),
+            "Option \"stream\" of group [grp] has the value \"Yes\" (f.conf:3), which is not "
+            "supported here. Streams in place of queues.");
+  EXPECT_EQ(error_of([] {
+              return read_effects("", {{"stream", "1"}});
+            }),
+            "Option \"stream\" of group [grp] has the value \"1\" (in the query of the transport "
+            "URL rabbit://h/), which is not supported here. Streams in place of queues.");
+}
+
+TEST(option_effects, a_value_of_the_wrong_type_is_an_error_all_the_same) {
+  EXPECT_EQ(error_of([] { return read_effects("[grp]\nrate = often\n"); }),
+            "Option \"rate\" of group [grp] has the value \"often\" (f.conf:2), which is not an "
+            "integer.");
+}
+
+TEST(option_values, describe_what_is_wrong_with_a_value) {
+  const auto v = read("[grp]\ncount = 3\npassword = hunter2\n");
+  EXPECT_EQ(v.described("count"), "Option \"count\" of group [grp] has the value \"3\" (f.conf:2)");
+  EXPECT_EQ(v.described("password"),
+            "Option \"password\" of group [grp] has a secret value (f.conf:3)");
+  EXPECT_EQ(v.described("text"),
+            "Option \"text\" of group [grp] has the value \"t\" (its default)");
+}
+
 // ---- [DEFAULT] ----------------------------------------------------------------------------------
 
 TEST(default_options, have_the_defaults_of_oslo) {
