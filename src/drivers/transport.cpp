@@ -1,4 +1,3 @@
-#include <array>
 #include <oslo/messaging/transport.hpp>
 #include <utility>
 
@@ -8,6 +7,7 @@
 #include "core/tasks/handover.hpp"
 #include "core/tasks/watchers.hpp"
 #include "core/unique_id.hpp"
+#include "drivers/common_options.hpp"
 #include "net/io_loop.hpp"
 
 namespace oslo::messaging {
@@ -19,49 +19,20 @@ std::string default_client_name() {
          unique_id_dashed();
 }
 
-std::span<const option> metrics_options() {
-  static const std::array<option, 5> options{{
-      {.name = "metrics_enabled",
-       .type = option_type::boolean,
-       .default_value = "false",
-       .help = "Whether measurements of RPC are sent to oslo.metrics."},
-      {.name = "metrics_buffer_size",
-       .type = option_type::integer,
-       .default_value = "1000",
-       .help = "Measurements that may wait for the collector.",
-       .min = 1,
-       .max = 1'000'000},
-      {.name = "metrics_socket_file",
-       .default_value = "/var/tmp/metrics_collector.sock",
-       .help = "The UNIX socket of the collector."},
-      {.name = "metrics_process_name",
-       .default_value = "",
-       .help = "Label \"process\" of each measurement."},
-      {.name = "metrics_thread_stop_timeout",
-       .type = option_type::integer,
-       .default_value = "10",
-       .help = "Not used: the sending thread never holds up the end of the program."},
-  }};
-  return options;
+void warn(const logger& log, const std::string& warning) {
+  if (!warning.empty()) log(log_level::warning, warning);
 }
 
 std::shared_ptr<tracer> configured_tracer(const config& conf, const logger& log) {
-  const std::array<option, 2> options{{
-      {.name = "tracing_enabled",
-       .type = option_type::boolean,
-       .default_value = "false",
-       .help = "Whether calls, casts and requests are traced."},
-      {.name = "tracing_service_name",
-       .default_value = "openstack",
-       .help = "The service that spans name."},
-  }};
-  const option_values o("oslo_messaging_tracing", options, conf);
+  const option_values o("oslo_messaging_tracing", tracing_options(), conf);
+  warn(log, o.without_effect());
   if (!o.boolean("tracing_enabled")) return nullptr;
   return log_tracer(log, o.string("tracing_service_name"));
 }
 
 std::shared_ptr<metrics> configured_metrics(const config& conf, const logger& log) {
   const option_values o("oslo_messaging_metrics", metrics_options(), conf);
+  warn(log, o.without_effect());
   if (!o.boolean("metrics_enabled")) return nullptr;
   return oslo_metrics({.socket = o.string("metrics_socket_file"),
                        .process = o.string("metrics_process_name"),
@@ -93,8 +64,7 @@ class transport::impl {
         [w = watchers, l = std::weak_ptr<scheduler>(loop)](const transport_health& now) {
           if (const auto locked = l.lock()) w->tell(*locked, now);
         });
-    if (const auto warning = credentials_warning(url); !warning.empty())
-      log(log_level::warning, warning);
+    warn(log, credentials_warning(url));
   }
 
   ~impl() {

@@ -157,7 +157,7 @@ class tcp_stream final : public stream {
 struct tls_connector final : connector {
   tls_connector(const asio::any_io_executor& ex, tls_client& tls)
       : connector(ex),
-        verify(tls.options().verify),
+        check_name(tls.options().check == peer_check::chain_and_name),
         context(tls.context()),
         secure(socket, *context) {}
 
@@ -167,8 +167,8 @@ struct tls_connector final : connector {
     if (!host.is_literal()) SSL_set_tlsext_host_name(ssl, name);
     // OpenSSL's own check, whose result says that it is the name that is wrong.
     const bool set =
-        !verify || (host.is_literal() ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name)
-                                      : SSL_set1_host(ssl, name)) == 1;
+        !check_name || (host.is_literal() ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name)
+                                          : SSL_set1_host(ssl, name)) == 1;
     if (!set)
       return finish(dial_failure{
           {errc::tls_failed, "TLS with " + host.text() + " failed: its name cannot be checked"},
@@ -192,7 +192,7 @@ struct tls_connector final : connector {
     return {errc::tls_failed, std::move(text)};
   }
 
-  bool verify;
+  bool check_name;
   tls_client::context_ptr context;  ///< outlives the stream
   asio::ssl::stream<tcp::socket&> secure;
 };

@@ -3,6 +3,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/system/error_code.hpp>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <oslo/messaging/error.hpp>
@@ -17,13 +18,21 @@ namespace oslo::messaging::net {
 
 using protocol::endpoint;
 
+/// What the certificate of a broker has to show.
+enum class peer_check : std::uint8_t {
+  chain_and_name,  ///< somebody who is trusted has signed it, and for this host
+  chain,           ///< somebody who is trusted has signed it, for whatever host
+  nothing,         ///< anybody can pose as the broker
+};
+
 /// How to secure a stream. Empty strings are "not given".
 struct tls_options {
   bool enabled = false;
   std::string ca_file{};    ///< empty: the system's certificates
   std::string cert_file{};  ///< client certificate, PEM
   std::string key_file{};
-  bool verify = true;  ///< chain and host name
+  peer_check check = peer_check::chain_and_name;
+  bool only_1_2 = false;  ///< TLS 1.2 and nothing newer
 };
 
 struct dial_failure {

@@ -29,6 +29,7 @@ std::shared_ptr<ssl::context> read_files(const tls_options& o) {
   auto ctx = std::make_shared<ssl::context>(ssl::context::tls_client);
   ctx->set_options(ssl::context::default_workarounds | ssl::context::no_sslv2 |
                    ssl::context::no_sslv3 | ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1);
+  if (o.only_1_2) ctx->set_options(ssl::context::no_tlsv1_3);
   boost::system::error_code ec;
   // OpenSSL would ask on the terminal, and the loop would wait for somebody to type.
   bool encrypted = false;
@@ -48,7 +49,7 @@ std::shared_ptr<ssl::context> read_files(const tls_options& o) {
   if (!o.ca_file.empty()) {
     ctx->load_verify_file(o.ca_file, ec);
     check("ssl_ca_file", o.ca_file);
-  } else if (o.verify) {
+  } else if (o.check != peer_check::nothing) {
     ctx->set_default_verify_paths(ec);
     check("the system's certificate store", "");
   }
@@ -64,7 +65,7 @@ std::shared_ptr<ssl::context> read_files(const tls_options& o) {
     throw configuration_error(
         {errc::invalid_config, "ssl_key_file " + o.key_file + " needs ssl_cert_file as well."});
   }
-  ctx->set_verify_mode(o.verify ? ssl::verify_peer : ssl::verify_none);
+  ctx->set_verify_mode(o.check == peer_check::nothing ? ssl::verify_none : ssl::verify_peer);
   ctx->set_password_callback(
       [](std::size_t, ssl::context::password_purpose) { return std::string(); });
   return ctx;

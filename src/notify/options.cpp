@@ -23,7 +23,7 @@ std::span<const option> notification_options() {
        .type = option_type::list,
        .default_value = "notifications",
        .help = "Topics that messages are sent to.",
-       .deprecated = {"DEFAULT/notification_topics"}},
+       .deprecated = {"rpc_notifier2/topics", "DEFAULT/notification_topics"}},
       {.name = "retry",
        .type = option_type::integer,
        .default_value = "-1",

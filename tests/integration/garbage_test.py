@@ -1,11 +1,13 @@
 """Peers and queues full of nonsense: what can be read is served, the rest harms nobody."""
 
+import bz2
 import contextlib
 import json
 import socket
 import threading
 import time
 import unittest
+import zlib
 
 import kombu
 from error_case import (
@@ -144,11 +146,12 @@ class GarbageInQueues(unittest.TestCase):
         self.channel = link.default_channel
         self.client = CommandClient()
 
-    def publish(self, queue, body, content_type="application/json"):
+    def publish(self, queue, body, content_type="application/json", headers=None):
         message = self.channel.prepare_message(
             body.encode() if isinstance(body, str) else body,
             content_type=content_type,
             content_encoding="utf-8",
+            headers=headers,
         )
         self.channel.basic_publish(message, exchange="", routing_key=queue)
 
@@ -173,6 +176,29 @@ class GarbageInQueues(unittest.TestCase):
             self.assertEqual(poll(lambda: self.messages_left(topic), 0), 0)
             self.assertIsNone(server.process.poll())
             self.assertRegex(server.stderr(), "(?i)message")
+
+    def test_compressed_garbage(self):
+        topic = unique("garbage")
+        hit = envelope({"method": "hit", "args": {}})
+        with Server(oslo_msg(), topic, "one") as server:
+            for how, body in (
+                ("application/x-gzip", hit),
+                ("application/x-gzip", zlib.compress(hit.encode())[:-1]),
+                ("application/x-gzip", zlib.compress(bytes(129 << 20))),
+                ("application/x-bz2", zlib.compress(hit.encode())),
+                ("application/x-bz2", bz2.compress(bytes(129 << 20))),
+                ("application/zstd", hit),
+                (7, hit),
+            ):
+                with self.subTest(f"{how}, {len(body)} bytes"):
+                    self.publish(topic, body, headers={"compression": how})
+                    self.assertEqual(self.client.call(topic, "hits"), 0)
+            self.publish(
+                topic, zlib.compress(hit.encode()), headers={"compression": "application/x-gzip"}
+            )
+            self.assertEqual(poll(lambda: self.client.call(topic, "hits"), 1), 1)
+            self.assertEqual(poll(lambda: self.messages_left(topic), 0), 0)
+            self.assertIsNone(server.process.poll())
 
     def test_client_survives(self):
         """Replies that mean nothing, before the one that counts."""

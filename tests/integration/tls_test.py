@@ -98,14 +98,30 @@ class Tls(ErrorCase):
             url(wrong_name()),
         )
 
-    def test_without_verification(self):
-        self.assert_answered(
+    def test_without_the_check_of_the_name(self):
+        self.assert_answered(url(wrong_name(), ssl_enforce_hostname_verification="false"))
+
+    def test_without_the_check_of_the_name_a_stranger_is_refused(self):
+        self.assert_refused(
+            "(?i)self.signed certificate|local issuer",
             url(
-                wrong_name(),
+                right(),
                 authority=files.stranger,
                 ssl_enforce_hostname_verification="false",
-            )
+            ),
         )
+
+    def test_without_verification(self):
+        done = self.run_program(
+            *["call", self.topic, "hits", "--timeout", "25"],
+            url=url(
+                wrong_name(),
+                authority=files.stranger,
+                cpp_insecure_accept_any_certificate="true",
+            ),
+        )
+        self.assertEqual((done.returncode, done.stdout), (DONE, "0\n"), done.stderr)
+        self.assertIn("cpp_insecure_accept_any_certificate", done.stderr)
 
     def test_one_host_has_another_name(self):
         for hosts in ((wrong_name(), right()), (right(), wrong_name())):

@@ -153,7 +153,8 @@ void consumer::request_everything(subscription& s) {
       for (const auto& key : src.binding_keys)
         machine.queue_bind(ch, uninteresting, src.to.name, src.from.name, key);
     s.tags_.push_back(std::to_string(next_tag_++));
-    machine.basic_consume(ch, consuming, src.to.name, s.tags_.back(), src.unacknowledged, false);
+    machine.basic_consume(ch, consuming, src.to.name, s.tags_.back(), src.unacknowledged, false,
+                          src.consume_arguments);
   }
 }
 

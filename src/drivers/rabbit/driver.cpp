@@ -137,7 +137,7 @@ class rabbit_driver final : public driver {
   }
 
   destination destination_of(const target& to) const {
-    if (to.fanout) return fanout_destination(*to.topic);
+    if (to.fanout) return fanout_destination(engine_->opts(), *to.topic);
     if (to.server)
       return server_destination(engine_->opts(), exchange_of(to), *to.topic, *to.server);
     return topic_destination(engine_->opts(), exchange_of(to), *to.topic);
@@ -184,6 +184,7 @@ std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment
                                "The rabbit driver needs a loop that runs on Asio; leave "
                                "transport_options::loop empty or use asio_scheduler."});
   auto o = read_options(env.conf, url, env.client_name);
+  for (const auto& warning : o.warnings) env.log(log_level::warning, warning);
   net::check(o.link);  // certificates and names that can never work: now, not at a reconnect
   return std::make_unique<rabbit_driver>(std::move(o), std::move(env), std::move(loop));
 }

@@ -7,6 +7,8 @@
 #include "core/tasks/guarded.hpp"
 #include "core/tasks/raised_flag.hpp"
 #include "core/unique_id.hpp"
+#include "drivers/rabbit/body.hpp"
+#include "wire/compression.hpp"
 #include "wire/reply.hpp"
 #include "wire/request.hpp"
 
@@ -179,6 +181,7 @@ void engine::begin(const send_ptr& s, send_options o, Write write) {
   s->id = sends_.add(send_ptr(s), now, deadline, monitor);
   try {
     write(s->body, s->id->view());
+    compress(*s);
   } catch (const messaging_error& e) {
     return conclude(*s, e.failure());
   }
@@ -194,6 +197,15 @@ void engine::begin(const send_ptr& s, send_options o, Write write) {
                       }));
   if (const auto next = sends_.next_deadline()) wake_at(*next);
   publisher_->publish(s);
+}
+
+/// On the loop, where the id of a call is known. What is too long for a message stays too long.
+void engine::compress(pending_send& s) const {
+  const auto codec = options_.compression;
+  if (!codec || s.body.size() > options_.link.amqp.max_body) return;
+  s.body = wire::compress(*codec, s.body);
+  s.headers.push_back(
+      {std::string(wire::compression_header), std::string(wire::header_value(*codec))});
 }
 
 void engine::call(destination to, outgoing_message m, send_options o, send_completion done) {
@@ -399,7 +411,9 @@ void engine::acknowledge_replies_later() {
 
 void engine::on_reply(const amqp091::delivery& d) {
   if (deaf_) set_deaf(false);
-  auto read = wire::read_reply(d.body);
+  std::string decompressed;
+  const auto body = body_of(d, options_.link.amqp.max_body, decompressed);
+  auto read = body ? wire::read_reply(*body) : result<wire::incoming_reply>(body.error());
   if (read.has_error()) {
     env_.log(log_level::error,
              "A reply on " + reply_queue_ + " is dropped: " + read.error().message());

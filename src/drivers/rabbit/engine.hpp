@@ -70,6 +70,7 @@ class engine final : public std::enable_shared_from_this<engine>,
   /// `write(body, id)` writes the message; it may throw.
   template <class Write>
   void begin(const send_ptr& s, send_options o, Write write);
+  void compress(pending_send& s) const;
   void conclude(pending_send& s, result<messaging::reply> r);
   void cancel(pending_send& s);
   failure timeout_failure(const pending_send& s, protocol::call_limit limit,

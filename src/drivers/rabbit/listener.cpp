@@ -5,7 +5,9 @@
 #include <variant>
 
 #include "core/unique_id.hpp"
+#include "drivers/rabbit/body.hpp"
 #include "drivers/rabbit/deadline.hpp"
+#include "wire/compression.hpp"
 #include "wire/reply.hpp"
 
 namespace oslo::messaging::rabbit {
@@ -173,9 +175,10 @@ void rabbit_listener::on_delivery(const amqp091::delivery& d) {
   };
   if (d.props->content_type != "application/json")
     unreadable("its content type is " + d.props->content_type.value_or("not given"));
-  if (d.props->headers && d.props->headers->find("compression") != nullptr)
-    unreadable("it is compressed");
-  auto request = wire::read_request(d.body).value();
+  std::string decompressed;
+  auto request =
+      wire::read_request(body_of(d, engine_->opts().link.amqp.max_body, decompressed).value())
+          .value();
   std::optional<scheduler::time_point> deadline;
   if (d.props->expiration || d.props->headers) {
     const auto now = engine_->loop().now();
@@ -198,7 +201,8 @@ rabbit_message::rabbit_message(std::shared_ptr<rabbit_listener> from, std::uint6
       request_(std::move(r)) {
   if (!d.props->headers) return;
   for (const auto& [name, v] : d.props->headers->entries())
-    if (const auto* const text = v.as_string()) headers_.push_back({name, *text});
+    if (const auto* const text = v.as_string(); text != nullptr && name != wire::compression_header)
+      headers_.push_back({name, *text});
   if (const auto* const count = d.props->headers->find("x-delivery-count"))
     requeues_ = std::visit(
         [](const auto& n) -> std::optional<std::size_t> {

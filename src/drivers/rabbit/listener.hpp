@@ -118,7 +118,7 @@ class rabbit_message final : public incoming_message {
   bool redelivered_;
   bool settled_ = false;
   std::optional<std::size_t> requeues_;  ///< only quorum queues count them
-  std::vector<message_header> headers_;  ///< those that are text
+  std::vector<message_header> headers_;  ///< those that are text, and the application's
   std::optional<scheduler::time_point> deadline_;
   wire::incoming_request request_;
   mutable std::optional<context> ctxt_;  ///< built when somebody asks

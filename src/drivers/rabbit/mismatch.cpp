@@ -10,12 +10,18 @@ struct responsible {
 };
 
 /// Which option decides what we declare.
-constexpr std::array options_of{responsible{"durable", "amqp_durable_queues"},
-                                responsible{"auto_delete", "amqp_auto_delete"},
-                                responsible{"x-expires", "rabbit_transient_queues_ttl"},
-                                responsible{"x-max-length", "cpp_notification_max_length"},
-                                responsible{"x-max-length-bytes", "cpp_notification_max_bytes"},
-                                responsible{"x-overflow", "cpp_notification_overflow"}};
+constexpr std::array options_of{
+    responsible{"durable", "amqp_durable_queues (or rabbit_quorum_queue)"},
+    responsible{"auto_delete", "amqp_auto_delete"},
+    responsible{"x-expires", "rabbit_transient_queues_ttl"},
+    responsible{"x-max-length", "cpp_notification_max_length"},
+    responsible{"x-max-length-bytes", "cpp_notification_max_bytes"},
+    responsible{"x-overflow", "cpp_notification_overflow"},
+    responsible{"x-ha-policy", "rabbit_ha_queues"},
+    responsible{"x-queue-type", "rabbit_quorum_queue"},
+    responsible{"x-delivery-limit", "rabbit_quorum_delivery_limit"},
+    responsible{"x-max-in-memory-length", "rabbit_quorum_max_memory_length"},
+    responsible{"x-max-in-memory-bytes", "rabbit_quorum_max_memory_bytes"}};
 
 bool ends_with_fanout(std::string_view name) {
   return name.ends_with("_fanout") || name.find("_fanout_") != std::string_view::npos;
@@ -48,8 +54,10 @@ std::optional<std::string> value_of(std::string_view& rest) {
 }
 
 std::string option_of(const mismatch& m) {
-  // Fanout objects have fixed properties, whatever the options say.
-  const bool fixed = ends_with_fanout(m.name) && m.argument != "x-expires";
+  const bool fanout = ends_with_fanout(m.name);
+  if (fanout && m.argument == "durable") return "rabbit_transient_quorum_queue";
+  // The other properties of fanout objects are fixed, whatever the options say.
+  const bool fixed = fanout && m.argument != "x-expires";
   for (const auto& o : options_of)
     if (o.argument == m.argument && !fixed) return std::string(o.option);
   return {};

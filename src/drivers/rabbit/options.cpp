@@ -1,45 +1,16 @@
 #include "drivers/rabbit/options.hpp"
 
+#include <oslo/messaging/error.hpp>
+#include <utility>
+
 #include "core/saturating.hpp"
+#include "core/text.hpp"
 
 namespace oslo::messaging::rabbit {
 namespace {
 
 constexpr auto group = "oslo_messaging_rabbit";
 constexpr std::uint16_t default_port = 5672;
-
-using t = option_type;
-
-// Only options that have an effect here: an unknown key in a URL is an error, and one that would be
-// ignored must not look as if it worked.
-// clang-format off
-const option table[] = {
-    {"amqp_durable_queues", t::boolean, "false", "Durable exchanges and topic, server and notification queues."},
-    {"amqp_auto_delete", t::boolean, "false", "The same objects vanish when their last user goes."},
-    {"rabbit_login_method", t::string, "AMQPLAIN", "How to log in.", true, false, {}, {}, {"PLAIN", "AMQPLAIN", "EXTERNAL"}},
-    {"heartbeat_timeout_threshold", t::integer, "60", "Seconds of silence after which the other side counts as dead are twice this; 0 turns heartbeats off.", true, false, 0, 65535},
-    {"kombu_missing_consumer_retry_timeout", t::integer, "60", "Seconds to go on trying a reply whose queue is missing.", true, false, 0, {}, {}, {"kombu_reconnect_timeout"}},
-    {"rabbit_retry_interval", t::integer, "1", "Seconds of the first pause after every broker was tried in vain.", true, false, 1},
-    {"rabbit_retry_backoff", t::integer, "2", "Accepted for old files; pauses double and are randomised.", true, false, 0},
-    {"rabbit_interval_max", t::integer, "30", "Longest pause between two passes over the brokers, in seconds.", true, false, 1},
-    {"rabbit_transient_queues_ttl", t::integer, "1800", "Seconds after which an unused reply or fanout queue vanishes; 0 = never.", true, false, 0, 2147483},
-    {"rabbit_qos_prefetch_count", t::integer, "0", "Messages the broker sends ahead to one listener; 0 lets the listener choose.", true, false, 0, 65535},
-    {"direct_mandatory_flag", t::boolean, "true", "Ask the broker to return replies whose queue is missing."},
-    {"ssl", t::boolean, "false", "Use TLS.", true, false, {}, {}, {}, {"rabbit_use_ssl"}},
-    {"ssl_ca_file", t::string, "", "Certificates that may have signed the broker's; empty: those of the system.", true, false, {}, {}, {}, {"kombu_ssl_ca_certs"}},
-    {"ssl_cert_file", t::string, "", "Client certificate.", true, false, {}, {}, {}, {"kombu_ssl_certfile"}},
-    {"ssl_key_file", t::string, "", "Key of the client certificate.", true, false, {}, {}, {}, {"kombu_ssl_keyfile"}},
-    {"ssl_enforce_hostname_verification", t::boolean, "true", "false: accept any certificate of the broker."},
-    // Ours. A file may hold them for Python, too, which ignores them.
-    {"cpp_unacknowledged_replies", t::boolean, "false", "The broker forgets a reply once it has sent it: a little faster, and replies on their way are lost with the connection; their calls time out."},
-    {"cpp_notification_queues", t::string, "declare", "declare: a notifier makes sure that the queue of its topic exists, as Python does. none: it only publishes, and what no queue is bound for is gone.", true, false, {}, {}, {"declare", "none"}},
-    {"cpp_notification_ttl", t::integer, "0", "Seconds after which the broker drops a notification that nobody took; 0 = never.", true, false, 0, 4294967},
-    {"cpp_notification_max_length", t::integer, "0", "Messages that the queue of a topic and priority holds; 0 = no bound.", true, false, 0, 4294967295.0},
-    {"cpp_notification_max_bytes", t::integer, "0", "The same in bytes of their bodies.", true, false, 0, 9007199254740991.0},
-    {"cpp_notification_overflow", t::string, "drop-head", "What gives way in a full queue: drop-head: the oldest message. reject-publish: the new one, which its notifier learns.", true, false, {}, {}, {"drop-head", "reject-publish"}},
-    {"cpp_notification_reader_check", t::integer, "60", "Seconds between two looks whether somebody reads the queues that notifications are published to; 0 = none.", true, false, 0, 86400},
-};
-// clang-format on
 
 std::vector<net::broker> brokers_of(const transport_url& url) {
   std::vector<net::broker> all;
@@ -51,17 +22,60 @@ std::vector<net::broker> brokers_of(const transport_url& url) {
   return all;
 }
 
-}  // namespace
-
-std::span<const option> option_table() {
-  return table;
+[[noreturn]] void refuse(const option_values& v, std::string_view name, const std::string& why) {
+  throw_failure({errc::invalid_config, v.described(name) + ", which " + why + "."});
 }
 
+std::optional<wire::codec> read_compression(const option_values& v) {
+  if (!v.is_set("kombu_compression") || v.string("kombu_compression").empty()) return std::nullopt;
+  const auto codec = wire::codec_named(v.string("kombu_compression"));
+  if (!codec) refuse(v, "kombu_compression", "is none of: gzip, zlib, bzip2, bzip, bz2");
+  return codec;
+}
+
+net::tls_options read_tls(const option_values& v, std::vector<std::string>& warnings) {
+  net::tls_options tls{.enabled = v.boolean("ssl"),
+                       .ca_file = v.string("ssl_ca_file"),
+                       .cert_file = v.string("ssl_cert_file"),
+                       .key_file = v.string("ssl_key_file")};
+  if (!tls.enabled) {
+    for (const char* name : {"ssl_ca_file", "ssl_cert_file", "ssl_key_file"})
+      if (!v.string(name).empty())
+        warnings.push_back(v.described(name) + ", but ssl is false: nothing is encrypted.");
+    return tls;
+  }
+  const auto version = ascii_lower(v.string("ssl_version"));
+  tls.only_1_2 = version == "tlsv1_2";
+  if (!tls.only_1_2 && !version.empty() && version != "sslv23")
+    refuse(v, "ssl_version", "is none of: sslv23 (TLS 1.2 or newer), tlsv1_2");
+  if (!v.boolean("ssl_enforce_hostname_verification")) tls.check = net::peer_check::chain;
+  if (v.boolean("cpp_insecure_accept_any_certificate")) {
+    tls.check = net::peer_check::nothing;
+    warnings.push_back(v.described("cpp_insecure_accept_any_certificate") +
+                       ": certificates of brokers are not checked, so anybody on the way can pose "
+                       "as the broker, and read the password and all messages.");
+  }
+  return tls;
+}
+
+}  // namespace
+
 options read_options(const config& conf, const transport_url& url, std::string_view client_name) {
-  const option_values v(group, table, conf, url.query, redacted(url));
+  const option_values v(group, option_table(), conf, url.query, redacted(url));
   options o;
   o.durable = v.boolean("amqp_durable_queues");
   o.auto_delete = v.boolean("amqp_auto_delete");
+  o.mirrored = v.boolean("rabbit_ha_queues");
+  o.quorum = {v.boolean("rabbit_quorum_queue"), v.boolean("rabbit_transient_quorum_queue"),
+              v.integer("rabbit_quorum_delivery_limit"),
+              v.integer("rabbit_quorum_max_memory_length"),
+              v.integer("rabbit_quorum_max_memory_bytes")};
+  for (const auto& [on, name] : {std::pair(o.quorum.shared, "rabbit_quorum_queue"),
+                                 std::pair(o.quorum.transient, "rabbit_transient_quorum_queue")})
+    if (on && o.mirrored)
+      refuse(v, name, "goes against rabbit_ha_queues: a queue is of the quorum kind or mirrored");
+  o.cancel_on_failover = v.boolean("enable_cancel_on_failover");
+  o.compression = read_compression(v);
   o.transient_ttl = std::chrono::seconds(v.integer("rabbit_transient_queues_ttl"));
   o.prefetch = static_cast<std::uint16_t>(v.integer("rabbit_qos_prefetch_count"));
   o.mandatory_replies = v.boolean("direct_mandatory_flag");
@@ -83,13 +97,10 @@ options read_options(const config& conf, const transport_url& url, std::string_v
   link.amqp.client_properties.set("product", "oslo.messaging for C++");
   link.amqp.client_properties.set("platform", "C++20");
   link.amqp.client_properties.set("connection_name", std::string(client_name));
-  link.tls.enabled = v.boolean("ssl");
-  link.tls.ca_file = v.string("ssl_ca_file");
-  link.tls.cert_file = v.string("ssl_cert_file");
-  link.tls.key_file = v.string("ssl_key_file");
-  link.tls.verify = v.boolean("ssl_enforce_hostname_verification");
+  link.tls = read_tls(v, o.warnings);
   link.backoff.initial = up_to_a_year(v.integer("rabbit_retry_interval"));
   link.backoff.cap = up_to_a_year(v.integer("rabbit_interval_max"));
+  if (auto unused = v.without_effect(); !unused.empty()) o.warnings.push_back(std::move(unused));
   return o;
 }
 

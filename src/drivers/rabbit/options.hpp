@@ -2,21 +2,35 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <oslo/messaging/config.hpp>
 #include <oslo/messaging/transport_url.hpp>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "net/amqp_link.hpp"
+#include "wire/compression.hpp"
 
 namespace oslo::messaging::rabbit {
 
-/// Spec section 2.3.
+/// Every option that oslo.messaging has here, and ours; some are refused or without effect.
 std::span<const option> option_table();
 
 struct options {
   bool durable = false;      ///< amqp_durable_queues
   bool auto_delete = false;  ///< amqp_auto_delete
+  bool mirrored = false;     ///< rabbit_ha_queues
+  /// Quorum queues, which are durable whatever `durable` says.
+  struct {
+    bool shared = false;     ///< rabbit_quorum_queue: topic, server and notification queues
+    bool transient = false;  ///< rabbit_transient_quorum_queue: reply and fanout queues
+    std::int64_t delivery_limit = 0;  ///< 0: not said, as with the other two
+    std::int64_t max_memory_length = 0;
+    std::int64_t max_memory_bytes = 0;
+  } quorum;
+  bool cancel_on_failover = false;
+  std::optional<wire::codec> compression;  ///< of everything that is sent
   std::chrono::seconds transient_ttl{1800};
   std::uint16_t prefetch = 0;  ///< 0: the listener's own choice
   bool mandatory_replies = true;
@@ -31,7 +45,8 @@ struct options {
     bool reject_publish = false;  ///< refuse new messages of a full queue; else the oldest go
     std::chrono::seconds reader_check{60};  ///< 0: readers are not looked for
   } notifications;
-  net::link_settings link;  ///< without `purpose`
+  net::link_settings link;            ///< without `purpose`
+  std::vector<std::string> warnings;  ///< what the user should know of his options
 };
 
 /// Throws `configuration_error`.

@@ -1,6 +1,8 @@
 #include "drivers/rabbit/topology.hpp"
 
+#include <cstdint>
 #include <stdexcept>
+#include <utility>
 
 #include "core/utf8.hpp"
 
@@ -13,8 +15,39 @@ void check_name(const char* kind, const std::string& name) {
                                 "\" is not UTF-8.");
 }
 
+/// Python sends an integer that has room there in 32 bits, and the broker compares.
+amqp091::field_value integer(std::int64_t n) {
+  if (std::in_range<std::int32_t>(n)) return static_cast<std::int32_t>(n);
+  return n;
+}
+
+bool is_durable(const options& o) {
+  return o.durable || o.quorum.shared;
+}
+
+/// The kind of a queue, as arguments in the order in which Python writes them.
+amqp091::field_table kind(const options& o, bool quorum) {
+  amqp091::field_table arguments;
+  if (o.mirrored) arguments.set("x-ha-policy", "all");
+  if (!quorum) return arguments;
+  arguments.set("x-queue-type", "quorum");
+  const auto limit = [&](const char* name, std::int64_t n) {
+    if (n != 0) arguments.set(name, integer(n));
+  };
+  limit("x-delivery-limit", o.quorum.delivery_limit);
+  limit("x-max-in-memory-length", o.quorum.max_memory_length);
+  limit("x-max-in-memory-bytes", o.quorum.max_memory_bytes);
+  return arguments;
+}
+
 queue shared_queue(const options& o, std::string name) {
-  return {std::move(name), o.durable, o.auto_delete, {}};
+  return {std::move(name), is_durable(o), o.auto_delete, kind(o, o.quorum.shared)};
+}
+
+/// Quorum queues do not take it: no consumer of theirs is lost when they fail over.
+amqp091::field_table consume_arguments(const options& o, bool quorum) {
+  if (!o.cancel_on_failover || quorum) return {};
+  return {{"x-cancel-on-ha-failover", true}};
 }
 
 /// Notifiers and listeners have to declare it alike, whoever comes first.
@@ -30,7 +63,7 @@ queue notification_queue(const options& o, std::string name) {
 
 /// Private queues outlive a lost connection, and vanish when nobody comes back for them.
 queue transient_queue(const options& o, std::string name) {
-  queue q{std::move(name), false, false, {}};
+  queue q{std::move(name), o.quorum.transient, false, kind(o, o.quorum.transient)};
   if (o.transient_ttl.count() > 0)
     q.arguments.set("x-expires", static_cast<std::int32_t>(o.transient_ttl.count() * 1000));
   return q;
@@ -54,26 +87,37 @@ std::string destination::text() const {
 }
 
 exchange topic_exchange(const options& o, std::string exchange_name) {
-  return {std::move(exchange_name), "topic", o.durable, o.auto_delete};
+  return {std::move(exchange_name), "topic", is_durable(o), o.auto_delete};
 }
 
-exchange fanout_exchange(const std::string& topic) {
-  return {topic + "_fanout", "fanout", false, true};
+exchange fanout_exchange(const options& o, const std::string& topic) {
+  return {topic + "_fanout", "fanout", o.quorum.transient, true};
 }
 
 std::vector<source> server_sources(const options& o, const std::string& exchange_name,
                                    const std::string& topic, const std::string& server,
                                    const std::string& unique) {
   const auto shared = topic_exchange(o, exchange_name);
-  const auto fanout = fanout_exchange(topic);
+  const auto fanout = fanout_exchange(o, topic);
   const auto directed = topic + "." + server;
-  return {{shared, shared_queue(o, topic), {topic}, false},
-          {shared, shared_queue(o, directed), {directed}, false},
-          {fanout, transient_queue(o, fanout.name + "_" + unique), {topic}, true}};
+  const auto how = consume_arguments(o, o.quorum.shared);
+  return {{shared, shared_queue(o, topic), {topic}, false, false, how},
+          {shared, shared_queue(o, directed), {directed}, false, false, how},
+          {fanout,
+           transient_queue(o, fanout.name + "_" + unique),
+           {topic},
+           true,
+           false,
+           consume_arguments(o, o.quorum.transient)}};
 }
 
 source reply_source(const options& o, const std::string& unique) {
-  return {{}, transient_queue(o, "reply_" + unique), {}, true, o.unacknowledged_replies};
+  return {{},
+          transient_queue(o, "reply_" + unique),
+          {},
+          true,
+          o.unacknowledged_replies,
+          consume_arguments(o, o.quorum.transient)};
 }
 
 source notification_source(const options& o, const std::string& exchange_name,
@@ -81,13 +125,19 @@ source notification_source(const options& o, const std::string& exchange_name,
   return {topic_exchange(o, exchange_name),
           notification_queue(o, topic_and_priority),
           {topic_and_priority},
-          false};
+          false,
+          false,
+          consume_arguments(o, o.quorum.shared)};
 }
 
 source pool_source(const options& o, const std::string& exchange_name, const std::string& pool,
                    std::vector<std::string> topics_and_priorities) {
-  return {topic_exchange(o, exchange_name), shared_queue(o, pool), std::move(topics_and_priorities),
-          false};
+  return {topic_exchange(o, exchange_name),
+          shared_queue(o, pool),
+          std::move(topics_and_priorities),
+          false,
+          false,
+          consume_arguments(o, o.quorum.shared)};
 }
 
 destination topic_destination(const options& o, std::string exchange_name, std::string topic) {
@@ -99,8 +149,8 @@ destination server_destination(const options& o, std::string exchange_name,
   return {topic_exchange(o, std::move(exchange_name)), topic + "." + server, {}};
 }
 
-destination fanout_destination(const std::string& topic) {
-  return {fanout_exchange(topic), "", {}};
+destination fanout_destination(const options& o, const std::string& topic) {
+  return {fanout_exchange(o, topic), "", {}};
 }
 
 destination reply_destination(std::string reply_queue) {

@@ -34,6 +34,7 @@ struct source {
   std::vector<std::string> binding_keys;
   bool private_to_us = false;   ///< only this process uses the queue: delete it at the end
   bool unacknowledged = false;  ///< a delivery counts as settled once it was sent
+  amqp091::field_table consume_arguments{};
   bool operator==(const source&) const = default;
 };
 
@@ -48,7 +49,7 @@ struct destination {
 
 // Spec section 4.2. `exchange_name` is the target's, or the control exchange.
 exchange topic_exchange(const options& o, std::string exchange_name);
-exchange fanout_exchange(const std::string& topic);
+exchange fanout_exchange(const options& o, const std::string& topic);
 
 /// The three queues of an RPC server: topic, server and fanout, in oslo's order.
 std::vector<source> server_sources(const options& o, const std::string& exchange_name,
@@ -63,7 +64,7 @@ source pool_source(const options& o, const std::string& exchange_name, const std
 destination topic_destination(const options& o, std::string exchange_name, std::string topic);
 destination server_destination(const options& o, std::string exchange_name,
                                const std::string& topic, const std::string& server);
-destination fanout_destination(const std::string& topic);
+destination fanout_destination(const options& o, const std::string& topic);
 destination reply_destination(std::string reply_queue);
 
 /// RabbitMQ ends the whole connection over a name that is no UTF-8. Throws `std::invalid_argument`.

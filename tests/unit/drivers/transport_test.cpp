@@ -6,6 +6,7 @@
 #include <oslo/messaging/asio.hpp>
 #include <oslo/messaging/transport.hpp>
 
+#include "support/log_lines.hpp"
 #include "support/recording_driver.hpp"
 
 namespace oslo::messaging {
@@ -29,6 +30,33 @@ TEST(transport, an_unknown_scheme_names_the_known_ones) {
     EXPECT_NE(std::string(e.what()).find("carrier-pigeon"), std::string::npos);
     EXPECT_NE(std::string(e.what()).find("fake"), std::string::npos);
   }
+}
+
+TEST(transport, options_that_have_no_effect_are_one_warning_a_group) {
+  testing::log_lines log;
+  const auto conf = config::parse(
+      "[oslo_messaging_metrics]\nmetrics_enabled = true\nmetrics_buffer_size = 7\n"
+      "[oslo_messaging_tracing]\notlp_protocol = grpc\n",
+      "f.conf");
+  open_transport("fake://", {.conf = conf, .log = log.into()});
+  EXPECT_THAT(log.with("no effect"),
+              ::testing::UnorderedElementsAre(
+                  "Options of [oslo_messaging_metrics] that have no effect here: metrics_enabled "
+                  "(f.conf:2), metrics_buffer_size (f.conf:3).",
+                  "Options of [oslo_messaging_tracing] that have no effect here: otlp_protocol "
+                  "(f.conf:5)."));
+}
+
+TEST(transport, what_is_wrong_with_the_options_of_rabbit_is_said_when_it_is_opened) {
+  testing::log_lines log;
+  const auto conf = config::parse(
+      "[oslo_messaging_rabbit]\nssl = true\ncpp_insecure_accept_any_certificate = true\n"
+      "heartbeat_rate = 5\n",
+      "f.conf");
+  const auto bus = open_transport("rabbit://127.0.0.1:1/", {.conf = conf, .log = log.into()});
+  EXPECT_EQ(log.count(log_level::warning, "certificates of brokers are not checked"), 1);
+  EXPECT_EQ(log.count(log_level::warning, "no effect here: heartbeat_rate (f.conf:4)."), 1);
+  EXPECT_THROW(open_transport("rabbit://127.0.0.1:1/?use_queue_manager=true"), configuration_error);
 }
 
 TEST(transport, its_driver_names_the_system_by_whatever_name_it_was_opened) {

@@ -365,7 +365,7 @@ TEST_F(amqp_link_test, tls_is_under_the_limit_of_the_dial) {
   boost::asio::ip::tcp::acceptor silent(io, {boost::asio::ip::address_v4::loopback(), 0});
   link_settings s;
   s.brokers = {{{"127.0.0.1", silent.local_endpoint().port()}}};
-  s.tls = {.enabled = true, .verify = false};
+  s.tls = {.enabled = true, .check = peer_check::nothing};
   s.backoff = {0ms, 1.0, 0ms, 0ms};
   s.connect_timeout = 20ms;
   open(s);

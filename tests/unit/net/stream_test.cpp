@@ -14,6 +14,7 @@
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
 #include <filesystem>
+#include <future>
 #include <iterator>
 #include <set>
 #include <string>
@@ -55,6 +56,11 @@ class one_shot_server {
     thread_.join();
   }
   endpoint address() const { return {"127.0.0.1", acceptor_.local_endpoint().port()}; }
+  /// What a server of kind `secure` has agreed on. Once.
+  std::string version() {
+    auto v = version_.get_future();
+    return v.wait_for(10s) == std::future_status::ready ? v.get() : "no handshake";
+  }
   endpoint localhost() const { return {"localhost", acceptor_.local_endpoint().port()}; }
 
  private:
@@ -83,11 +89,13 @@ class one_shot_server {
       context.set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
     asio::ssl::stream<tcp::socket> s(std::move(socket), context);
     s.handshake(asio::ssl::stream_base::server, ec);
+    version_.set_value(::SSL_get_version(s.native_handle()));
     if (!ec) asio::write(s, asio::buffer("hello", 5), ec);
   }
 
   asio::io_context io_;
   tcp::acceptor acceptor_;
+  std::promise<std::string> version_;
   std::thread thread_;
 };
 
@@ -210,12 +218,44 @@ TEST(stream, tls_refuses_a_certificate_for_another_host) {
   EXPECT_EQ(r.error->why.code(), errc::tls_failed);
 }
 
+TEST(stream, tls_without_the_check_of_the_name_takes_another_host_but_no_stranger) {
+  const tls_options trusted{
+      .enabled = true, .ca_file = certificate().certificate(), .check = peer_check::chain};
+  {
+    one_shot_server server(server_kind::secure);
+    const auto r = connect_and_read(server.address(), server.address(), trusted);
+    EXPECT_FALSE(r.error);
+    EXPECT_EQ(r.text, "hello");
+  }
+  const tls_files::own_certificate unrelated("unrelated");
+  for (const std::string& ca_file : {unrelated.certificate(), std::string()}) {
+    one_shot_server server(server_kind::secure);
+    auto options = trusted;
+    options.ca_file = ca_file;
+    const auto r = connect_and_read(server, options);
+    ASSERT_TRUE(r.error) << ca_file;
+    EXPECT_EQ(r.error->why.code(), errc::tls_failed);
+    EXPECT_THAT(r.error->why.message(), HasSubstr("self-signed"));
+  }
+}
+
 TEST(stream, tls_without_verification_has_to_be_asked_for) {
   one_shot_server server(server_kind::secure);
-  const auto r =
-      connect_and_read(server.address(), server.address(), {.enabled = true, .verify = false});
+  const auto r = connect_and_read(server.address(), server.address(),
+                                  {.enabled = true, .check = peer_check::nothing});
   EXPECT_FALSE(r.error);
   EXPECT_EQ(r.text, "hello");
+}
+
+TEST(stream, tls_can_be_held_to_version_1_2) {
+  for (const bool only : {false, true}) {
+    one_shot_server server(server_kind::secure);
+    const auto r = connect_and_read(
+        server, {.enabled = true, .ca_file = certificate().certificate(), .only_1_2 = only});
+    EXPECT_FALSE(r.error);
+    EXPECT_EQ(r.text, "hello");
+    EXPECT_EQ(server.version(), only ? "TLSv1.2" : "TLSv1.3");
+  }
 }
 
 TEST(stream, tls_with_a_plain_server_is_refused) {

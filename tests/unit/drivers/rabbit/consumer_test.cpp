@@ -13,6 +13,7 @@ namespace {
 
 using amqp091::method;
 using amqp_script::broker_script;
+using amqp_script::bytes;
 using ::testing::ElementsAre;
 using namespace std::chrono_literals;
 
@@ -91,6 +92,25 @@ TEST_F(rabbit_consumer, declares_binds_and_consumes_every_queue_before_it_is_rea
   EXPECT_EQ(broker_script::name_in(link.next(method::queue_declare)), "calc_fanout_0123");
   link.next(method::basic_consume);
   EXPECT_THAT(s->events, ElementsAre("ready"));
+}
+
+/// The bytes of Python's client (spec section 4.2).
+TEST_F(rabbit_consumer, a_quorum_queue_is_declared_and_consumed_as_by_python) {
+  options o;
+  o.quorum = {true, false, 3, 100, 1000};
+  o.cancel_on_failover = true;  // which a quorum queue does not take
+  in.add(std::make_shared<recording_subscription>(server_sources(o, "x", "t", "s", "u")));
+  link.connect();
+  EXPECT_EQ(link.next(method::exchange_declare).arguments,
+            bytes("0000 01'x' 05'topic' 02 00000000"));
+  EXPECT_EQ(link.next(method::queue_declare).arguments,
+            bytes("0000 01't' 02 00000065 0c'x-queue-type' 'S' 00000006'quorum' "
+                  "10'x-delivery-limit' 'I' 00000003 16'x-max-in-memory-length' 'I' 00000064 "
+                  "15'x-max-in-memory-bytes' 'I' 000003e8"));
+  EXPECT_EQ(link.next(method::basic_consume).arguments, bytes("0000 01't' 01'1' 00 00000000"));
+  EXPECT_EQ(link.next(method::basic_consume).arguments, bytes("0000 03't.s' 01'2' 00 00000000"));
+  EXPECT_EQ(link.next(method::basic_consume).arguments,
+            bytes("0000 0a't_fanout_u' 01'3' 00 0000001a 17'x-cancel-on-ha-failover' 't' 01"));
 }
 
 TEST_F(rabbit_consumer, is_not_ready_before_the_last_consumer_is) {

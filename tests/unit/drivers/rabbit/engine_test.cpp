@@ -9,11 +9,15 @@
 #include "drivers/rabbit/listener.hpp"
 #include "support/log_lines.hpp"
 #include "support/scripted_broker.hpp"
+#include "wire/compression.hpp"
+#include "wire/reply.hpp"
+#include "wire/request.hpp"
 
 namespace oslo::messaging::rabbit {
 namespace {
 
 using amqp091::method;
+using amqp_script::broker_script;
 using amqp_script::confirm;
 using amqp_script::scripted_broker;
 using namespace std::chrono_literals;
@@ -21,13 +25,13 @@ using namespace std::chrono_literals;
 class rabbit_engine : public ::testing::Test {
  protected:
   rabbit_engine() : broker(io) { start(); }
-  ~rabbit_engine() override {
+  ~rabbit_engine() override { end(); }
+  void end() {
     bool closed = false;
     driver->close(1s, [&] { closed = true; });
     broker.run_until([&] { return closed; }, "the end of the driver");
   }
-  void start() {
-    options o;
+  void start(options o = {}) {
     o.link = broker.settings();
     driver_environment env;
     env.loop = asio_scheduler(io.get_executor());
@@ -71,6 +75,47 @@ TEST_F(rabbit_engine, a_cast_is_complete_once_the_broker_has_it) {
   broker.send(confirm(1, method::basic_ack, 1, false));
   ASSERT_TRUE(outcome);
   EXPECT_TRUE(outcome->has_value());
+}
+
+/// As kombu does it: the header names the codec, the rest of the properties is that of JSON.
+TEST_F(rabbit_engine, everything_that_is_sent_may_be_compressed) {
+  end();
+  options compressing;
+  compressing.compression = wire::codec::bzip2;
+  start(std::move(compressing));
+  const auto written = [](const broker_script::request& r) {
+    EXPECT_EQ(r.props.content_type, "application/json");
+    EXPECT_EQ(r.props.content_encoding, "utf-8");
+    const auto* how = r.props.headers.value().find("compression");
+    EXPECT_TRUE(how != nullptr && *how == amqp091::field_value("application/x-bz2"));
+    return wire::decompress(wire::codec::bzip2, r.body, 1'000).value();
+  };
+  cast();
+  const auto first = broker.next(method::basic_publish);
+  EXPECT_EQ(written(first), "{}");
+  broker.send(confirm(1, method::basic_ack, 1, false), first.connection);
+  outcome.reset();
+  call();
+  const auto consume = broker.next(method::basic_consume);
+  const auto request = broker.next(method::basic_publish);
+  const auto id = std::string(wire::read_request(written(request)).value().msg_id);
+
+  const auto answer = [&](std::uint64_t tag, const std::string& body) {
+    amqp091::properties p;
+    p.content_type = "application/json";
+    p.headers = amqp091::field_table{{"compression", "gzip"}};
+    broker.send(amqp_script::deliver_method(consume.channel, tag, "1") +
+                    amqp_script::content(consume.channel, body, p),
+                consume.connection);
+  };
+  answer(1, "no zlib");
+  EXPECT_FALSE(outcome);
+  EXPECT_EQ(log.count(log_level::error, "its compressed body is broken"), 1);
+  std::string reply;
+  wire::write_reply(reply, {.result = "42"}, id, "u");
+  answer(2, wire::compress(wire::codec::zlib, reply));
+  ASSERT_TRUE(outcome && outcome->has_value());
+  EXPECT_EQ((**outcome).result, "42");
 }
 
 TEST_F(rabbit_engine, casts_and_calls_time_out_with_the_stage_they_got_to) {

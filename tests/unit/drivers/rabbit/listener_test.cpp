@@ -7,8 +7,10 @@
 #include <oslo/messaging/asio.hpp>
 #include <oslo/messaging/transport.hpp>
 
+#include "support/log_lines.hpp"
 #include "support/recording_metrics.hpp"
 #include "support/scripted_broker.hpp"
+#include "wire/compression.hpp"
 
 namespace oslo::messaging::rabbit {
 namespace {
@@ -24,6 +26,7 @@ class rabbit_listener_test : public ::testing::Test {
     transport_options o;
     o.loop = asio_scheduler(io.get_executor());
     o.meter = meter;
+    o.log = log.into();
     bus = std::make_unique<transport>(open_transport(broker.url(), o));
     target on;
     on.topic = "t";
@@ -79,11 +82,22 @@ class rabbit_listener_test : public ::testing::Test {
     }
     return tags;
   }
+  std::vector<std::string> rejected() {
+    std::vector<std::string> tags;
+    for (const auto& r : broker.rest()) {
+      if (r.what != method::basic_reject) continue;
+      amqp091::reader in{r.arguments};
+      const auto tag = in.u64();
+      tags.push_back(std::to_string(tag) + (in.u8() != 0 ? " again" : ""));
+    }
+    return tags;
+  }
   bool counted(const std::string& name) {
     const auto lines = meter->lines();
     return std::find(lines.begin(), lines.end(), name + " +1") != lines.end();
   }
 
+  testing::log_lines log;
   boost::asio::io_context io;
   scripted_broker broker;
   std::shared_ptr<testing::recording_metrics> meter;
@@ -225,6 +239,63 @@ TEST_F(rabbit_listener_test, a_malformed_message_is_refused_alone) {
   EXPECT_TRUE(refused);
   EXPECT_TRUE(counted("server_malformed_messages_total"));
   deliver(2, request("u1"));
+  ASSERT_EQ(batch.size(), 1u);
+  batch[0]->acknowledge();
+}
+
+TEST_F(rabbit_listener_test, compressed_messages_are_read_and_their_header_is_not_seen) {
+  struct {
+    const char* header;
+    wire::codec codec;
+  } const table[] = {{"application/x-gzip", wire::codec::zlib},
+                     {"zlib", wire::codec::zlib},
+                     {"application/x-bz2", wire::codec::bzip2},
+                     {"bzip2", wire::codec::bzip2}};
+  std::uint64_t tag = 0;
+  for (const auto& t : table) {
+    pull();
+    ++tag;
+    deliver(tag, wire::compress(t.codec, request("u" + std::to_string(tag))),
+            amqp091::field_table{{"compression", t.header}, {"a", "text"}});
+    ASSERT_EQ(batch.size(), 1u) << t.header;
+    EXPECT_THAT(batch[0]->headers(), ElementsAre(message_header{"a", "text"}));
+    batch[0]->acknowledge();
+    batch.clear();
+  }
+  pull();
+  deliver(++tag, request("plain"), amqp091::field_table{{"compression", ""}});
+  ASSERT_EQ(batch.size(), 1u);
+  batch[0]->acknowledge();
+}
+
+TEST_F(rabbit_listener_test, a_body_that_cannot_be_decompressed_is_refused_alone) {
+  pull();
+  const auto body = wire::compress(wire::codec::zlib, request("u1"));
+  deliver(1, body, amqp091::field_table{{"compression", "application/zstd"}});
+  deliver(2, body, amqp091::field_table{{"compression", std::int32_t{1}}});
+  deliver(3, body, amqp091::field_table{{"compression", "application/x-bz2"}});
+  deliver(4, body.substr(0, body.size() / 2), amqp091::field_table{{"compression", "gzip"}});
+  deliver(5, body);
+  EXPECT_THAT(rejected(), ElementsAre("1", "2", "3", "4", "5"));
+  EXPECT_TRUE(batch.empty());
+  EXPECT_EQ(log.with("it is compressed by application/zstd, which is not known here").size(), 1u);
+  EXPECT_EQ(log.with("its compressed body is broken").size(), 2u);
+  deliver(6, request("u2"));
+  ASSERT_EQ(batch.size(), 1u);
+  batch[0]->acknowledge();
+}
+
+TEST_F(rabbit_listener_test, a_bomb_is_a_malformed_message_and_nothing_else) {
+  pull();
+  const std::string blanks((128u << 20) + 1, ' ');
+  for (const auto codec : {wire::codec::zlib, wire::codec::bzip2}) {
+    const std::uint64_t tag = codec == wire::codec::zlib ? 1 : 2;
+    deliver(tag, wire::compress(codec, blanks),
+            amqp091::field_table{{"compression", std::string(wire::header_value(codec))}});
+    EXPECT_THAT(rejected(), ElementsAre(std::to_string(tag)));
+  }
+  EXPECT_EQ(log.with("its body decompresses to more than 134217728 bytes").size(), 2u);
+  deliver(3, request("u1"));
   ASSERT_EQ(batch.size(), 1u);
   batch[0]->acknowledge();
 }

@@ -59,20 +59,30 @@ TEST(rabbit_mismatch, other_words_are_none) {
 }
 
 TEST(rabbit_mismatch, names_the_object_the_option_and_the_way_out) {
-  EXPECT_EQ(told(durable_queue),
-            std::string(durable_queue) +
-                ". The queue calc exists with durable = false, this program wants true: give "
-                "option amqp_durable_queues of [oslo_messaging_rabbit] the same value in all "
-                "programs that use it, or delete the queue.");
+  EXPECT_EQ(
+      told(durable_queue),
+      std::string(durable_queue) +
+          ". The queue calc exists with durable = false, this program wants true: give "
+          "option amqp_durable_queues (or rabbit_quorum_queue) of [oslo_messaging_rabbit] the "
+          "same value in all programs that use it, or delete the queue.");
   EXPECT_EQ(told("inequivalent arg 'type' for exchange 'x' in vhost '/': received 'topic' but "
                  "current is 'direct'"),
             "inequivalent arg 'type' for exchange 'x' in vhost '/': received 'topic' but current "
             "is 'direct'. The exchange x exists with type = direct, this program wants topic: "
             "delete the exchange, or have all programs that use it declare it alike.");
-  // No option changes a fanout exchange.
-  EXPECT_EQ(told("inequivalent arg 'durable' for exchange 'calc_fanout' in vhost '/': received "
+  // Of a fanout exchange only one option changes anything.
+  EXPECT_NE(told("inequivalent arg 'durable' for exchange 'calc_fanout' in vhost '/': received "
                  "'false' but current is 'true'")
-                .find("amqp_durable_queues"),
+                .find("give option rabbit_transient_quorum_queue of"),
+            std::string::npos);
+  EXPECT_EQ(told("inequivalent arg 'auto_delete' for exchange 'calc_fanout' in vhost '/': received "
+                 "'true' but current is 'false'")
+                .find("amqp_auto_delete of"),
+            std::string::npos);
+  EXPECT_NE(told("inequivalent arg 'x-queue-type' for queue 'calc' in vhost '/': received the "
+                 "value 'quorum' of type 'longstr' but current is none")
+                .find("The queue calc exists with x-queue-type = none, this program wants quorum: "
+                      "give option rabbit_quorum_queue of"),
             std::string::npos);
 }
 

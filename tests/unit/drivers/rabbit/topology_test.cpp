@@ -45,10 +45,73 @@ TEST(rabbit_topology, durable_and_auto_delete_reach_shared_objects_only) {
                 (source{shared, q("p"), {"n.info", "n.error"}, false}));
       EXPECT_EQ(topic_destination(o, "x", "t").to, shared);
       EXPECT_EQ(server_destination(o, "x", "t", "s").to, shared);
-      EXPECT_EQ(fanout_destination("t").to, fanout);
+      EXPECT_EQ(fanout_destination(o, "t").to, fanout);
       EXPECT_EQ(reply_destination("reply_u").to.name, "");
       EXPECT_EQ(notification_destination(o, "x", "n.info").to, shared);
       EXPECT_EQ(notification_destination(o, "x", "n.info").ensure_queue, q("n.info"));
+    }
+  }
+}
+
+/// The arguments in Python's order (spec section 4.2): the bytes of a declaration are its own.
+TEST(rabbit_topology, quorum_queues_are_declared_as_python_does) {
+  for (const bool shared : {false, true}) {
+    for (const bool transient_too : {false, true}) {
+      options o;
+      o.quorum = {shared, transient_too, 3, 0, std::int64_t{1} << 33};
+      const amqp091::field_table limits{{"x-queue-type", "quorum"},
+                                        {"x-delivery-limit", std::int32_t{3}},
+                                        {"x-max-in-memory-bytes", std::int64_t{1} << 33}};
+      const auto kind = shared ? limits : amqp091::field_table{};
+      auto private_kind = transient_too ? limits : amqp091::field_table{};
+      private_kind.set("x-expires", std::int32_t{1'800'000});
+      const exchange topic{"x", "topic", shared, false};
+      const exchange fanout{"t_fanout", "fanout", transient_too, true};
+      const auto q = [&](const char* name) { return queue{name, shared, false, kind}; };
+      EXPECT_EQ(server_sources(o, "x", "t", "s", "u"),
+                (std::vector<source>{
+                    {topic, q("t"), {"t"}, false},
+                    {topic, q("t.s"), {"t.s"}, false},
+                    {fanout, {"t_fanout_u", transient_too, false, private_kind}, {"t"}, true}}));
+      EXPECT_EQ(reply_source(o, "u"),
+                (source{{}, {"reply_u", transient_too, false, private_kind}, {}, true}));
+      EXPECT_EQ(notification_source(o, "x", "n.info").to, q("n.info"));
+      EXPECT_EQ(pool_source(o, "x", "p", {"n.info"}).to, q("p"));
+      EXPECT_EQ(topic_destination(o, "x", "t").to, topic);
+      EXPECT_EQ(fanout_destination(o, "t").to, fanout);
+      EXPECT_EQ(notification_destination(o, "x", "n.info").ensure_queue, q("n.info"));
+    }
+  }
+}
+
+TEST(rabbit_topology, mirrored_queues_are_declared_as_python_does) {
+  options o;
+  o.mirrored = true;
+  const amqp091::field_table everywhere{{"x-ha-policy", "all"}};
+  auto expiring = everywhere;
+  expiring.set("x-expires", std::int32_t{1'800'000});
+  const auto sources = server_sources(o, "x", "t", "s", "u");
+  EXPECT_EQ(sources[0].to, (queue{"t", false, false, everywhere}));
+  EXPECT_EQ(sources[2].to, (queue{"t_fanout_u", false, false, expiring}));
+  EXPECT_EQ(reply_source(o, "u").to, (queue{"reply_u", false, false, expiring}));
+}
+
+/// RabbitMQ refuses to consume a quorum queue like this.
+TEST(rabbit_topology, consumers_of_classic_queues_may_be_cancelled_when_one_fails_over) {
+  const amqp091::field_table cancel{{"x-cancel-on-ha-failover", true}}, nothing;
+  for (const bool shared : {false, true}) {
+    for (const bool transient_too : {false, true}) {
+      options o;
+      o.cancel_on_failover = true;
+      o.quorum.shared = shared;
+      o.quorum.transient = transient_too;
+      const auto sources = server_sources(o, "x", "t", "s", "u");
+      EXPECT_EQ(sources[0].consume_arguments, shared ? nothing : cancel);
+      EXPECT_EQ(sources[1].consume_arguments, shared ? nothing : cancel);
+      EXPECT_EQ(sources[2].consume_arguments, transient_too ? nothing : cancel);
+      EXPECT_EQ(reply_source(o, "u").consume_arguments, transient_too ? nothing : cancel);
+      EXPECT_EQ(notification_source(o, "x", "n.info").consume_arguments, shared ? nothing : cancel);
+      EXPECT_EQ(pool_source(o, "x", "p", {"n.info"}).consume_arguments, shared ? nothing : cancel);
     }
   }
 }
@@ -72,9 +135,9 @@ TEST(rabbit_topology, destinations) {
   const options o;
   EXPECT_EQ(topic_destination(o, "openstack", "calc").text(), "openstack/calc");
   EXPECT_EQ(server_destination(o, "openstack", "calc", "h").text(), "openstack/calc.h");
-  EXPECT_EQ(fanout_destination("calc").text(), "calc_fanout/");
-  EXPECT_EQ(fanout_destination("calc").to.type, "fanout");
-  EXPECT_TRUE(fanout_destination("calc").to.auto_delete);
+  EXPECT_EQ(fanout_destination(o, "calc").text(), "calc_fanout/");
+  EXPECT_EQ(fanout_destination(o, "calc").to.type, "fanout");
+  EXPECT_TRUE(fanout_destination(o, "calc").to.auto_delete);
   const auto n = notification_destination(o, "openstack", "notifications.info");
   EXPECT_EQ(n.text(), "openstack/notifications.info");
   ASSERT_TRUE(n.ensure_queue);

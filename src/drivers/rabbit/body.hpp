@@ -1,0 +1,17 @@
+// The body of a delivery as its publisher wrote it.
+#pragma once
+
+#include <oslo/messaging/error.hpp>
+#include <string>
+#include <string_view>
+
+#include "protocol/amqp091/connection.hpp"
+
+namespace oslo::messaging::rabbit {
+
+/// `storage` takes the body when it came compressed. Fails with `errc::malformed_message` when it
+/// cannot be decompressed, or has more than `most` bytes then.
+result<std::string_view> body_of(const amqp091::delivery& d, std::size_t most,
+                                 std::string& storage);
+
+}  // namespace oslo::messaging::rabbit
