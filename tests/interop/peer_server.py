@@ -69,7 +69,7 @@ def main():
     serve.add_argument("--ping", action="store_true")
     options = parser.parse_args()
 
-    conf = service.prepare("peer")
+    conf = service.prepare("peer", options.config_file)
     # A reply whose caller is gone keeps a server busy for a minute by default, also when it stops.
     url = options.url + ("&" if "?" in options.url else "?") + REPLY_LIMIT
     transport = oslo_messaging.get_rpc_transport(conf, url)

@@ -25,9 +25,9 @@ def peer_server():
 class PythonClient:
     """oslo.messaging in this process."""
 
-    def __init__(self, url=None, allowed_remote_exmods=()):
+    def __init__(self, url=None, allowed_remote_exmods=(), config_files=()):
         # Parts of oslo.messaging read the global configuration whatever they are given.
-        cfg.CONF([], project="peer", default_config_files=[])
+        cfg.CONF([], project="peer", default_config_files=list(config_files))
         self.transport = oslo_messaging.get_rpc_transport(
             cfg.CONF, url or rabbit_url(), allowed_remote_exmods=list(allowed_remote_exmods)
         )

@@ -12,19 +12,20 @@ def parser():
     """The options of every service, and those of `serve` to add to."""
     whole = argparse.ArgumentParser()
     whole.add_argument("--url", required=True)
+    whole.add_argument("--config-file", action="append", default=[])
     serve = whole.add_subparsers(dest="command", required=True).add_parser("serve")
     serve.add_argument("topic")
     serve.add_argument("--server", required=True)
     return whole, serve
 
 
-def prepare(project):
+def prepare(project, config_files=()):
     """The configuration of a service. Call it before any thread starts."""
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR)
     # Blocked in every thread and fetched below: a Python handler would wait for the main thread,
     # which a signal that reaches another thread does not wake.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    cfg.CONF([], project=project, default_config_files=[])
+    cfg.CONF([], project=project, default_config_files=list(config_files))
     return cfg.CONF
 
 

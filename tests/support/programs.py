@@ -136,14 +136,16 @@ class Server:
 class CommandClient:
     """A run of `oslo-msg` for each call."""
 
-    def __init__(self, url=None):
-        self.url = url
+    def __init__(self, url=None, config_file=None):
+        self.program = oslo_msg(url)
+        if config_file is not None:
+            self.program += ["--config-file", config_file]
 
     def close(self):
         pass
 
     def run(self, command, words, arguments=None, **options):
-        line = [*oslo_msg(self.url), command, *words]
+        line = [*self.program, command, *words]
         text = ""
         if arguments is not None:
             # Through a pipe: one argument of a program may not be longer than 128 KiB.

@@ -1,0 +1,175 @@
+"""One configuration file for programs of both languages, whichever of them comes first."""
+
+import contextlib
+import importlib.metadata
+import sys
+import tempfile
+import unittest
+
+import kombu
+from notify_test import Listener, notify
+from notify_test import python as python_notify
+from programs import CommandClient, Server, oslo_msg, poll, rabbit_url, unique
+from python_peer import PythonClient, peer_server
+
+HAS_TRANSIENT_QUORUM = importlib.metadata.version("oslo.messaging") != "14.0.3"
+
+# 14.0.3 has misspelt two of them, and knows no other kind of reply and fanout queues.
+QUORUM = """
+rabbit_quorum_queue = true
+rabbit_quorum_delivery_limit = 3
+rabbit_quorum_max_memory_length = 1000
+rabbit_quroum_max_memory_length = 1000
+rabbit_quorum_max_memory_bytes = 1000000
+rabbit_quroum_max_memory_bytes = 1000000
+"""
+TRANSIENT_QUORUM = "rabbit_transient_quorum_queue = true\n"
+LARGE = {"text": "zażółć 日本 😀\n" * 1_000}
+
+
+def compressed_by(name):
+    return f"kombu_compression = {name}\n"
+
+
+@contextlib.contextmanager
+def file_of(options, exchange=None):
+    """A file that both read. Nothing is shared with other tests of the broker."""
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+        file.write(f"[DEFAULT]\ncontrol_exchange = {exchange or unique('exchange')}\n")
+        file.write(f"[oslo_messaging_rabbit]\n{options}")
+        file.flush()
+        yield file.name
+
+
+def cpp_program(file):
+    return [*oslo_msg(), "--config-file", file]
+
+
+def python_program(file):
+    return [*peer_server(), "--config-file", file]
+
+
+def python_notify_program(file):
+    return [*python_notify(), "--config-file", file]
+
+
+class Shared(unittest.TestCase):
+    """Servers of both languages on one topic, clients of both, and the same with notifications."""
+
+    def check_rpc(self, options):
+        for first, second in (
+            (cpp_program, python_program),
+            (python_program, cpp_program),
+        ):
+            with self.subTest(first.__name__), file_of(options) as file:
+                self.check_servers(file, first(file), second(file))
+
+    def check_servers(self, file, first, second):
+        topic = unique("topic")
+        python, cpp = PythonClient(config_files=[file]), CommandClient(config_file=file)
+        with contextlib.ExitStack() as stack:
+            stack.callback(python.close)
+            for name, program in (("one", first), ("two", second)):
+                stack.enter_context(Server(program, topic, name))
+            for client in (python, cpp):
+                self.assertEqual(client.call(topic, "add", {"a": 2, "b": 3}), 5)
+                for server in ("one", "two"):
+                    self.assertEqual(client.call(topic, "echo", LARGE, server=server), LARGE)
+            for count, client in enumerate((python, cpp), 1):
+                client.cast(topic, "hit", fanout=True)
+                for server in ("one", "two"):
+                    hits = poll(lambda s=server: python.call(topic, "hits", server=s), count)
+                    self.assertEqual(hits, count, server)
+
+    def check_notifications(self, options):
+        for first, second in (
+            (cpp_program, python_notify_program),
+            (python_notify_program, cpp_program),
+        ):
+            with self.subTest(first.__name__), file_of(options) as file:
+                topic = unique("notify")
+                notify(first(file), topic, "event", LARGE)
+                with Listener(second(file), topic, count=2, priority="info") as listener:
+                    notify(second(file), topic, "event", LARGE)
+                    lines = listener.lines()
+                self.assertEqual([line["payload"] for line in lines], [LARGE] * 2)
+                # The other one reads them, too.
+                with Listener(first(file), topic, count=2, priority="info") as listener:
+                    for program in (first, second):
+                        notify(program(file), topic, "event", {"x": 1})
+                    lines = listener.lines()
+                self.assertEqual([line["payload"] for line in lines], [{"x": 1}] * 2)
+
+    def test_quorum_queues(self):
+        self.check_rpc(QUORUM)
+        self.check_notifications(QUORUM)
+
+    @unittest.skipUnless(HAS_TRANSIENT_QUORUM, "14.0.3 has no such option")
+    def test_nothing_but_quorum_queues(self):
+        self.check_rpc(QUORUM + TRANSIENT_QUORUM)
+        self.check_rpc(TRANSIENT_QUORUM)
+
+    def test_mirrored_queues(self):
+        self.check_rpc("rabbit_ha_queues = true\n")
+        self.check_notifications("rabbit_ha_queues = true\n")
+
+    def test_consumers_that_are_cancelled_on_failover(self):
+        self.check_rpc("enable_cancel_on_failover = true\n")
+
+    def test_gzip(self):
+        self.check_rpc(compressed_by("gzip"))
+        self.check_notifications(compressed_by("gzip"))
+
+    def test_bzip2(self):
+        self.check_rpc(compressed_by("bzip2"))
+        self.check_notifications(compressed_by("bzip2"))
+
+    def test_compressed_quorum_queues(self):
+        self.check_rpc(QUORUM + compressed_by("gzip"))
+
+
+class OnTheWire(unittest.TestCase):
+    """What a notifier leaves in its queue."""
+
+    def left_by(self, program, options):
+        """The message, as kombu sees it."""
+        topic = unique("notify")
+        with file_of(options) as file:
+            notify(program(file), topic, "event", LARGE)
+        with kombu.Connection(rabbit_url().replace("rabbit:", "amqp:", 1)) as connection:
+            channel = connection.channel()
+            message = channel.basic_get(f"{topic}.info", no_ack=True)
+            self.assertIsNotNone(message)
+            return channel.message_to_python(message)
+
+    def test_compressed_alike(self):
+        for name, header in (("gzip", "application/x-gzip"), ("bzip2", "application/x-bz2")):
+            with self.subTest(name):
+                ours, theirs = (
+                    self.left_by(program, compressed_by(name))
+                    for program in (cpp_program, python_notify_program)
+                )
+                for message in (ours, theirs):
+                    self.assertEqual(message.headers, {"compression": header})
+                    self.assertEqual(message.content_type, "application/json")
+                    self.assertEqual(message.content_encoding, "utf-8")
+                    self.assertEqual(message.decode()["oslo.version"], "2.0")
+
+    def test_only_one_side_compresses(self):
+        for sender, receiver in (
+            (cpp_program, python_notify_program),
+            (python_notify_program, cpp_program),
+        ):
+            for name in ("gzip", "bzip2"):
+                with self.subTest(f"{sender.__name__} {name}"):
+                    topic, exchange = unique("notify"), unique("exchange")
+                    with file_of(compressed_by(name), exchange) as file:
+                        notify(sender(file), topic, "event", LARGE)
+                    with file_of("", exchange) as file:
+                        with Listener(receiver(file), topic, count=1) as listener:
+                            lines = listener.lines()
+                    self.assertEqual([line["payload"] for line in lines], [LARGE])
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())
