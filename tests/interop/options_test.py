@@ -104,6 +104,18 @@ class Shared(unittest.TestCase):
         self.check_rpc(QUORUM)
         self.check_notifications(QUORUM)
 
+    def test_a_listener_that_ends_leaves_nothing_in_a_quorum_queue(self):
+        """Such a queue forgets acknowledgements that came right before a connection broke off."""
+        for _ in range(8):
+            topic = unique("notify")
+            with file_of(QUORUM) as file:
+                notify(cpp_program(file), topic, "event", 1)
+                with Listener(cpp_program(file), topic, count=1, priority="info") as listener:
+                    self.assertEqual([line["payload"] for line in listener.lines()], [1])
+            with kombu.Connection(rabbit_url().replace("rabbit:", "amqp:", 1)) as connection:
+                left = connection.channel().basic_get(f"{topic}.info", no_ack=True)
+            self.assertIsNone(left)
+
     @unittest.skipUnless(HAS_TRANSIENT_QUORUM, "14.0.3 has no such option")
     def test_nothing_but_quorum_queues(self):
         self.check_rpc(QUORUM + TRANSIENT_QUORUM)

@@ -114,7 +114,7 @@ class printer : public notify::endpoint {
 
 int listen(const program& p, const listen_command_options& o) {
   const signals operator_says;  // before any thread starts
-  const transport bus = p.open_for_notifications();
+  transport bus = p.open_for_notifications();
   std::vector<target> targets;
   for (const auto& topic : o.topics) {
     target on;
@@ -150,6 +150,7 @@ int listen(const program& p, const listen_command_options& o) {
   }
   l.stop();
   l.wait();
+  bus.close();
   return done;
 }
 
