@@ -24,8 +24,8 @@ serving::serving(transport b, serving_options o, std::shared_ptr<messaging::exec
   if (given) use(std::move(given));
 }
 
-bool serving::waiting_would_deadlock() const noexcept {
-  return bus.loop().running_here() || task_owner() == this;
+bool serving::waiting_would_deadlock() const {
+  return task_owner() == this || !bus.loop().may_wait_here();
 }
 
 // ---- the callers --------------------------------------------------------------------------------

@@ -77,8 +77,8 @@ class serving : public std::enable_shared_from_this<serving> {
   bool at_rest() const noexcept;
   /// The same, and the bus has nothing of it left.
   bool has_left() const noexcept { return at_rest() && leaving_ == 0; }
-  /// True on the loop and in a handler of this one.
-  bool waiting_would_deadlock() const noexcept;
+  /// True on the loop, on the only thread that runs it, and in a handler of this one.
+  bool waiting_would_deadlock() const;
   /// What has been taken and has no answer or outcome yet.
   virtual std::size_t running() const noexcept = 0;
   std::size_t unsettled() const noexcept { return open_.load(); }
