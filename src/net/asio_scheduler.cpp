@@ -47,19 +47,25 @@ bool runs_here(asio::any_io_executor ex) {
 /// A strand over an executor of the application.
 class strand_loop final : public net::asio_loop {
  public:
-  explicit strand_loop(asio::any_io_executor ex)
+  strand_loop(asio::any_io_executor ex, logger log)
       : ex_(std::move(ex)),
         strand_(asio::make_strand(ex_)),
-        timers_(std::make_shared<net::timer_queue>(strand_)) {}
+        timers_(std::make_shared<net::timer_queue>(strand_)),
+        log_(std::make_shared<const logger>(std::move(log))) {}
   ~strand_loop() override {
     asio::post(strand_, [timers = timers_] { timers->shut_down(); });
   }
 
   time_point now() const override { return clock::now(); }
-  void post(unique_function<void()> work) override { asio::post(strand_, std::move(work)); }
-  void dispatch(unique_function<void()> work) override { asio::dispatch(strand_, std::move(work)); }
+  void post(unique_function<void()> work) override { asio::post(strand_, logged(std::move(work))); }
+  void dispatch(unique_function<void()> work) override {
+    if (running_here())
+      work();
+    else
+      post(std::move(work));
+  }
   timer_id run_at(time_point when, unique_function<void()> work) override {
-    return timers_->add(when, std::move(work));
+    return timers_->add(when, logged(std::move(work)));
   }
   void cancel(timer_id id) override { timers_->cancel(id); }
   bool running_here() const noexcept override { return strand_.running_in_this_thread(); }
@@ -73,15 +79,26 @@ class strand_loop final : public net::asio_loop {
   asio::any_io_executor executor() override { return strand_; }
 
  private:
+  unique_function<void()> logged(unique_function<void()> work) const {
+    return [work = std::move(work), log = log_]() mutable {
+      try {
+        work();
+      } catch (...) {
+        net::log_thrown(*log);
+      }
+    };
+  }
+
   const asio::any_io_executor ex_;
   asio::strand<asio::any_io_executor> strand_;
   std::shared_ptr<net::timer_queue> timers_;
+  std::shared_ptr<const logger> log_;
 };
 
 }  // namespace
 
-std::shared_ptr<scheduler> asio_scheduler(boost::asio::any_io_executor ex) {
-  return std::make_shared<strand_loop>(std::move(ex));
+std::shared_ptr<scheduler> asio_scheduler(boost::asio::any_io_executor ex, logger log) {
+  return std::make_shared<strand_loop>(std::move(ex), std::move(log));
 }
 
 }  // namespace oslo::messaging

@@ -7,7 +7,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <condition_variable>
-#include <exception>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -32,10 +31,8 @@ struct io_loop::state {
       try {
         io.run();
         break;
-      } catch (const std::exception& e) {
-        log(log_level::error, std::string("A callback on the I/O loop threw: ") + e.what());
       } catch (...) {
-        log(log_level::error, "A callback on the I/O loop threw an unknown exception.");
+        log_thrown(log);
       }
     }
     const std::lock_guard lock(mutex);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <oslo/messaging/executor.hpp>
+#include <oslo/messaging/logger.hpp>
 #include <oslo/messaging/scheduler.hpp>
 
 namespace oslo::messaging {
@@ -16,8 +17,12 @@ namespace oslo::messaging {
 /// `ex` must outlive the transport and all that share it, except for coroutines and callbacks that
 /// wait in the context itself: those it takes along.
 ///
+/// What work throws, a callback of the application for example, is a line in `log`, as it is on a
+/// loop of the transport's own: it does not leave the application's `run()`.
+///
 /// Thread safety: as `scheduler`.
-std::shared_ptr<scheduler> asio_scheduler(boost::asio::any_io_executor ex);
+std::shared_ptr<scheduler> asio_scheduler(boost::asio::any_io_executor ex,
+                                          logger log = stderr_logger());
 
 /// Runs handlers on an executor of the application, at most `concurrency` at once. Coroutine
 /// handlers run on `ex` itself. Throws `configuration_error` when `concurrency` is 0.

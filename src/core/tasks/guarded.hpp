@@ -9,7 +9,7 @@
 namespace oslo::messaging {
 
 /// Calls `f`. What it throws leaves from a turn of the loop of its own, where it is logged and
-/// harms nobody: a completion may run in the middle of a burst of others.
+/// harms nobody: a completion may run in the middle of a burst of others. (docs/threading.md)
 template <class F, class... A>
 void call_guarded(scheduler& loop, F&& f, A&&... arguments) {
   try {

@@ -109,7 +109,10 @@ class waiting_handler {
 /// in the system context, whose threads a fork does not copy, but futures are told from there.
 template <class Executor, class F>
 void resume_on(const Executor& executor, bool inside, F&& f) {
-  if (inside && &context_of(executor) != &context_of(boost::asio::system_executor()))
+  // The system executor stands for none, and would end the process when `f` throws.
+  if constexpr (std::is_same_v<Executor, boost::asio::system_executor>)
+    std::forward<F>(f)();
+  else if (inside && &context_of(executor) != &context_of(boost::asio::system_executor()))
     boost::asio::post(executor, std::forward<F>(f));
   else
     boost::asio::dispatch(executor, std::forward<F>(f));

@@ -18,10 +18,10 @@
 ///     rpc::async_call(client, add, ctxt, {1, 2}, [](std::exception_ptr e, int sum) { … });
 ///
 /// The completion runs on the executor that is associated with the handler
-/// (`asio::bind_executor`); without one on the transport's loop, which it must not block. It never
-/// runs before the function has returned, and never when the context of its executor has ended
-/// first: then it is destroyed with the context, as Asio's own operations are. A cancellation slot
-/// that is associated with the handler
+/// (`asio::bind_executor`); without one on the transport's loop, which it must not block, and where
+/// what it throws is an error line in the log. It never runs before the function has returned, and
+/// never when the context of its executor has ended first: then it is destroyed with the context,
+/// as Asio's own operations are. A cancellation slot that is associated with the handler
 /// (`asio::bind_cancellation_slot`) ends the wait with `errc::cancelled`, as for `client::call`.
 /// Errors are those of `client`. Arguments are turned into text before the function returns, so
 /// nothing they refer to has to live longer, also when the token starts the call later
