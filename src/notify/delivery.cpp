@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <oslo/messaging/detail/current_failure.hpp>
+#include <stdexcept>
 #include <utility>
 
 namespace oslo::messaging::notify {
@@ -56,8 +57,8 @@ void delivery::proceed() {
     if (!choose(e, g)) continue;
     try {
       if (h->deferred()) {
-        h->start(shared_from_this());
-        return;  // the answer may be there already, and another thread at work
+        if (start(*h)) return;  // the answer may be there already, and another thread at work
+        continue;
       }
       take(asked(h->run(*this)));
     } catch (...) {
@@ -66,6 +67,29 @@ void delivery::proceed() {
   }
   done_ = true;
   owner_->done(std::move(messages_), std::move(verdicts_));
+}
+
+/// False: the handler threw, and its responder went down with that.
+bool delivery::start(const detail::handler& h) {
+  using step = start_state::step;
+  const std::uint32_t number = start_.load().number + 1;
+  start_ = {number, step::running};
+  const auto dropped = [&] {
+    start_state running{number, step::running};
+    if (start_.compare_exchange_strong(running, {number, step::returned})) return false;
+    start_state without{number, step::running_without_responder};
+    return start_.compare_exchange_strong(without, {number, step::returned});
+  };
+  try {
+    h.start(shared_from_this());
+  } catch (...) {
+    verdict v = failed(std::current_exception());
+    if (!dropped()) return true;  // the answer was given, or will be
+    take(std::move(v));
+    return false;
+  }
+  if (dropped()) abandon();
+  return true;
 }
 
 /// Fills `what_` with what the filter lets through; false when that is nothing.
@@ -133,6 +157,17 @@ void delivery::answer(outcome what) noexcept {
 
 void delivery::fail(std::exception_ptr error) noexcept {
   answered_later(failed(error));
+}
+
+void delivery::abandon() noexcept {
+  // It may go down with the exception that is the reason.
+  auto now = start_.load();
+  if (now.at == start_state::step::running &&
+      start_.compare_exchange_strong(now,
+                                     {now.number, start_state::step::running_without_responder}))
+    return;
+  fail(std::make_exception_ptr(
+      std::runtime_error("The handler dropped the notification without an answer.")));
 }
 
 /// Not at once: this may be a thread of the application, in the middle of something.

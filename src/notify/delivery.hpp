@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <oslo/messaging/driver.hpp>
@@ -53,9 +54,9 @@ class delivery final : public detail::invocation, public std::enable_shared_from
 
   std::span<const notification> what() const noexcept override { return what_; }
   void unreadable(const failure& why) const noexcept override;
-  void threw(const std::exception_ptr& error) const noexcept override { (void)failed(error); }
   void answer(outcome what) noexcept override;
   void fail(std::exception_ptr error) noexcept override;
+  void abandon() noexcept override;
   void run(boost::asio::awaitable<outcome> handler) override;
 
  private:
@@ -70,6 +71,7 @@ class delivery final : public detail::invocation, public std::enable_shared_from
   bool wants(const endpoint& e, const notification& n) const noexcept;
   void proceed();
   bool choose(const endpoint& e, const group& g);
+  bool start(const detail::handler& h);
   /// "was dropped, because its handler": what becomes of it, and who is at fault.
   void cannot_read(std::string_view who, const failure& why) const noexcept;
   void take(verdict v);
@@ -87,6 +89,14 @@ class delivery final : public detail::invocation, public std::enable_shared_from
   std::vector<notification> chosen_;
   std::span<const notification> what_;
   bool done_ = false;
+  /// How far the handler is that answers later. Its number tells it from the next one, which
+  /// another thread may have started before it has returned.
+  struct start_state {
+    enum class step : std::uint32_t { returned, running, running_without_responder };
+    std::uint32_t number = 0;
+    step at = step::returned;
+  };
+  std::atomic<start_state> start_{};
 };
 
 }  // namespace oslo::messaging::notify

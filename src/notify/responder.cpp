@@ -1,5 +1,4 @@
 #include <oslo/messaging/notify/responder.hpp>
-#include <stdexcept>
 
 namespace oslo::messaging::notify {
 
@@ -11,10 +10,7 @@ std::shared_ptr<detail::invocation> detail::take_call(std::shared_ptr<invocation
 }
 
 void responder::abandon() noexcept {
-  if (call_)
-    std::exchange(call_, nullptr)
-        ->fail(std::make_exception_ptr(
-            std::runtime_error("The handler dropped the notification without an answer.")));
+  if (call_) std::exchange(call_, nullptr)->abandon();
 }
 
 }  // namespace oslo::messaging::notify

@@ -23,16 +23,26 @@ void served_request::handle() noexcept {
     find_method();
     prepare_request();
     start_heartbeats();
-    if (binding_->handler().deferred()) {
-      binding_->handler().start(shared_from_this());
-      return;
-    }
+    if (binding_->handler().deferred()) return start_handler();
     std::string out;
     binding_->handler().run(what(), out);
     succeed(std::move(out));
   } catch (...) {
-    fail(std::current_exception());
+    thrown(std::current_exception());
   }
+}
+
+void served_request::start_handler() {
+  started_ = started::running;
+  binding_->handler().start(shared_from_this());
+  if (started_.exchange(started::no) == started::running_without_responder) abandon();
+}
+
+void served_request::thrown(const std::exception_ptr& error) noexcept {
+  if (claim())
+    answer_with(error);
+  else
+    log_failure(error, describe(error, server_->options.exceptions.get()), " after its answer");
 }
 
 void served_request::find_method() {
@@ -86,7 +96,10 @@ void served_request::succeed(std::string result_json) noexcept {
 }
 
 void served_request::fail(std::exception_ptr error) noexcept {
-  if (!claim()) return;
+  if (claim()) answer_with(error);
+}
+
+void served_request::answer_with(const std::exception_ptr& error) noexcept {
   const auto& o = server_->options;
   auto described = describe(error, o.exceptions.get());
   add_traceback(described, error, o.traceback, o.exceptions.get(),
@@ -98,6 +111,9 @@ void served_request::fail(std::exception_ptr error) noexcept {
 }
 
 void served_request::abandon() noexcept {
+  // It may go down with the exception that the caller is to get.
+  auto running = started::running;
+  if (started_.compare_exchange_strong(running, started::running_without_responder)) return;
   fail(std::make_exception_ptr(
       std::runtime_error("The handler dropped the request without an answer.")));
 }
@@ -216,13 +232,14 @@ void served_request::stop_timers() noexcept {
   ending = std::move(canceller_->server_hurries);
 }
 
-void served_request::log_failure(const std::exception_ptr& error,
-                                 const remote_failure& described) noexcept {
+void served_request::log_failure(const std::exception_ptr& error, const remote_failure& described,
+                                 std::string_view when) noexcept {
   const auto& log = server_->bus.log();
   if (binding_ != nullptr && binding_->expects(error)) {
     if (log.enabled(log_level::debug))
-      log(log_level::debug, "Expected exception during message handling (" + header_.method +
-                                "): " + described.type + ": " + described.message);
+      log(log_level::debug, "Expected exception during message handling" + std::string(when) +
+                                " (" + header_.method + "): " + described.type + ": " +
+                                described.message);
     return;
   }
   // Peers probe for optional methods under such names (spec section 1.7).
@@ -231,8 +248,8 @@ void served_request::log_failure(const std::exception_ptr& error,
     log(log_level::debug, "Method " + header_.method + " not found");
     return;
   }
-  log(log_level::error, "Exception during message handling (" + header_.method +
-                            "): " + described.type + ": " + described.message);
+  log(log_level::error, "Exception during message handling" + std::string(when) + " (" +
+                            header_.method + "): " + described.type + ": " + described.message);
 }
 
 void served_request::start_heartbeats() {

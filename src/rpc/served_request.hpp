@@ -46,6 +46,9 @@ class served_request final : public invocation,
 
  private:
   bool claim() noexcept { return !answered_.exchange(true); }
+  void start_handler();
+  void thrown(const std::exception_ptr& error) noexcept;
+  void answer_with(const std::exception_ptr& error) noexcept;
   bool expired() const noexcept;
   void drop_expired() noexcept;
   void find_method();
@@ -54,7 +57,8 @@ class served_request final : public invocation,
   void send_answer(outgoing_reply r);
   void finish_cast(bool succeeded) noexcept;
   void stop_timers() noexcept;
-  void log_failure(const std::exception_ptr& error, const remote_failure& described) noexcept;
+  void log_failure(const std::exception_ptr& error, const remote_failure& described,
+                   std::string_view when = {}) noexcept;
   void start_heartbeats();
   void beat_later(std::chrono::seconds period);
   void beat(std::chrono::seconds period) noexcept;
@@ -71,6 +75,9 @@ class served_request final : public invocation,
   const binding* binding_ = nullptr;
   std::unique_ptr<request_observer> seen_;  // null: nobody measures or traces
   std::atomic<bool> answered_{false};
+  /// A handler that answers later: whether it has returned, and dropped its responder before.
+  enum class started : unsigned char { no, running, running_without_responder };
+  std::atomic<started> started_{started::no};
   const bool late_;
   /// Stops when the time of the caller or of the server is over.
   struct canceller {

@@ -378,6 +378,46 @@ TEST_F(deliveries, deferred_handlers_answer_when_they_like) {
         1);
 }
 
+TEST_F(deliveries, what_a_handler_throws_that_has_taken_its_responder_is_its_error) {
+  auto e = std::make_shared<endpoint>();
+  auto after = std::make_shared<endpoint>();
+  std::optional<responder> kept;
+  e->bind(priority::info, [](responder) { throw std::runtime_error("by value"); });
+  e->bind(priority::warn, [](responder r) {
+    const auto mine = std::move(r);
+    throw std::runtime_error("moved");
+  });
+  e->bind(priority::error, [](responder r) {
+    try {
+      const auto mine = std::move(r);
+      throw std::runtime_error("caught");
+    } catch (const std::runtime_error&) {
+    }
+  });
+  e->bind(priority::audit, [](const sized_payload&, responder) {});
+  int others = 0;
+  for (const auto p : all_priorities)
+    after->bind(p, [&](responder r) {
+      ++others;
+      r.answer();
+    });
+  auto d = make({e, after});
+  const auto error_of = [&](std::string body) {
+    incoming_batch one;
+    one.push_back(std::make_unique<plain_message>(std::move(body), context()));
+    const auto v = d.verdicts(std::move(one));
+    return v.at(0).what == outcome::requeue ? v[0].error : "handled";
+  };
+  EXPECT_EQ(error_of(body_of("INFO")), "by value");
+  EXPECT_EQ(error_of(body_of("WARN")), "moved");
+  EXPECT_EQ(error_of(body_of("ERROR")), "The handler dropped the notification without an answer.");
+  EXPECT_EQ(others, 0);
+  EXPECT_EQ(error_of(body_of("AUDIT", "ev", "5")), "handled");
+  EXPECT_EQ(others, 1);
+  EXPECT_EQ(lines.count(log_level::error, "without an answer"), 1);
+  EXPECT_EQ(lines.count(log_level::error, "cannot read it: payload: expected"), 1);
+}
+
 TEST_F(deliveries, batches_have_coroutines_and_deferred_handlers_too) {
   auto e = std::make_shared<endpoint>(filter_rules{.event_type = "x"});
   auto after = std::make_shared<endpoint>();

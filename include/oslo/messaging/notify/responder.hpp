@@ -15,9 +15,10 @@ namespace oslo::messaging::notify {
 ///
 /// Move-only. Exactly one answer: a second one throws `messaging_error` (`errc::invalid_argument`);
 /// a responder destroyed without an answer counts as an exception ("The handler dropped the
-/// notification without an answer."). Until then the message counts as running: `listener::wait`
-/// waits for it, it takes one place of `listener_options::max_running`, and what the handler was
-/// given by reference stays valid.
+/// notification without an answer."). What the handler throws before it returns counts if the
+/// responder went down with it; else it is a line in the log. Until the answer the message counts
+/// as running: `listener::wait` waits for it, it takes one place of
+/// `listener_options::max_running`, and what the handler was given by reference stays valid.
 ///
 /// Thread safety: one thread at a time, any thread; it may outlive listener and transport.
 class responder {

@@ -15,9 +15,10 @@ namespace oslo::messaging::rpc {
 ///
 /// Move-only. Exactly one answer: a second one throws `messaging_error` (`errc::invalid_argument`);
 /// a responder destroyed without an answer sends a failure ("The handler dropped the request
-/// without an answer."). Until then the request counts as running: `server::wait` waits for it, and
-/// it takes one place of the server's concurrency. The context given to the handler stays valid as
-/// long.
+/// without an answer."). What the handler throws before it returns is the answer, unless one was
+/// given: then it is a line in the log. Until the answer the request counts as running:
+/// `server::wait` waits for it, and it takes one place of the server's concurrency. The context
+/// given to the handler stays valid as long.
 ///
 /// Thread safety: one thread at a time, any thread; it may outlive server and transport.
 template <class R>

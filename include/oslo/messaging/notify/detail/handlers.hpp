@@ -32,7 +32,7 @@ class handler {
   virtual bool deferred() const noexcept { return false; }
   /// Throws what the handler throws.
   virtual outcome run(const invocation&) const { return outcome::handled; }
-  /// Throws only before the handler has got its responder: then there will be no answer.
+  /// Throws only what a handler throws that was given a responder.
   virtual void start(std::shared_ptr<invocation>) const {}
 };
 
@@ -222,24 +222,22 @@ class bound_handler<Input, F, std::tuple<P...>> final : public handler {
 
   void start(std::shared_ptr<invocation> call) const override {
     if constexpr (is_deferred || is_coroutine) {
-      const auto in = std::make_shared<input>(*call);
-      if (in->empty()) return call->answer(outcome::handled);
-      if constexpr (is_coroutine) {
-        auto pending = f_(in->template pick<P>(nullptr)...);
-        auto& started = *call;
-        started.run(finish_coroutine<answered>(std::move(pending), std::move(call), in));
-      } else {
-        const auto kept = call;
-        responder answer(std::move(call));
-        try {
+      const auto kept = call;
+      bool has_responder = false;
+      try {
+        const auto in = std::make_shared<input>(*call);
+        if (in->empty()) return call->answer(outcome::handled);
+        if constexpr (is_coroutine) {
+          auto pending = f_(in->template pick<P>(nullptr)...);
+          kept->run(finish_coroutine<answered>(std::move(pending), std::move(call), in));
+        } else {
+          responder answer(std::move(call));
+          has_responder = true;
           f_(in->template pick<P>(&answer)...);
-        } catch (...) {
-          // Thrown before the responder was taken: the handler failed. After: it answers itself.
-          if (answer.pending())
-            answer.fail(std::current_exception());
-          else
-            kept->threw(std::current_exception());
         }
+      } catch (...) {
+        if (has_responder) throw;
+        kept->fail(std::current_exception());
       }
     }
   }

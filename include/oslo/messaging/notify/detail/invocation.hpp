@@ -18,11 +18,11 @@ class invocation {
   virtual std::span<const notification> what() const noexcept = 0;
   /// One of a batch that cannot be read as the handler's type is not handed to it.
   virtual void unreadable(const failure& why) const noexcept = 0;
-  /// What a handler threw that has taken its responder, and with it the answer.
-  virtual void threw(const std::exception_ptr& error) const noexcept = 0;
   // Each is an answer; there is exactly one. Any thread.
   virtual void answer(outcome what) noexcept = 0;
   virtual void fail(std::exception_ptr error) noexcept = 0;
+  /// The responder is gone. Counts once the handler has returned: one that throws says why itself.
+  virtual void abandon() noexcept = 0;
   /// Runs a coroutine handler on the listener's executor, and answers with its outcome.
   virtual void run(boost::asio::awaitable<outcome> handler) = 0;
 };

@@ -3,7 +3,6 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <concepts>
-#include <exception>
 #include <memory>
 #include <oslo/messaging/context.hpp>
 #include <oslo/messaging/detail/callable.hpp>
@@ -26,6 +25,7 @@ class handler {
   virtual bool deferred() const noexcept { return false; }
   /// Appends the result as JSON text; throws what the handler throws.
   virtual void run(const request&, std::string&) const {}
+  /// Throws what the handler throws before it returns, whether it has taken its responder or not.
   virtual void start(std::shared_ptr<invocation>) const {}
 };
 
@@ -208,12 +208,7 @@ class bound_handler final : public handler {
       const request& r = call->what();
       auto args = decode_arguments<arguments>(r);
       typename traits::answer answer(std::move(call));
-      try {
-        invoke(f_, r, args, answer, parameters);
-      } catch (...) {
-        // Thrown before the responder was taken: the handler failed. After: it answers itself.
-        if (answer.pending()) answer.fail(std::current_exception());
-      }
+      invoke(f_, r, args, answer, parameters);
     } else if constexpr (traits::is_coroutine) {
       using R = typename awaited<typename traits::returned>::type;
       using held = decltype(decode_arguments<arguments>(call->what()));

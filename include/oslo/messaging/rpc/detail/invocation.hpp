@@ -28,6 +28,7 @@ class invocation {
   // Each ends the request; the first one counts. Any thread.
   virtual void succeed(std::string result_json) noexcept = 0;
   virtual void fail(std::exception_ptr error) noexcept = 0;
+  /// The responder is gone. Counts once the handler has returned: one that throws says why itself.
   virtual void abandon() noexcept = 0;
   /// Runs a coroutine handler on the server's executor, and answers with its result.
   virtual void run(boost::asio::awaitable<std::string> handler) = 0;
