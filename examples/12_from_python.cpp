@@ -26,7 +26,9 @@ constexpr om::rpc::method<int(resize_args)> resize{"resize"};
 class ComputeEndpoint : public om::rpc::endpoint {
  public:
   ComputeEndpoint() : endpoint({.namespace_ = "compute", .version = "1.2"}) {
-    bind(resize, &ComputeEndpoint::on_resize).expect<om::rpc::remote_exception>();
+    bind(resize, &ComputeEndpoint::on_resize)
+        .require("instance")
+        .expect<om::rpc::remote_exception>();
     bind("who", &ComputeEndpoint::who).expose();
   }
 

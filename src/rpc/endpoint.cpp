@@ -8,10 +8,33 @@ bool binding::expects(const std::exception_ptr& error) const {
                      [&](auto* matches) { return matches(error); });
 }
 
+void binding::require_one(std::string_view name) {
+  const auto known = handler_->arguments();
+  const auto at = std::find_if(known.begin(), known.end(),
+                               [&](const auto& argument) { return argument.name == name; });
+  if (at == known.end())
+    throw configuration_error({errc::invalid_argument, "The handler of method \"" + name_ +
+                                                           "\" takes no argument \"" +
+                                                           std::string(name) + "\"."});
+  rules_.required.push_back(static_cast<std::size_t>(at - known.begin()));
+}
+
 namespace detail {
 
-method_table::method_table(target accepts)
+void read_arguments(const request& r, void* into, described_arguments members) {
+  const messaging::detail::member_rules rules{r.method, !r.rules.allow_unknown, r.rules.required};
+  json_reader in(r.args);
+  try {
+    messaging::detail::read_members(in, into, members, &rules);
+  } catch (...) {
+    messaging::detail::rethrow_below("args");
+  }
+  in.finish();
+}
+
+method_table::method_table(target accepts, bool allow_unknown)
     : accepts_(std::move(accepts)),
+      allow_unknown_(allow_unknown),
       namespaces_(accepts_.accepted_namespaces()),
       version_(accepts_.version && !accepts_.version->empty() ? *accepts_.version : "1.0") {
   version_is_compatible(version_, version_);
@@ -24,7 +47,7 @@ binding& method_table::add(std::string name, std::unique_ptr<const handler> h) {
     throw configuration_error(
         {errc::invalid_argument, "Method \"" + name + "\" is bound twice on one endpoint."});
   at->second.reset(new binding(std::move(name), std::move(h)));
-  return *at->second;
+  return at->second->allow_unknown(allow_unknown_);
 }
 
 binding& method_table::add_any(std::unique_ptr<const handler> h) {
@@ -32,7 +55,7 @@ binding& method_table::add_any(std::unique_ptr<const handler> h) {
     throw configuration_error(
         {errc::invalid_argument, "An endpoint has one handler for any method, not two."});
   any_.reset(new binding("*", std::move(h)));
-  return *any_;
+  return any_->allow_unknown();
 }
 
 bool method_table::fits(const std::optional<std::string>& namespace_,
@@ -62,6 +85,7 @@ std::shared_ptr<invocation> take_call(std::shared_ptr<invocation>& call) {
 
 }  // namespace detail
 
-endpoint::endpoint(target accepts) : table_(std::move(accepts)) {}
+endpoint::endpoint(target accepts, endpoint_options o)
+    : table_(std::move(accepts), o.allow_unknown) {}
 
 }  // namespace oslo::messaging::rpc

@@ -66,8 +66,9 @@ void served_request::find_method() {
 void served_request::prepare_request() {
   const auto* s = server_->endpoints.translator();
   const bool traced = seen_ && seen_->has_span();
+  const auto& rules = binding_->arguments();
   if (s == nullptr && !traced) {
-    what_.emplace(request{message_->ctxt(), header_.method, header_.args, *this});
+    what_.emplace(request{message_->ctxt(), header_.method, header_.args, *this, rules});
     return;
   }
   translation t;
@@ -80,7 +81,8 @@ void served_request::prepare_request() {
   if (traced) seen_->inject(t.ctxt);
   translated_ = std::make_unique<const translation>(std::move(t));
   what_.emplace(request{translated_->ctxt, header_.method,
-                        s != nullptr ? std::string_view(translated_->args) : header_.args, *this});
+                        s != nullptr ? std::string_view(translated_->args) : header_.args, *this,
+                        rules});
 }
 
 void served_request::succeed(std::string result_json) noexcept {

@@ -11,7 +11,7 @@ namespace oslo::messaging::cli {
 bench_endpoint::bench_endpoint() {
   bind(bench_echo, &bench_endpoint::echo);
   bind(bench_add, &bench_endpoint::add);
-  bind("hit", &bench_endpoint::hit);
+  bind("hit", &bench_endpoint::hit).allow_unknown();
   bind("reached", &bench_endpoint::reached);
 }
 

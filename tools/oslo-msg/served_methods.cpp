@@ -56,7 +56,7 @@ served_methods::served_methods(target accepts, std::shared_ptr<scheduler> loop)
   bind("sleep", &served_methods::sleep);
   bind("fail", &served_methods::fail);
   bind("context", &served_methods::get_context);
-  bind("hit", &served_methods::hit);
+  bind("hit", &served_methods::hit).allow_unknown();
   bind("hits", &served_methods::get_hits);
 }
 

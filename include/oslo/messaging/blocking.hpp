@@ -60,8 +60,8 @@ class client {
   template <class R, class A>
   result<R> try_call(const rpc::method<R(A)>& m, context ctxt, std::type_identity_t<A> args,
                      std::stop_token cancel = {}) const {
-    return decode<R>(call_text(m.name(), m.since(), std::move(ctxt), rpc::detail::try_to_text(args),
-                               std::move(cancel)));
+    return decode<R>(
+        call_text(m.name(), m.since(), std::move(ctxt), try_to_json(args), std::move(cancel)));
   }
   template <class R>
   result<R> try_call(const rpc::method<R()>& m, context ctxt, std::stop_token cancel = {}) const {
@@ -71,7 +71,7 @@ class client {
   result<value> try_call(std::string_view name, context ctxt, value args = object(),
                          std::stop_token cancel = {}) const {
     return decode<value>(
-        call_text(name, {}, std::move(ctxt), rpc::detail::try_to_text(args), std::move(cancel)));
+        call_text(name, {}, std::move(ctxt), try_to_json(args), std::move(cancel)));
   }
 
   /// Sends without waiting for an answer; returns once the bus took responsibility.
@@ -93,8 +93,7 @@ class client {
   template <class R, class A>
   result<void> try_cast(const rpc::method<R(A)>& m, context ctxt, std::type_identity_t<A> args,
                         std::stop_token cancel = {}) const {
-    return cast_text(m.name(), m.since(), std::move(ctxt), rpc::detail::try_to_text(args),
-                     std::move(cancel));
+    return cast_text(m.name(), m.since(), std::move(ctxt), try_to_json(args), std::move(cancel));
   }
   template <class R>
   result<void> try_cast(const rpc::method<R()>& m, context ctxt,
@@ -103,7 +102,7 @@ class client {
   }
   result<void> try_cast(std::string_view name, context ctxt, value args = object(),
                         std::stop_token cancel = {}) const {
-    return cast_text(name, {}, std::move(ctxt), rpc::detail::try_to_text(args), std::move(cancel));
+    return cast_text(name, {}, std::move(ctxt), try_to_json(args), std::move(cancel));
   }
 
  private:
@@ -115,7 +114,7 @@ class client {
   template <class R>
   static result<R> decode(text reply) {
     if (!reply) return reply.error();
-    return rpc::detail::try_from_text<R>(*reply);
+    return rpc::detail::try_result<R>(*reply);
   }
 
   rpc::client async_;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <limits>
 #include <optional>
+#include <oslo/messaging/detail/conversion.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/json.hpp>
 #include <span>
@@ -44,33 +45,40 @@ namespace oslo::messaging {
 /// | value, object, array | anything, objects, arrays |
 /// | raw_json | the text itself; checked both ways |
 ///
-/// Types that contain themselves (a tree of nodes) recurse once a level.
+/// Types that contain themselves (a tree of nodes) recurse once a level, and are read to a depth of
+/// 200 arrays and objects: that takes 130 KiB of stack where nothing is optimised.
 ///
 /// Described types: members in order, bases first. An optional member without a value is left out,
-/// like a keyword argument that is not passed; a `value` member sends an explicit null. Reading
-/// ignores unknown keys, leaves absent members as the default constructor made them, takes null
-/// only for an optional (or a type that is null), and lets the last of equal keys win.
+/// like a keyword argument that is not passed; a `value` member sends an explicit null. (In results
+/// of RPC methods it is null, as it would be in Python, unless `leaves_out_empty` says otherwise.)
+/// Every member of an aggregate has to be described: one that was forgotten does not compile.
+/// Reading ignores unknown keys, leaves absent members as the default constructor made them, takes
+/// null only for an optional (or a type that is null), and lets the last of equal keys win.
 template <class T>
 struct json_codec;
 
-/// True for types that `write_value` (and, but for text views, `read_value`) can handle.
+/// True for a described type whose optional members are left out of results, too, when they have no
+/// value:
+/// ```cpp
+/// template <> inline constexpr bool oslo::messaging::leaves_out_empty<flavor> = true;
+/// ```
 template <class T>
-concept json_convertible = requires {
-  sizeof(json_codec<std::remove_cv_t<T>>);
-};
+inline constexpr bool leaves_out_empty = false;
 
 /// Fails a read from inside a codec: the caller of `read_value` gets a `messaging_error`
 /// (`errc::malformed_message`) with the path and this text, e.g. "args.when: expected a date".
 [[noreturn]] void conversion_failed(std::string what);
 
 /// Appends `v` as JSON text. Throws `messaging_error` (`errc::serialization_failed`) for text that
-/// is not UTF-8, raw JSON that is not one value, and enum values without a name.
+/// is not UTF-8, raw JSON that is not one value, enum values without a name, and whatever a codec
+/// of the application throws. `out` then ends in the middle of something.
 template <class T>
 void write_value(std::string& out, const T& v);
 
 /// Reads the next value. Throws `messaging_error` (`errc::malformed_message`): for malformed JSON
 /// as `json_reader` does, for a value of the wrong type with its path below `root`, as in
-/// "args.flavor.ram: expected int, got string". `void` takes any value and drops it.
+/// "args.flavor.ram: expected int, got string", and for whatever a codec of the application throws
+/// with the path likewise. `void` takes any value and drops it.
 template <class T>
 T read_value(json_reader& r, std::string_view root = {});
 
@@ -96,145 +104,13 @@ std::string to_json(const T& v) {
   return out;
 }
 
+/// The same with errors as values: nothing throws.
+template <class T>
+result<std::string> try_to_json(const T& v);
+template <class T>
+result<T> try_from_json(std::string_view text, std::string_view root = {});
+
 // ---- implementation -----------------------------------------------------------------------------
-
-namespace detail {
-
-[[noreturn]] void mismatch(json_reader& r, std::string_view expected);
-[[noreturn]] void wrong_length(std::size_t expected, std::size_t got);
-[[noreturn]] void rethrow_below(std::string_view root);  ///< from inside a handler
-void expect(json_reader& r, json_reader::kind k, std::string_view name);
-std::int64_t read_signed(json_reader& r, std::int64_t low, std::int64_t high);
-std::uint64_t read_unsigned(json_reader& r, std::uint64_t high);
-double read_float(json_reader& r, double limit);
-void write_raw(std::string& out, const raw_json& v);
-[[noreturn]] void unnamed_enum_value();
-std::size_t read_enum(json_reader& r, std::span<const std::string_view> names);
-
-// Containers and described types, erased, so that each type adds only a table or a small function.
-using read_function = void (*)(json_reader&, void*);
-struct readable_member {
-  std::string_view name;
-  read_function read;
-  void (*reset)(void*);
-};
-struct writable_member {
-  std::string_view name;
-  void (*write)(std::string&, const void*);
-  bool (*absent)(const void*);  ///< null when the member is always written
-};
-void read_members(json_reader& r, void* object, std::span<const readable_member> members);
-void write_members(std::string& out, const void* object, std::span<const writable_member> members);
-void read_elements(json_reader& r, void* container, read_function append);
-void read_fixed(json_reader& r, void* tuple, std::span<const read_function> elements);
-void read_entries(json_reader& r, void* map, void (*assign)(json_reader&, void*, std::string&&));
-
-template <class T>
-void write_to(std::string& out, const T& v) {
-  static_assert(json_convertible<T>,
-                "describe the type with BOOST_DESCRIBE_STRUCT or specialise json_codec for it");
-  json_codec<T>::write(out, v);
-}
-template <class T>
-void read_into(json_reader& r, T& v) {
-  static_assert(json_convertible<T>,
-                "describe the type with BOOST_DESCRIBE_STRUCT or specialise json_codec for it");
-  json_codec<T>::read(r, v);
-}
-
-template <class T>
-concept text_like =
-    std::convertible_to<const T&, std::string_view> && !std::same_as<T, std::nullptr_t>;
-template <class T>
-concept sequence = !text_like<T> && requires(T & c, typename T::value_type v) {
-  c.clear();
-  c.push_back(std::move(v));
-  c.begin();
-};
-template <class T>
-concept string_map = std::same_as<typename T::key_type, std::string> &&
-    requires(T& c, std::string k, typename T::mapped_type v) {
-  c.clear();
-  c.insert_or_assign(std::move(k), std::move(v));
-};
-template <class T>
-concept described_class = std::is_class_v<T> && boost::describe::has_describe_members<T>::value;
-template <class T>
-concept described_enum = std::is_enum_v<T> && boost::describe::has_describe_enumerators<T>::value;
-
-template <class T>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
-
-template <class T, class Members>
-struct member_tables;
-template <class T, template <class...> class List, class... D>
-struct member_tables<T, List<D...>> {
-  template <class M>
-  static void write(std::string& out, const void* object) {
-    write_to(out, static_cast<const T*>(object)->*M::pointer);
-  }
-  template <class M>
-  static void read(json_reader& r, void* object) {
-    read_into(r, static_cast<T*>(object)->*M::pointer);
-  }
-  template <class M>
-  static void reset(void* object) {
-    T fresh{};
-    static_cast<T*>(object)->*M::pointer = std::move(fresh.*M::pointer);
-  }
-  template <class M>
-  static bool absent(const void* object) {
-    return !(static_cast<const T*>(object)->*M::pointer).has_value();
-  }
-  template <class M>
-  static constexpr bool may_be_absent =
-      is_optional<std::remove_cvref_t<decltype(std::declval<T&>().*M::pointer)>>;
-  template <class M>
-  static constexpr writable_member writer() {
-    if constexpr (may_be_absent<M>)
-      return {M::name, &write<M>, &absent<M>};
-    else
-      return {M::name, &write<M>, nullptr};
-  }
-  static constexpr std::array<writable_member, sizeof...(D)> writable{writer<D>()...};
-  static constexpr std::array<readable_member, sizeof...(D)> readable{
-      {{D::name, &read<D>, &reset<D>}...}};
-};
-
-template <class E, class Enumerators>
-struct enum_tables;
-template <class E, template <class...> class List, class... D>
-struct enum_tables<E, List<D...>> {
-  static constexpr std::array<std::string_view, sizeof...(D)> names{D::name...};
-  static constexpr std::array<E, sizeof...(D)> values{D::value...};
-};
-
-template <class Tuple, class Indices>
-struct tuple_tables;
-template <class Tuple, std::size_t... I>
-struct tuple_tables<Tuple, std::index_sequence<I...>> {
-  template <std::size_t N>
-  static void read(json_reader& r, void* tuple) {
-    read_into(r, std::get<N>(*static_cast<Tuple*>(tuple)));
-  }
-  static constexpr std::array<read_function, sizeof...(I)> readable{&read<I>...};
-  static void write(std::string& out, const Tuple& v) {
-    out += '[';
-    ((out += I == 0 ? std::string_view() : std::string_view(", "), write_to(out, std::get<I>(v))),
-     ...);
-    out += ']';
-  }
-};
-template <class Tuple>
-struct tuple_codec {
-  using tables = tuple_tables<Tuple, std::make_index_sequence<std::tuple_size_v<Tuple>>>;
-  static void write(std::string& out, const Tuple& v) { tables::write(out, v); }
-  static void read(json_reader& r, Tuple& v) { read_fixed(r, &v, tables::readable); }
-};
-
-}  // namespace detail
 
 template <>
 struct json_codec<bool> {
@@ -278,9 +154,10 @@ struct json_codec<T> {
 
 template <class T>
 struct json_codec<std::optional<T>> {
+  template <detail::empties E = detail::empties::left_out>
   static void write(std::string& out, const std::optional<T>& v) {
     if (v)
-      detail::write_to(out, *v);
+      detail::write_to<E>(out, *v);
     else
       write_json(out, nullptr);
   }
@@ -295,13 +172,14 @@ struct json_codec<std::optional<T>> {
 
 template <detail::sequence T>
 struct json_codec<T> {
+  template <detail::empties E = detail::empties::left_out>
   static void write(std::string& out, const T& v) {
     out += '[';
     bool first = true;
     for (const typename T::value_type& element : v) {
       if (!first) out += ", ";
       first = false;
-      detail::write_to(out, element);
+      detail::write_to<E>(out, element);
     }
     out += ']';
   }
@@ -324,6 +202,7 @@ struct json_codec<std::tuple<T...>> : detail::tuple_codec<std::tuple<T...>> {};
 
 template <detail::string_map T>
 struct json_codec<T> {
+  template <detail::empties E = detail::empties::left_out>
   static void write(std::string& out, const T& v) {
     out += '{';
     bool first = true;
@@ -332,7 +211,7 @@ struct json_codec<T> {
       first = false;
       write_json(out, std::string_view(key));
       out += ": ";
-      detail::write_to(out, mapped);
+      detail::write_to<E>(out, mapped);
     }
     out += '}';
   }
@@ -362,10 +241,13 @@ struct json_codec<E> {
 template <detail::described_class T>
 struct json_codec<T> {
   using tables = detail::member_tables<
-      T, boost::describe::describe_members<T, boost::describe::mod_any_access |
-                                                  boost::describe::mod_inherited>>;
+      T,
+      boost::describe::describe_members<T, boost::describe::mod_any_access |
+                                               boost::describe::mod_inherited>,
+      leaves_out_empty<T>>;
+  template <detail::empties E = detail::empties::left_out>
   static void write(std::string& out, const T& v) {
-    detail::write_members(out, &v, tables::writable);
+    detail::write_members(out, &v, tables::template writable<E>);
   }
   static void read(json_reader& r, T& v) { detail::read_members(r, &v, tables::readable); }
 };
@@ -403,7 +285,7 @@ struct json_codec<raw_json> {
 
 template <class T>
 void write_value(std::string& out, const T& v) {
-  detail::write_to(out, v);
+  detail::write_checked<detail::empties::left_out>(out, v);
 }
 
 template <class T>
@@ -414,11 +296,33 @@ T read_value(json_reader& r, std::string_view root) {
     T v{};
     try {
       detail::read_into(r, v);
-    } catch (const messaging_error&) {
-      if (root.empty()) throw;
+    } catch (...) {
       detail::rethrow_below(root);
     }
     return v;
+  }
+}
+
+template <class T>
+result<std::string> try_to_json(const T& v) {
+  try {
+    return to_json(v);
+  } catch (...) {
+    return detail::caught_failure(errc::serialization_failed);
+  }
+}
+
+template <class T>
+result<T> try_from_json(std::string_view text, std::string_view root) {
+  try {
+    if constexpr (std::is_void_v<T>) {
+      from_json<T>(text, root);
+      return {};
+    } else {
+      return from_json<T>(text, root);
+    }
+  } catch (...) {
+    return detail::caught_failure(errc::malformed_message);
   }
 }
 

@@ -70,6 +70,7 @@ class json_reader {
   value read_value(digits& what_became);
   void finish();  ///< error unless only white space remains
   std::size_t offset() const noexcept { return static_cast<std::size_t>(p_ - begin_); }
+  unsigned depth() const noexcept { return depth_; }  ///< containers that were begun and not left
 
  private:
   [[noreturn]] void fail(std::string_view expected) const;

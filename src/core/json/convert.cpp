@@ -50,6 +50,13 @@ std::string key_step(std::string_view key) {
   return "[\"" + excerpt(escaped) + "\"]";
 }
 
+/// Of a type that contains itself: each level takes stack, and a peer chooses how many there are.
+void check_depth(const json_reader& r) {
+  constexpr unsigned deepest = 200;
+  if (r.depth() >= deepest)
+    conversion_failed("nested deeper than " + std::to_string(deepest) + " levels");
+}
+
 std::string index_step(std::size_t index) {
   return '[' + std::to_string(index) + ']';
 }
@@ -103,11 +110,46 @@ void wrong_length(std::size_t expected, std::size_t got) {
                     std::to_string(got));
 }
 
-void rethrow_below(std::string_view root) {
+void rethrow_below(std::string_view step) {
+  std::string what = "cannot be read";
   try {
     throw;
   } catch (const conversion_error& e) {
-    throw e.below(std::string(root));
+    if (step.empty()) throw;
+    throw e.below(std::string(step));
+  } catch (const messaging_error& e) {
+    if (e.failure().code() == errc::malformed_message) throw;  // the text as such
+    what += std::string(": ") + e.what();
+  } catch (const std::exception& e) {
+    what += std::string(": ") + e.what();
+  } catch (...) {
+  }
+  throw conversion_error(std::string(step), what);
+}
+
+void rethrow_unwritten() {
+  std::string what = "A value cannot be written";
+  try {
+    throw;
+  } catch (const messaging_error& e) {
+    if (e.failure().code() == errc::serialization_failed) throw;
+    what += std::string(": ") + e.what();
+  } catch (const std::exception& e) {
+    what += std::string(": ") + e.what();
+  } catch (...) {
+  }
+  throw messaging_error({errc::serialization_failed, what});
+}
+
+failure caught_failure(errc code) noexcept {
+  try {
+    throw;
+  } catch (const messaging_error& e) {
+    return e.failure();
+  } catch (const std::exception& e) {
+    return {code, e.what()};
+  } catch (...) {
+    return {code, "unknown exception"};
   }
 }
 
@@ -162,8 +204,10 @@ std::size_t read_enum(json_reader& r, std::span<const std::string_view> names) {
   conversion_failed(what + ", got \"" + excerpt(got) + '"');
 }
 
-void read_members(json_reader& r, void* object, std::span<const readable_member> members) {
+void read_members(json_reader& r, void* object, std::span<const readable_member> members,
+                  const member_rules* rules) {
   expect(r, kind::object, "object");
+  check_depth(r);
   r.begin_object();
   boost::container::small_vector<bool, 32> seen(members.size());
   std::string scratch;
@@ -177,6 +221,9 @@ void read_members(json_reader& r, void* object, std::span<const readable_member>
       if (members[i].name == key) break;
     }
     if (tried == members.size()) {
+      if (rules != nullptr && rules->refuse_unknown)
+        throw conversion_error(key_step(key),
+                               std::string(rules->owner) + "() takes no argument of that name");
       r.skip_value();
       continue;
     }
@@ -185,10 +232,15 @@ void read_members(json_reader& r, void* object, std::span<const readable_member>
     guess = i + 1 == members.size() ? 0 : i + 1;
     try {
       members[i].read(r, object);
-    } catch (const conversion_error& e) {
-      throw e.below(std::string(members[i].name));
+    } catch (...) {
+      rethrow_below(members[i].name);
     }
   }
+  if (rules == nullptr) return;
+  for (const auto i : rules->required)
+    if (!seen[i])
+      throw conversion_error(std::string(members[i].name),
+                             std::string(rules->owner) + "() requires this argument");
 }
 
 void write_members(std::string& out, const void* object, std::span<const writable_member> members) {
@@ -207,17 +259,19 @@ void write_members(std::string& out, const void* object, std::span<const writabl
 
 void read_elements(json_reader& r, void* container, read_function append) {
   expect(r, kind::array, "array");
+  check_depth(r);
   r.begin_array();
   std::size_t index = 0;
   try {
     for (; r.next_element(); ++index) append(r, container);
-  } catch (const conversion_error& e) {
-    throw e.below(index_step(index));
+  } catch (...) {
+    rethrow_below(index_step(index));
   }
 }
 
 void read_fixed(json_reader& r, void* tuple, std::span<const read_function> elements) {
   expect(r, kind::array, "array");
+  check_depth(r);
   r.begin_array();
   std::size_t index = 0;
   try {
@@ -227,22 +281,23 @@ void read_fixed(json_reader& r, void* tuple, std::span<const read_function> elem
       else
         r.skip_value();
     }
-  } catch (const conversion_error& e) {
-    throw e.below(index_step(index));
+  } catch (...) {
+    rethrow_below(index_step(index));
   }
   if (index != elements.size()) wrong_length(elements.size(), index);
 }
 
 void read_entries(json_reader& r, void* map, void (*assign)(json_reader&, void*, std::string&&)) {
   expect(r, kind::object, "object");
+  check_depth(r);
   r.begin_object();
   std::string key;
   while (r.next_key(key)) {
     const std::string kept = key;
     try {
       assign(r, map, std::move(key));
-    } catch (const conversion_error& e) {
-      throw e.below(key_step(kept));
+    } catch (...) {
+      rethrow_below(key_step(kept));
     }
   }
 }

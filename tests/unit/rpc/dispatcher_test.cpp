@@ -171,7 +171,8 @@ TEST(dispatcher, a_handler_for_any_method_takes_the_rest) {
   EXPECT_EQ(d.find(header("foo")).name(), "foo");
   std::string out;
   const context ctxt;
-  d.find(header("other")).handler().run({ctxt, "other", R"({"a":1})", no_info()}, out);
+  const auto& found = d.find(header("other"));
+  found.handler().run({ctxt, "other", R"({"a":1})", no_info(), found.arguments()}, out);
   EXPECT_EQ(out, R"("other{\"a\":1}")");
 }
 

@@ -221,7 +221,7 @@ TEST_F(bus_under_test, offline_sends_can_be_cancelled_and_end_with_their_transpo
 TEST_F(bus_under_test, replies_wait_while_it_is_offline) {
   auto e = std::make_shared<rpc::endpoint>();
   std::optional<rpc::responder<int>> later;
-  e->bind("add", [&](rpc::responder<int> r) { later.emplace(std::move(r)); });
+  e->bind("add", [&](add_args, rpc::responder<int> r) { later.emplace(std::move(r)); });
   const auto server = serve("calc", e);
   const auto pending = call({.timeout = 60s});
   bus.settle();
@@ -237,7 +237,7 @@ TEST_F(bus_under_test, replies_wait_while_it_is_offline) {
 TEST_F(bus_under_test, offline_no_heartbeat_passes) {
   auto e = std::make_shared<rpc::endpoint>();
   std::optional<rpc::responder<int>> later;
-  e->bind("add", [&](rpc::responder<int> r) { later.emplace(std::move(r)); });
+  e->bind("add", [&](add_args, rpc::responder<int> r) { later.emplace(std::move(r)); });
   const auto server = serve("calc", e);
   const auto pending = call({.timeout = 600s, .call_monitor_timeout = 10s});
   bus.advance(100s);

@@ -86,12 +86,13 @@ struct call_options {
 /// "1.0". The cap is checked against it.
 ///
 /// Throws (or, with `try_`, returns) `invalid_target` when there is no topic or a call has a fanout
-/// target, `rpc_version_cap_error`, `messaging_timeout`, `message_undeliverable`,
-/// `message_delivery_failure`, `client_send_error` for a verdict of the broker, `remote_error` (or
-/// the type of the exception table) when the handler at the other end failed, and `messaging_error`
-/// with `errc::cancelled`, `errc::closed`, `errc::serialization_failed`,
-/// `errc::malformed_message` (a result of another type than asked for; the text names the path) or
-/// `errc::wrong_process`.
+/// target, `configuration_error` for arguments that are no JSON object, `rpc_version_cap_error`,
+/// `messaging_timeout`, `message_undeliverable`, `message_delivery_failure`, `client_send_error`
+/// for a verdict of the broker, `remote_error` (or the type of the exception table) when the
+/// handler at the other end failed, `operation_cancelled`, `closed_error`, `limit_exceeded`, and
+/// `messaging_error` with `errc::serialization_failed`, `errc::malformed_message` (a result of
+/// another type than asked for, or that its codec refuses; the text names the path) or
+/// `errc::wrong_process`. What starts with `try_` never throws.
 ///
 /// GCC up to 12 miscompiles `co_await f({.name = "x"})` where the braces make a struct with a
 /// member that is not trivially copyable (a string): it is destroyed twice. `call` and `cast`
@@ -202,8 +203,10 @@ class client {
 
   /// The erased core under all of these: text in, text out. `args_json` is one JSON object. `done`
   /// is called exactly once on the transport's loop, never before this returned; it gets the result
-  /// as JSON text. Errors come through `done` only. In a child of the process that opened the
-  /// transport there is no loop: `done` gets `errc::wrong_process` before this returns.
+  /// as JSON text. Errors come through `done` only, also `errc::invalid_argument` for arguments
+  /// that are something else. What `done` throws is an error line in the log of the loop. In a
+  /// child of the process that opened the transport there is no loop: `done` gets
+  /// `errc::wrong_process` before this returns.
   void async_call_json(std::string_view name, context ctxt, std::string_view args_json,
                        call_options o, unique_function<void(result<std::string>)> done) const;
   void async_cast_json(std::string_view name, context ctxt, std::string_view args_json,
@@ -217,7 +220,7 @@ class client {
 
   template <class A>
   static text encode(const A& args) {
-    return detail::try_to_text(args);
+    return try_to_json(args);
   }
   static text no_arguments() { return std::string("{}"); }
   boost::asio::awaitable<text> call_text(std::string_view name, std::optional<method_version> since,

@@ -1,6 +1,7 @@
 // Methods that a server offers.
 #pragma once
 
+#include <concepts>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -40,6 +41,21 @@ class binding {
     return *this;
   }
 
+  /// Arguments that a caller has to give, as those without a default in Python: without one of them
+  /// it gets a TypeError. Throws `configuration_error` for what is no member of the struct that the
+  /// handler takes.
+  template <std::convertible_to<std::string_view>... Name>
+  binding& require(const Name&... names) {
+    (require_one(names), ...);
+    return *this;
+  }
+  /// Whether arguments that the handler does not know are ignored (Python: **kwargs) instead of
+  /// being a TypeError at the caller.
+  binding& allow_unknown(bool allowed = true) noexcept {
+    rules_.allow_unknown = allowed;
+    return *this;
+  }
+
   /// When requests of this method are acknowledged; without it before the handler.
   binding& acknowledge(acknowledge_when w) noexcept {
     when_ = w;
@@ -49,6 +65,7 @@ class binding {
   const std::string& name() const noexcept { return name_; }
   acknowledge_when acknowledged() const noexcept { return when_; }
   bool exposed() const noexcept { return exposed_; }
+  const detail::argument_rules& arguments() const noexcept { return rules_; }
   bool expects(const std::exception_ptr& error) const;
   const detail::handler& handler() const noexcept { return *handler_; }
 
@@ -57,6 +74,7 @@ class binding {
   binding(std::string name, std::unique_ptr<const detail::handler> h)
       : name_(std::move(name)), handler_(std::move(h)) {}
 
+  void require_one(std::string_view name);
   template <class E>
   static bool is_a(const std::exception_ptr& error) {
     try {
@@ -70,6 +88,7 @@ class binding {
 
   std::string name_;
   bool exposed_ = false;
+  detail::argument_rules rules_{};
   acknowledge_when when_ = acknowledge_when::before_handler;
   std::vector<bool (*)(const std::exception_ptr&)> expected_;
   std::unique_ptr<const detail::handler> handler_;
@@ -80,7 +99,7 @@ namespace detail {
 /// The bindings of one endpoint and what it answers to.
 class method_table {
  public:
-  explicit method_table(target accepts);
+  method_table(target accepts, bool allow_unknown);
 
   binding& add(std::string name, std::unique_ptr<const handler> h);
   binding& add_any(std::unique_ptr<const handler> h);
@@ -104,6 +123,7 @@ class method_table {
   };
 
   target accepts_;
+  bool allow_unknown_;
   std::vector<std::optional<std::string>> namespaces_;
   std::optional<std::string> version_;
   std::unordered_map<std::string, std::unique_ptr<binding>, hash, std::equal_to<>> bindings_;
@@ -146,6 +166,12 @@ std::unique_ptr<const handler> make_handler(F f) {
 
 }  // namespace detail
 
+struct endpoint_options {
+  /// Arguments that a handler does not know are ignored, as far as a binding does not say
+  /// otherwise.
+  bool allow_unknown = false;
+};
+
 /// A set of methods under one namespace and version (spec section 1.7). Derive from it and bind in
 /// the constructor, or make one and bind lambdas.
 ///
@@ -160,10 +186,12 @@ std::unique_ptr<const handler> make_handler(F f) {
 /// - `responder<R>`: the way to answer later; the handler then returns `void`;
 ///
 /// and returns `R`, `void`, or `asio::awaitable<R>`. Members that the caller left out keep their
-/// default, unknown ones are ignored, one of a wrong type makes a TypeError at the caller that
-/// names it ("args.a: expected int"). Plain handlers run on the server's executor and may block it;
-/// coroutines run on it too, but take no thread while they wait. References are valid until the
-/// handler returns, or its coroutine ends, or its responder has answered.
+/// default, unless `binding::require` names them. An argument that is required and missing, that
+/// the struct does not have (or that comes to a handler which takes none), or of a wrong type is a
+/// TypeError at the caller that names it ("args.a: expected int"). Plain handlers run on the
+/// server's executor and may block it; coroutines run on it too, but take no thread while they
+/// wait. References are valid until the handler returns, or its coroutine ends, or its responder
+/// has answered.
 ///
 /// Thread safety: bind before the endpoint is given to a server; after that handlers are called
 /// from any thread of the executor, possibly at once from several.
@@ -171,7 +199,7 @@ class endpoint {
  public:
   /// `accepts` uses namespace_, legacy_namespaces and version ("1.0" when absent). Throws
   /// `messaging_error` (`errc::invalid_argument`) when the version is not "major.minor".
-  explicit endpoint(target accepts = {});
+  explicit endpoint(target accepts = {}, endpoint_options o = {});
   virtual ~endpoint() = default;
   endpoint(const endpoint&) = delete;
   endpoint& operator=(const endpoint&) = delete;
@@ -183,7 +211,11 @@ class endpoint {
   binding& bind(const method<Signature>& m, F f) {
     auto callable = detail::make_callable(this, std::move(f));
     detail::check_contract<Signature, decltype(callable)>();
-    return table_.add(std::string(m.name()), detail::make_handler(std::move(callable)));
+    constexpr bool ignores_arguments =
+        std::is_void_v<typename detail::handler_traits<decltype(callable)>::arguments> &&
+        !std::is_void_v<typename method<Signature>::args_type>;
+    auto& bound = table_.add(std::string(m.name()), detail::make_handler(std::move(callable)));
+    return ignores_arguments ? bound.allow_unknown() : bound;
   }
 
   /// Binds a method by name. Throws `configuration_error` when the name is empty or bound already.
@@ -193,8 +225,8 @@ class endpoint {
                       detail::make_handler(detail::make_callable(this, std::move(f))));
   }
 
-  /// Binds every method that has no binding of its own. Throws `configuration_error` when there is
-  /// such a handler already.
+  /// Binds every method that has no binding of its own; unknown arguments are allowed. Throws
+  /// `configuration_error` when there is such a handler already.
   template <class F>
   binding& bind_any(F f) {
     return table_.add_any(detail::make_handler(detail::make_callable(this, std::move(f))));

@@ -99,7 +99,7 @@ class exception_table {
       auto made = [&]() -> std::exception_ptr {
         try {
           return std::make_exception_ptr(E(from_peer(remote_error(f))));
-        } catch (const std::exception&) {
+        } catch (...) {
           return nullptr;
         }
       }();

@@ -40,7 +40,8 @@ class responder {
   template <class U = R>
   requires(!std::is_void_v<R> && std::is_convertible_v<U, R>) void reply(U&& v) {
     const R converted = std::forward<U>(v);
-    auto text = detail::to_text(converted);
+    std::string text;
+    detail::write_result(text, converted);
     detail::take_call(call_)->succeed(std::move(text));
   }
   void reply() requires std::is_void_v<R> { detail::take_call(call_)->succeed("null"); }

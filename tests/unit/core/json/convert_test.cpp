@@ -251,6 +251,22 @@ TEST(convert, malformed_text_is_reported_with_its_place) {
             "Malformed JSON at byte 1: expected a key in double quotes, got the end of the text");
 }
 
+TEST(convert, whatever_a_codec_throws_becomes_an_error_of_the_library) {
+  using points = std::map<std::string, std::vector<std::optional<point>>>;
+  EXPECT_EQ(error_of<points>(R"({"a": ["1x2", null, "xx3"]})", "args"),
+            "args.a[2]: cannot be read: stoi");
+  EXPECT_EQ(error_of<point>(R"("9999999999x1")"), "cannot be read: stoi");
+  EXPECT_EQ(error_of<point>(R"("1")", "result"), "result: expected a point like 3x4");
+  const auto read = try_from_json<points>(R"({"a": ["?x"]})", "args");
+  ASSERT_TRUE(read.has_error());
+  EXPECT_EQ(read.error().code(), errc::malformed_message);
+  EXPECT_EQ(read.error().message(), "args.a[0]: cannot be read: stoi");
+  EXPECT_EQ(try_from_json<point>(R"("1x2")")->y, 2);
+  EXPECT_TRUE(try_from_json<void>("1"));
+  EXPECT_EQ(*try_to_json(point{1, 2}), R"("1x2")");
+  EXPECT_EQ(try_to_json(std::string("\xff")).error().code(), errc::serialization_failed);
+}
+
 TEST(convert, what_cannot_be_written_is_refused) {
   const auto error = [](const auto& v) -> std::string {
     try {
@@ -273,8 +289,15 @@ TEST(convert, what_cannot_be_written_is_refused) {
 TEST(convert, types_that_contain_themselves_stop_at_the_depth_limit) {
   std::string text;
   for (int i = 0; i < 600; ++i) text += R"({"children": [)";
-  EXPECT_EQ(error_of<node>(text).substr(0, 22), "Malformed JSON at byte");
-  EXPECT_TRUE(error_of<node>(text).ends_with("nested deeper than 1024 levels"));
+  EXPECT_EQ(error_of<node>(text).substr(0, 23), "children[0].children[0]");
+  EXPECT_TRUE(error_of<node>(text).ends_with("children[0]: nested deeper than 200 levels"));
+  const auto levels = [](int n) {
+    std::string nested = "{}";
+    for (int i = 0; i < n; ++i) nested = R"({"children": [)" + nested + "]}";
+    return nested;
+  };
+  EXPECT_EQ(error_of<node>(levels(99)), "no error");
+  EXPECT_TRUE(error_of<node>(levels(100)).ends_with("nested deeper than 200 levels"));
   const auto tree = from_json<node>(R"({"id": 1, "children": [{"id": 2}]})");
   EXPECT_EQ(tree.children.at(0).id, 2);
   EXPECT_EQ(error_of<node>(R"({"children": [{"children": [{}, {"id": "x"}]}]})"),

@@ -12,14 +12,7 @@ namespace oslo::messaging::notify::detail {
 
 template <class P>
 result<std::string> payload_text(const P& payload) {
-  try {
-    std::string out;
-    write_value(out, payload);
-    return out;
-  } catch (...) {  // of a codec of the application's
-    return messaging::detail::current_failure(errc::serialization_failed,
-                                              "The payload cannot be written");
-  }
+  return try_to_json(payload);
 }
 
 /// A payload passed as `P&&`: a temporary unless P is an lvalue reference.

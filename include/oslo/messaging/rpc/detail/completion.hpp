@@ -79,7 +79,7 @@ struct deliver_result {
     else if constexpr (std::is_void_v<R>)
       std::move(handler)(result<R>());
     else
-      std::move(handler)(try_from_text<R>(*r));
+      std::move(handler)(try_result<R>(*r));
   }
 };
 
@@ -99,7 +99,7 @@ struct deliver_value {
   using signature = void(std::exception_ptr, R);
   template <class Handler>
   void operator()(Handler handler, result<std::string> r) const {
-    result<R> v = r ? try_from_text<R>(*r) : result<R>(r.error());
+    result<R> v = r ? try_result<R>(*r) : result<R>(r.error());
     if (v)
       std::move(handler)(std::exception_ptr(), *std::move(v));
     else
@@ -128,7 +128,7 @@ struct prepared_call {
 
 template <class R, class A>
 prepared_call prepare(const client& c, const method<R(A)>& m, context ctxt, const A& args) {
-  return {c, std::string(m.name()), m.since(), std::move(ctxt), try_to_text(args)};
+  return {c, std::string(m.name()), m.since(), std::move(ctxt), try_to_json(args)};
 }
 template <class R>
 prepared_call prepare(const client& c, const method<R()>& m, context ctxt) {
@@ -136,7 +136,7 @@ prepared_call prepare(const client& c, const method<R()>& m, context ctxt) {
 }
 inline prepared_call prepare(const client& c, std::string_view name, context ctxt,
                              const value& args) {
-  return {c, std::string(name), {}, std::move(ctxt), try_to_text(args)};
+  return {c, std::string(name), {}, std::move(ctxt), try_to_json(args)};
 }
 
 /// `is_call`: with a reply.

@@ -9,6 +9,7 @@
 #include <oslo/messaging/rpc/detail/invocation.hpp>
 #include <oslo/messaging/rpc/detail/typed.hpp>
 #include <oslo/messaging/rpc/responder.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -17,12 +18,29 @@
 
 namespace oslo::messaging::rpc::detail {
 
+/// The names of the arguments are those of a struct's members, read by the codec of the library.
+template <class A>
+concept names_arguments = messaging::detail::described_class<A> && requires {
+  json_codec<A>::tables::readable;
+};
+using described_arguments = std::span<const messaging::detail::readable_member>;
+
+template <class A>
+constexpr described_arguments arguments_of() {
+  if constexpr (names_arguments<A>)
+    return json_codec<A>::tables::readable;
+  else
+    return {};
+}
+
 /// An erased handler. `run` may be called from several threads at once.
 class handler {
  public:
   virtual ~handler() = default;
   /// False: `run` writes the result before it returns. True: `start` is to be called.
   virtual bool deferred() const noexcept { return false; }
+  /// The names of its arguments, where they are members of a described struct.
+  virtual described_arguments arguments() const noexcept { return {}; }
   /// Appends the result as JSON text; throws what the handler throws.
   virtual void run(const request&, std::string&) const {}
   /// Throws what the handler throws before it returns, whether it has taken its responder or not.
@@ -128,12 +146,21 @@ struct answer_of<F, true> {
 
 struct no_arguments {};
 
+/// Throws `messaging_error` (`errc::malformed_message`), also for names that `r.rules` refuses.
+void read_arguments(const request& r, void* into, described_arguments members);
+
 template <class A>
 auto decode_arguments(const request& r) {
-  if constexpr (std::is_void_v<A>)
+  if constexpr (std::is_void_v<A>) {
+    if (!r.rules.allow_unknown) read_arguments(r, nullptr, {});
     return no_arguments{};
-  else
-    return from_text<A>(r.args, "args");
+  } else if constexpr (names_arguments<A>) {
+    A read{};
+    read_arguments(r, &read, arguments_of<A>());
+    return read;
+  } else {
+    return from_json<A>(r.args, "args");
+  }
 }
 
 template <class P, class A, class Answer>
@@ -163,7 +190,7 @@ void write_answer(std::string& out, const F& produce) {
     produce();
     out += "null";
   } else {
-    write_value<std::remove_cvref_t<R>>(out, produce());
+    write_result<std::remove_cvref_t<R>>(out, produce());
   }
 }
 
@@ -178,7 +205,7 @@ boost::asio::awaitable<std::string> finish_coroutine(boost::asio::awaitable<R> p
     out = "null";
   } else {
     const R answer = co_await std::move(pending);
-    write_value<R>(out, answer);
+    write_result<R>(out, answer);
   }
   co_return out;
 }
@@ -187,17 +214,18 @@ boost::asio::awaitable<std::string> finish_coroutine(boost::asio::awaitable<R> p
 template <class F>
 class bound_handler final : public handler {
   using traits = handler_traits<F>;
-  using arguments = typename traits::arguments;
+  using arguments_type = typename traits::arguments;
   static constexpr std::type_identity<typename traits::parameters> parameters{};
 
  public:
   explicit bound_handler(F f) : f_(std::move(f)) {}
 
   bool deferred() const noexcept override { return traits::is_deferred || traits::is_coroutine; }
+  described_arguments arguments() const noexcept override { return arguments_of<arguments_type>(); }
 
   void run(const request& r, std::string& out) const override {
     if constexpr (!traits::is_deferred && !traits::is_coroutine) {
-      auto args = decode_arguments<arguments>(r);
+      auto args = decode_arguments<arguments_type>(r);
       no_arguments none;
       write_answer(out, [&]() -> decltype(auto) { return invoke(f_, r, args, none, parameters); });
     }
@@ -206,13 +234,13 @@ class bound_handler final : public handler {
   void start(std::shared_ptr<invocation> call) const override {
     if constexpr (traits::is_deferred) {
       const request& r = call->what();
-      auto args = decode_arguments<arguments>(r);
+      auto args = decode_arguments<arguments_type>(r);
       typename traits::answer answer(std::move(call));
       invoke(f_, r, args, answer, parameters);
     } else if constexpr (traits::is_coroutine) {
       using R = typename awaited<typename traits::returned>::type;
-      using held = decltype(decode_arguments<arguments>(call->what()));
-      auto args = std::make_shared<held>(decode_arguments<arguments>(call->what()));
+      using held = decltype(decode_arguments<arguments_type>(call->what()));
+      auto args = std::make_shared<held>(decode_arguments<arguments_type>(call->what()));
       no_arguments none;
       auto pending = invoke(f_, call->what(), *args, none, parameters);
       auto& started = *call;

@@ -2,14 +2,22 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <oslo/messaging/context.hpp>
 #include <oslo/messaging/rpc/request_info.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace oslo::messaging::rpc::detail {
+
+/// What a binding says of the arguments of its method.
+struct argument_rules {
+  bool allow_unknown = false;
+  std::vector<std::size_t> required{};  ///< which members of the handler's struct
+};
 
 /// What a handler is called with. Views are valid until the handler has returned, or as long as the
 /// `invocation` they come from.
@@ -18,6 +26,7 @@ struct request {
   std::string_view method;
   std::string_view args;  ///< one JSON object as text
   const request_info& info;
+  const argument_rules& rules;  ///< of the binding
 };
 
 /// A request whose answer may come after the handler has returned.

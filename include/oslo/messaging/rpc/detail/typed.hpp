@@ -23,49 +23,27 @@ constexpr void refuse_broken_temporary() {
 #endif
 }
 
-template <class T>
-std::string to_text(const T& v) {
-  std::string out;
-  write_value(out, v);
-  return out;
-}
-
-template <class T>
-result<std::string> try_to_text(const T& v) {
-  try {
-    return to_text(v);
-  } catch (...) {  // of a codec of the application's
-    return messaging::detail::current_failure(errc::serialization_failed,
-                                              "The arguments cannot be written");
-  }
-}
-
-/// `root` names the value in errors: "args" or "result".
-template <class T>
-T from_text(std::string_view text, std::string_view root) {
-  return from_json<T>(text, root);
-}
-
+/// A result as a peer gets it: an optional member without a value is null.
 template <class R>
-result<R> try_from_text(std::string_view text) {
-  if constexpr (std::is_void_v<R>) {
-    return {};
-  } else {
-    try {
-      return from_text<R>(text, "result");
-    } catch (...) {
-      return messaging::detail::current_failure(errc::malformed_message,
-                                                "The result cannot be read");
-    }
-  }
+void write_result(std::string& out, const R& v) {
+  messaging::detail::write_checked<messaging::detail::empties::null>(out, v);
 }
 
-/// Waits for a reply and reads it. A reply to a `void` method is not looked at.
+/// The result of a reply. That of a `void` method is not looked at.
+template <class R>
+result<R> try_result(std::string_view text) {
+  if constexpr (std::is_void_v<R>)
+    return {};
+  else
+    return try_from_json<R>(text, "result");
+}
+
+/// Waits for a reply and reads it.
 template <class R, class Reply>
 boost::asio::awaitable<R> get_result(boost::asio::awaitable<result<Reply>> pending) {
   auto reply = co_await std::move(pending);
   if (!reply) throw_failure(reply.error());
-  if constexpr (!std::is_void_v<R>) co_return from_text<R>(*reply, "result");
+  if constexpr (!std::is_void_v<R>) co_return from_json<R>(*reply, "result");
 }
 
 template <class R, class Reply>
@@ -75,7 +53,7 @@ boost::asio::awaitable<result<R>> try_get_result(boost::asio::awaitable<result<R
   if constexpr (std::is_void_v<R>)
     co_return result<R>{};
   else
-    co_return try_from_text<R>(*reply);
+    co_return try_result<R>(*reply);
 }
 
 }  // namespace oslo::messaging::rpc::detail

@@ -1,0 +1,232 @@
+// How values are written and read, below json_codec. Not part of the API.
+#pragma once
+
+#include <array>
+#include <boost/describe/enumerators.hpp>
+#include <boost/describe/members.hpp>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <oslo/messaging/error.hpp>
+#include <oslo/messaging/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace oslo::messaging {
+
+template <class T>
+struct json_codec;
+
+/// True for types that `write_value` (and, but for text views, `read_value`) can handle. Part of
+/// the API: convert.hpp.
+template <class T>
+concept json_convertible = requires {
+  sizeof(json_codec<std::remove_cv_t<T>>);
+};
+
+namespace detail {
+
+[[noreturn]] void mismatch(json_reader& r, std::string_view expected);
+[[noreturn]] void wrong_length(std::size_t expected, std::size_t got);
+/// Inside a catch block: throws what was caught as the error of a value at that step of the path.
+[[noreturn]] void rethrow_below(std::string_view step);
+/// Inside a catch block: throws what was caught as an error of writing.
+[[noreturn]] void rethrow_unwritten();
+failure caught_failure(errc code) noexcept;  ///< of what a catch block has caught
+void expect(json_reader& r, json_reader::kind k, std::string_view name);
+std::int64_t read_signed(json_reader& r, std::int64_t low, std::int64_t high);
+std::uint64_t read_unsigned(json_reader& r, std::uint64_t high);
+double read_float(json_reader& r, double limit);
+void write_raw(std::string& out, const raw_json& v);
+[[noreturn]] void unnamed_enum_value();
+std::size_t read_enum(json_reader& r, std::span<const std::string_view> names);
+
+// Containers and described types, erased, so that each type adds only a table or a small function.
+using read_function = void (*)(json_reader&, void*);
+struct readable_member {
+  std::string_view name;
+  read_function read;
+  void (*reset)(void*);
+};
+struct writable_member {
+  std::string_view name;
+  void (*write)(std::string&, const void*);
+  bool (*absent)(const void*);  ///< null when the member is always written
+};
+/// What a reader insists on; null: nothing. Errors name `owner`, whose members they are.
+struct member_rules {
+  std::string_view owner;
+  bool refuse_unknown = true;
+  std::span<const std::size_t> required{};  ///< which members
+};
+void read_members(json_reader& r, void* object, std::span<const readable_member> members,
+                  const member_rules* rules = nullptr);
+void write_members(std::string& out, const void* object, std::span<const writable_member> members);
+void read_elements(json_reader& r, void* container, read_function append);
+void read_fixed(json_reader& r, void* tuple, std::span<const read_function> elements);
+void read_entries(json_reader& r, void* map, void (*assign)(json_reader&, void*, std::string&&));
+
+/// What becomes of optional members of described types that have no value.
+enum class empties { left_out, null };
+
+template <empties E = empties::left_out, class T>
+void write_to(std::string& out, const T& v) {
+  static_assert(json_convertible<T>,
+                "describe the type with BOOST_DESCRIBE_STRUCT or specialise json_codec for it");
+  if constexpr (requires { json_codec<T>::template write<E>(out, v); })
+    json_codec<T>::template write<E>(out, v);
+  else
+    json_codec<T>::write(out, v);
+}
+template <empties E, class T>
+void write_checked(std::string& out, const T& v) {
+  try {
+    write_to<E>(out, v);
+  } catch (...) {
+    rethrow_unwritten();
+  }
+}
+template <class T>
+void read_into(json_reader& r, T& v) {
+  static_assert(json_convertible<T>,
+                "describe the type with BOOST_DESCRIBE_STRUCT or specialise json_codec for it");
+  json_codec<T>::read(r, v);
+}
+
+template <class T>
+concept text_like =
+    std::convertible_to<const T&, std::string_view> && !std::same_as<T, std::nullptr_t>;
+template <class T>
+concept sequence = !text_like<T> && requires(T & c, typename T::value_type v) {
+  c.clear();
+  c.push_back(std::move(v));
+  c.begin();
+};
+template <class T>
+concept string_map = std::same_as<typename T::key_type, std::string> &&
+    requires(T& c, std::string k, typename T::mapped_type v) {
+  c.clear();
+  c.insert_or_assign(std::move(k), std::move(v));
+};
+template <class T>
+concept described_class = std::is_class_v<T> && boost::describe::has_describe_members<T>::value;
+template <class T>
+concept described_enum = std::is_enum_v<T> && boost::describe::has_describe_enumerators<T>::value;
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+// Every member of an aggregate takes one initialiser, so that one too many says which were
+// forgotten.
+template <class T>
+struct any_member {
+  template <class U>
+  requires(!std::is_base_of_v<U, T>) operator U() const;
+};
+template <class T>
+struct any_base {
+  template <class U>
+  requires(std::is_base_of_v<U, T> && !std::same_as<U, T>) operator U() const;
+};
+template <class T, class... M>
+concept initialised_by = requires {
+  T{M()...};
+};
+template <class T, std::size_t... I>
+constexpr bool has_members(std::index_sequence<I...>) {
+  return initialised_by<T, std::enable_if_t<(I + 1 > 0), any_member<T>>...>;
+}
+template <class T, std::size_t Described>
+inline constexpr bool describes_all = !std::is_aggregate_v<T> || initialised_by<T, any_base<T>> ||
+                                      !has_members<T>(std::make_index_sequence<Described + 1>());
+
+/// `OmitEmpty`: optional members without a value are never written.
+template <class T, class Members, bool OmitEmpty>
+struct member_tables;
+template <class T, template <class...> class List, class... D, bool OmitEmpty>
+struct member_tables<T, List<D...>, OmitEmpty> {
+  static_assert(
+      (std::is_array_v<std::remove_reference_t<decltype(std::declval<T&>().*D::pointer)>> || ...) ||
+          describes_all<T, sizeof...(D)>,
+      "a member of the struct is missing in its BOOST_DESCRIBE_STRUCT: it would never "
+      "travel");
+
+  template <class M, empties E>
+  static void write(std::string& out, const void* object) {
+    write_to<E>(out, static_cast<const T*>(object)->*M::pointer);
+  }
+  template <class M>
+  static void read(json_reader& r, void* object) {
+    read_into(r, static_cast<T*>(object)->*M::pointer);
+  }
+  template <class M>
+  static void reset(void* object) {
+    T fresh{};
+    static_cast<T*>(object)->*M::pointer = std::move(fresh.*M::pointer);
+  }
+  template <class M>
+  static bool absent(const void* object) {
+    return !(static_cast<const T*>(object)->*M::pointer).has_value();
+  }
+  template <class M>
+  static constexpr bool may_be_absent =
+      is_optional<std::remove_cvref_t<decltype(std::declval<T&>().*M::pointer)>>;
+  template <class M, empties E>
+  static constexpr writable_member writer() {
+    if constexpr (may_be_absent<M> && (OmitEmpty || E == empties::left_out))
+      return {M::name, &write<M, E>, &absent<M>};
+    else
+      return {M::name, &write<M, E>, nullptr};
+  }
+  template <empties E>
+  static constexpr std::array<writable_member, sizeof...(D)> writable{writer<D, E>()...};
+  static constexpr std::array<readable_member, sizeof...(D)> readable{
+      {{D::name, &read<D>, &reset<D>}...}};
+};
+
+template <class E, class Enumerators>
+struct enum_tables;
+template <class E, template <class...> class List, class... D>
+struct enum_tables<E, List<D...>> {
+  static constexpr std::array<std::string_view, sizeof...(D)> names{D::name...};
+  static constexpr std::array<E, sizeof...(D)> values{D::value...};
+};
+
+template <class Tuple, class Indices>
+struct tuple_tables;
+template <class Tuple, std::size_t... I>
+struct tuple_tables<Tuple, std::index_sequence<I...>> {
+  template <std::size_t N>
+  static void read(json_reader& r, void* tuple) {
+    read_into(r, std::get<N>(*static_cast<Tuple*>(tuple)));
+  }
+  static constexpr std::array<read_function, sizeof...(I)> readable{&read<I>...};
+  template <empties E>
+  static void write(std::string& out, const Tuple& v) {
+    out += '[';
+    ((out += I == 0 ? std::string_view() : std::string_view(", "),
+      write_to<E>(out, std::get<I>(v))),
+     ...);
+    out += ']';
+  }
+};
+template <class Tuple>
+struct tuple_codec {
+  using tables = tuple_tables<Tuple, std::make_index_sequence<std::tuple_size_v<Tuple>>>;
+  template <empties E = empties::left_out>
+  static void write(std::string& out, const Tuple& v) {
+    tables::template write<E>(out, v);
+  }
+  static void read(json_reader& r, Tuple& v) { read_fixed(r, &v, tables::readable); }
+};
+
+}  // namespace detail
+
+}  // namespace oslo::messaging
