@@ -25,7 +25,7 @@ std::string cap_text(const std::optional<std::string>& version, const std::strin
 result<std::string> translate_result(const serializer& s, const context& caller,
                                      std::string_view json) {
   try {
-    return to_json(s.deserialize_entity(caller, parse_json(json)));
+    return translate(json, [&](value v) { return s.deserialize_entity(caller, std::move(v)); });
   } catch (...) {  // of the application's serializer
     return messaging::detail::current_failure(errc::malformed_message,
                                               "The serializer cannot read the result");
@@ -75,6 +75,7 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
     return failure(errc::invalid_target, "A call cannot be used with fanout:" + to_string(to));
   if (to.fanout)
     if (auto why = missing(bus, feature::fanout)) return why;
+  if (auto why = not_arguments(args_json)) return why;
 
   std::optional<std::string> version = to.version;
   if (!version_prepared && call.since) version = rpc::to_string(*call.since);

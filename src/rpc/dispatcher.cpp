@@ -96,7 +96,8 @@ std::string dispatcher::translate_arguments(const context& ctxt, std::string_vie
 }
 
 std::string dispatcher::translate_result(const context& ctxt, std::string_view json) const {
-  return to_json(translator_->serialize_entity(ctxt, parse_json(json)));
+  return translate(json,
+                   [&](value v) { return translator_->serialize_entity(ctxt, std::move(v)); });
 }
 
 }  // namespace oslo::messaging::rpc

@@ -25,6 +25,43 @@ std::string request_text(std::string_view method, std::string_view args_json,
   return out;
 }
 
+std::optional<failure> not_arguments(std::string_view args_json) {
+  try {
+    json_reader in(args_json);
+    const bool is_object = in.peek() == json_reader::kind::object;
+    in.skip_value();
+    in.finish();
+    if (is_object) return std::nullopt;
+    return failure(errc::invalid_argument, "Arguments are a JSON object of names and values.");
+  } catch (const messaging_error& e) {
+    return failure(errc::invalid_argument,
+                   std::string("Arguments are a JSON object of names and values: ") + e.what());
+  }
+}
+
+namespace {
+
+void append_translated(std::string& out, std::string_view json, unique_function<value(value)>& by) {
+  json_reader in(json);
+  auto digits = json_reader::digits::kept;
+  value v = in.read_value(digits);
+  in.finish();
+  if (digits != json_reader::digits::lost) return write_json(out, by(std::move(v)));
+  const value translated = by(v);
+  if (translated == v)
+    out += json;
+  else
+    write_json(out, translated);
+}
+
+}  // namespace
+
+std::string translate(std::string_view json, unique_function<value(value)> by) {
+  std::string out;
+  append_translated(out, json, by);
+  return out;
+}
+
 std::string translate_arguments(std::string_view args_json, unique_function<value(value)> each) {
   std::string out = "{";
   json_reader in(args_json);
@@ -34,7 +71,7 @@ std::string translate_arguments(std::string_view args_json, unique_function<valu
     if (out.size() > 1) out += ", ";
     write_json(out, key);
     out += ": ";
-    write_json(out, each(in.read_value()));
+    append_translated(out, in.skip_value(), each);
   }
   in.finish();
   out += '}';

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <oslo/messaging/error.hpp>
 #include <oslo/messaging/function.hpp>
 #include <oslo/messaging/value.hpp>
 #include <string>
@@ -15,6 +16,13 @@ namespace oslo::messaging::rpc {
 std::string request_text(std::string_view method, std::string_view args_json,
                          const std::optional<std::string>& namespace_,
                          const std::optional<std::string>& version);
+
+/// Why a text is no arguments, that is: one JSON object; none when it is.
+std::optional<failure> not_arguments(std::string_view args_json);
+
+/// What a serializer makes of a JSON text. One that it gives back unchanged stays as it was, so
+/// that integers beyond 64 bits, which a `value` cannot hold, keep their digits.
+std::string translate(std::string_view json, unique_function<value(value)> by);
 
 /// The object `args_json` with the value of each argument replaced by what `each` makes of it,
 /// which is how a serializer sees them. Throws `messaging_error` when it is not one object.

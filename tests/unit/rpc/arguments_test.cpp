@@ -176,6 +176,49 @@ TEST_F(arguments, without_a_value_are_left_out_and_such_members_of_results_are_n
   EXPECT_EQ(answer("sparse"), R"([{}, {"a": 1}])");
 }
 
+TEST_F(arguments, that_are_no_object_are_refused_before_they_are_sent) {
+  const auto sent = std::make_shared<testing::recorder>();
+  const rpc::client c(testing::open_recording(sent), {.topic = "t"});
+  const blocking::client b(c);
+  for (const value& args : {value(5), value("x"), value(array{1}), value(nullptr)}) {
+    EXPECT_EQ(b.try_call("m", {}, args).error().code(), errc::invalid_argument);
+    EXPECT_EQ(b.try_cast("m", {}, args).error().code(), errc::invalid_argument);
+    constexpr method<int(value)> typed{"m"};
+    EXPECT_EQ(b.try_call(typed, {}, args).error().message(),
+              "Arguments are a JSON object of names and values.");
+  }
+  constexpr method<int(raw_json)> raw{"m"};
+  EXPECT_EQ(b.try_call(raw, {}, {"[1]"}).error().code(), errc::invalid_argument);
+  EXPECT_EQ(b.try_call(raw, {}, {"{"}).error().code(), errc::serialization_failed);
+  for (const char* text : {"", "garbage", "{\"a\": }", "{} {}", "[]", "{\"a\": \"\x01\"}"}) {
+    std::promise<failure> call, cast;
+    c.async_call_json("m", {}, text, {},
+                      [&](const result<std::string>& r) { call.set_value(r.error()); });
+    c.async_cast_json("m", {}, text, {}, [&](const result<void>& r) { cast.set_value(r.error()); });
+    EXPECT_EQ(call.get_future().get().code(), errc::invalid_argument) << text;
+    EXPECT_EQ(cast.get_future().get().code(), errc::invalid_argument) << text;
+  }
+  EXPECT_TRUE(sent->sent().empty());
+}
+
+/// Gives back what it gets.
+class identity final : public serializer {
+ public:
+  value serialize_entity(const context&, value v) const override { return v; }
+  value deserialize_entity(const context&, value v) const override { return v; }
+};
+
+TEST_F(arguments, keep_their_digits_through_a_serializer_that_changes_nothing) {
+  const auto same = std::make_shared<identity>();
+  methods->bind_any([](const raw_json& args) { return args; });
+  server s(bus, {.topic = "digits", .server = "s"}, {methods}, {.serializer = same});
+  s.start();
+  const blocking::client c{bus, {.topic = "digits"}, {.timeout = 20s, .serializer = same}};
+  constexpr method<raw_json(raw_json)> echo{"echo"};
+  const std::string text = R"({"a": 1180591620717411303424, "b": [1180591620717411303425, 1.5]})";
+  EXPECT_EQ(c.call(echo, {}, {text}).text, text);
+}
+
 }  // namespace
 }  // namespace rpc
 }  // namespace oslo::messaging

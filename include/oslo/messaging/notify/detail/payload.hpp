@@ -2,7 +2,6 @@
 #pragma once
 
 #include <oslo/messaging/convert.hpp>
-#include <oslo/messaging/detail/current_failure.hpp>
 #include <oslo/messaging/error.hpp>
 #include <string>
 #include <type_traits>

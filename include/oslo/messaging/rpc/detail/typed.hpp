@@ -3,7 +3,6 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <oslo/messaging/convert.hpp>
-#include <oslo/messaging/detail/current_failure.hpp>
 #include <oslo/messaging/error.hpp>
 #include <string>
 #include <string_view>
