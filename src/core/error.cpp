@@ -81,22 +81,36 @@ failure::failure() {
 }
 
 failure::failure(errc code, std::string message)
-    : data_(std::make_shared<data>(data{code, std::move(message), {}, nullptr, {}})) {}
+    : data_(std::make_shared<data>(data{code, std::move(message), {}, nullptr, {}, nullptr})) {}
 
 failure::failure(errc code, std::string message, failure_detail detail)
-    : data_(
-          std::make_shared<data>(data{code, std::move(message), std::move(detail), nullptr, {}})) {}
+    : data_(std::make_shared<data>(
+          data{code, std::move(message), std::move(detail), nullptr, {}, nullptr})) {}
 
 failure::failure(remote_failure remote)
     : data_(std::make_shared<data>(data{errc::remote_error,
                                         remote_text(remote),
                                         {},
                                         std::make_shared<const remote_failure>(std::move(remote)),
-                                        {}})) {}
+                                        {},
+                                        nullptr})) {}
 
 failure failure::throwing(std::function<void(const failure&)> raise) const {
   auto changed = std::make_shared<data>(*data_);
   changed->raise = std::move(raise);
+  failure f;
+  f.data_ = std::move(changed);
+  return f;
+}
+
+const failure_subject& failure::subject() const noexcept {
+  static const failure_subject unknown;
+  return data_->subject ? *data_->subject : unknown;
+}
+
+failure failure::about(failure_subject subject) const {
+  auto changed = std::make_shared<data>(*data_);
+  changed->subject = std::make_shared<const failure_subject>(std::move(subject));
   failure f;
   f.data_ = std::move(changed);
   return f;
@@ -145,6 +159,10 @@ void throw_failure(const failure& f) {
     case errc::no_such_method: throw no_such_method(f);
     case errc::unsupported_version: throw unsupported_version(f);
     case errc::remote_error: throw remote_error(f);
+    case errc::cancelled: throw operation_cancelled(f);
+    case errc::closed: throw closed_error(f);
+    case errc::limit_exceeded: throw limit_exceeded(f);
+    case errc::would_deadlock: throw would_deadlock(f);
     default: throw messaging_error(f);
   }
 }

@@ -27,9 +27,10 @@ bool is_control(char c) noexcept {
 /// `shown` must not hold anything that stood after the scheme: where a URL is malformed, any part
 /// of it may be a piece of a password.
 [[noreturn]] void refuse(std::string_view shown, std::string_view why) {
+  const std::string url = shown.empty() ? std::string() : std::string(shown) + "://***";
   std::string text = "Invalid transport URL";
-  if (!shown.empty()) text.append(" \"").append(shown).append("://***\"");
-  throw_failure({errc::invalid_url, text.append(": ").append(why)});
+  if (!url.empty()) text.append(" \"").append(url).append("\"");
+  throw_failure(failure(errc::invalid_url, text.append(": ").append(why)).about({.url = url}));
 }
 
 void check_text(std::string_view text) {

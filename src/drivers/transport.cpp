@@ -142,9 +142,9 @@ void transport::async_probe(std::chrono::milliseconds limit,
 }
 std::chrono::microseconds transport::probe(std::chrono::milliseconds limit) const {
   if (!impl_->loop->may_wait_here())
-    throw messaging_error({errc::would_deadlock,
-                           "transport::probe was called on the transport's loop, or on the only "
-                           "thread that runs it, where it would wait for itself."});
+    throw would_deadlock({errc::would_deadlock,
+                          "transport::probe was called on the transport's loop, or on the only "
+                          "thread that runs it, where it would wait for itself."});
   const auto done = std::make_shared<handover<result<std::chrono::microseconds>>>();
   driver().probe(limit, [done](result<std::chrono::microseconds> r) { done->put(std::move(r)); });
   const auto outcome = done->take(saturating_add(limit, close_margin));

@@ -22,6 +22,11 @@ std::string cap_text(const std::optional<std::string>& version, const std::strin
          cap + ".";
 }
 
+failure bad_target(std::string what, const target& to) {
+  return failure(errc::invalid_target, what + to_string(to))
+      .about({.target = std::make_shared<const target>(to)});
+}
+
 result<std::string> translate_result(const serializer& s, const context& caller,
                                      std::string_view json) {
   try {
@@ -69,10 +74,8 @@ class client::impl {
 std::optional<failure> client::impl::fill(request& r, bool wait, std::string_view name,
                                           context ctxt, std::string_view args_json,
                                           call_options& call) const {
-  if (!to.topic || to.topic->empty())
-    return failure(errc::invalid_target, "A topic is required to send:" + to_string(to));
-  if (wait && to.fanout)
-    return failure(errc::invalid_target, "A call cannot be used with fanout:" + to_string(to));
+  if (!to.topic || to.topic->empty()) return bad_target("A topic is required to send:", to);
+  if (wait && to.fanout) return bad_target("A call cannot be used with fanout:", to);
   if (to.fanout)
     if (auto why = missing(bus, feature::fanout)) return why;
   if (auto why = not_arguments(args_json)) return why;
@@ -81,7 +84,8 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
   if (!version_prepared && call.since) version = rpc::to_string(*call.since);
   try {
     if (!version_is_compatible(o.version_cap, version))
-      return failure(errc::version_cap, cap_text(version, *o.version_cap));
+      return failure(errc::version_cap, cap_text(version, *o.version_cap))
+          .about({.version = version, .version_cap = *o.version_cap});
     if (o.serializer) {
       const std::string translated = translate_arguments(
           args_json, [&](value v) { return o.serializer->serialize_entity(ctxt, std::move(v)); });

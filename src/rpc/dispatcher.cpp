@@ -84,10 +84,13 @@ const binding& dispatcher::find(const request_header& r) const {
   }
   if (compatible)
     throw no_such_method(
-        {errc::no_such_method, "Endpoint does not support RPC method " + r.method});
-  throw unsupported_version({errc::unsupported_version, "Endpoint does not support RPC version " +
-                                                            r.version.value_or("None") +
-                                                            ". Attempted method: " + r.method});
+        failure(errc::no_such_method, "Endpoint does not support RPC method " + r.method)
+            .about({.method = r.method}));
+  throw unsupported_version(
+      failure(errc::unsupported_version, "Endpoint does not support RPC version " +
+                                             r.version.value_or("None") +
+                                             ". Attempted method: " + r.method)
+          .about({.version = r.version, .method = r.method}));
 }
 
 std::string dispatcher::translate_arguments(const context& ctxt, std::string_view json) const {

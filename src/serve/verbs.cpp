@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds loop_limit{35'000};
 
 void refuse_deadlock(const serving& s, const char* what) {
   if (!s.waiting_would_deadlock()) return;
-  throw messaging_error(
+  throw would_deadlock(
       {errc::would_deadlock, std::string(s.how.kind) + "::" + what +
                                  " was called on the transport's loop or in a handler of the " +
                                  s.how.kind + ", where it would wait for itself."});

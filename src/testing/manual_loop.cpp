@@ -85,9 +85,9 @@ struct manual_loop::state {
   /// The caller holds the lock.
   void wait_for_rest(std::unique_lock<std::mutex>& lock) {
     if (std::this_thread::get_id() == thread_id)
-      throw messaging_error({errc::would_deadlock,
-                             "A test bus was told to wait on its own loop, where it would wait "
-                             "for itself."});
+      throw would_deadlock({errc::would_deadlock,
+                            "A test bus was told to wait on its own loop, where it would wait "
+                            "for itself."});
     if (!idle.wait_for(lock, patience, [&] { return at_rest(); }))
       throw messaging_error({errc::timed_out, "The loop of a test bus does not come to rest."});
     if (error) std::rethrow_exception(std::exchange(error, nullptr));

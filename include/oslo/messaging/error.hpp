@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@
 #include <vector>
 
 namespace oslo::messaging {
+
+struct target;
 
 /// Everything that can go wrong, by what the caller can do about it.
 enum class errc {
@@ -87,6 +90,16 @@ struct failure_detail {
   std::chrono::milliseconds elapsed{0};
 };
 
+/// What a failure is about, as far as it is known: the attributes of its exception.
+struct failure_subject {
+  std::shared_ptr<const messaging::target> target{};  ///< invalid_target
+  std::string url{};                      ///< invalid_url; what might be a secret is ***
+  std::optional<std::string> version{};   ///< version_cap, unsupported_version
+  std::string version_cap{};              ///< version_cap
+  std::string method{};                   ///< no_such_method, unsupported_version
+  std::string exchange{}, routing_key{};  ///< undeliverable
+};
+
 class failure;
 /// Throws the exception class that belongs to `f.code()`; see also `failure::throwing`.
 [[noreturn]] void throw_failure(const failure& f);
@@ -109,6 +122,9 @@ class failure {
   /// The peer's exception, or null when the fault is local.
   const remote_failure* remote() const noexcept { return data_->remote.get(); }
   const failure_detail& detail() const noexcept { return data_->detail; }
+  const failure_subject& subject() const noexcept;
+  /// The same failure with that subject.
+  failure about(failure_subject subject) const;
 
   /// The same failure, for which `throw_failure` (and so `result::value`) first calls `raise`,
   /// which may throw an exception of the application's. When it returns, the usual one is thrown.
@@ -122,6 +138,7 @@ class failure {
     failure_detail detail;
     std::shared_ptr<const remote_failure> remote;
     std::function<void(const failure&)> raise;
+    std::shared_ptr<const failure_subject> subject{};
   };
   std::shared_ptr<const data> data_;
 };
@@ -144,21 +161,58 @@ class messaging_error : public std::runtime_error {
 // One class for each that a caller may want to catch by type; spec section 1.2.
 // clang-format off
 class configuration_error      : public messaging_error { using messaging_error::messaging_error; };  ///< invalid_config, invalid_argument
-class invalid_transport_url    : public messaging_error { using messaging_error::messaging_error; };  ///< invalid_url
 class driver_load_failure      : public messaging_error { using messaging_error::messaging_error; };  ///< unknown_driver
-class invalid_target           : public messaging_error { using messaging_error::messaging_error; };  ///< invalid_target
 class messaging_timeout        : public messaging_error { using messaging_error::messaging_error; };  ///< timed_out
 class message_delivery_failure : public messaging_error { using messaging_error::messaging_error; };  ///< not_sent, outcome_unknown, rejected, unreachable
-class message_undeliverable    : public messaging_error { using messaging_error::messaging_error; };  ///< undeliverable
 class client_send_error        : public messaging_error { using messaging_error::messaging_error; };  ///< broker verdicts while sending
-class rpc_version_cap_error    : public messaging_error { using messaging_error::messaging_error; };  ///< version_cap
+class operation_cancelled      : public messaging_error { using messaging_error::messaging_error; };  ///< cancelled
+class closed_error             : public messaging_error { using messaging_error::messaging_error; };  ///< closed
+class limit_exceeded           : public messaging_error { using messaging_error::messaging_error; };  ///< limit_exceeded
+class would_deadlock           : public messaging_error { using messaging_error::messaging_error; };  ///< would_deadlock
 class messaging_server_error   : public messaging_error { using messaging_error::messaging_error; };  ///< base of server-side errors
 class server_listen_error      : public messaging_server_error { using messaging_server_error::messaging_server_error; };
 class task_timeout             : public messaging_server_error { using messaging_server_error::messaging_server_error; };
 class rpc_dispatcher_error     : public messaging_server_error { using messaging_server_error::messaging_server_error; };
-class no_such_method           : public rpc_dispatcher_error { using rpc_dispatcher_error::rpc_dispatcher_error; };
-class unsupported_version      : public rpc_dispatcher_error { using rpc_dispatcher_error::rpc_dispatcher_error; };
 // clang-format on
+
+// These have attributes, as in Python, for failures of this process. They are empty where it is not
+// known what the failure is about, as for one that came from a peer.
+class invalid_transport_url : public messaging_error {  ///< invalid_url
+ public:
+  using messaging_error::messaging_error;
+  /// The URL without what might be a secret: "rabbit://***".
+  const std::string& url() const noexcept { return failure().subject().url; }
+};
+class invalid_target : public messaging_error {  ///< invalid_target
+ public:
+  using messaging_error::messaging_error;
+  /// Null when it is not known.
+  const messaging::target* target() const noexcept { return failure().subject().target.get(); }
+};
+class message_undeliverable : public messaging_error {  ///< undeliverable
+ public:
+  using messaging_error::messaging_error;
+  const std::string& exchange() const noexcept { return failure().subject().exchange; }
+  const std::string& routing_key() const noexcept { return failure().subject().routing_key; }
+  const std::string& message_id() const noexcept { return failure().detail().message_id; }
+};
+class rpc_version_cap_error : public messaging_error {  ///< version_cap
+ public:
+  using messaging_error::messaging_error;
+  const std::optional<std::string>& version() const noexcept { return failure().subject().version; }
+  const std::string& version_cap() const noexcept { return failure().subject().version_cap; }
+};
+class no_such_method : public rpc_dispatcher_error {  ///< no_such_method
+ public:
+  using rpc_dispatcher_error::rpc_dispatcher_error;
+  const std::string& method() const noexcept { return failure().subject().method; }
+};
+class unsupported_version : public rpc_dispatcher_error {  ///< unsupported_version
+ public:
+  using rpc_dispatcher_error::rpc_dispatcher_error;
+  const std::optional<std::string>& version() const noexcept { return failure().subject().version; }
+  const std::string& method() const noexcept { return failure().subject().method; }
+};
 
 /// The peer's handler raised. `type()`, `module()` and so on come from the wire (oslo:
 /// RemoteError). Derive from it to give classes of a peer a C++ type of their own

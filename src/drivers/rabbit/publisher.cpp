@@ -254,7 +254,8 @@ void publisher::confirmed(lane& l, const send_ptr& s, bool ack) {
   if (s->returned)
     give_up(s, failure(errc::undeliverable, "No queue is bound for " + s->to.text() + " on " +
                                                 link_.broker_name() + " (" +
-                                                std::to_string(s->return_code) + ")."));
+                                                std::to_string(s->return_code) + ").")
+                   .about({.exchange = s->to.to.name, .routing_key = s->to.routing_key}));
   else
     give_up(s, failure(errc::rejected,
                        link_.broker_name() + " refused the message for " + s->to.text() + "."));

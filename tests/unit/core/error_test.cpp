@@ -119,10 +119,33 @@ TEST(throw_failure, chooses_the_class_of_the_code) {
   expect_throws<no_such_method>(errc::no_such_method);
   expect_throws<unsupported_version>(errc::unsupported_version);
   expect_throws<remote_error>(errc::remote_error);
-  for (const errc c : {errc::not_supported, errc::would_deadlock, errc::cancelled, errc::closed,
-                       errc::limit_exceeded, errc::protocol_error, errc::malformed_message,
+  expect_throws<operation_cancelled>(errc::cancelled);
+  expect_throws<closed_error>(errc::closed);
+  expect_throws<limit_exceeded>(errc::limit_exceeded);
+  expect_throws<would_deadlock>(errc::would_deadlock);
+  for (const errc c : {errc::not_supported, errc::protocol_error, errc::malformed_message,
                        errc::serialization_failed, errc::handler_failed})
     expect_throws<messaging_error>(c);
+}
+
+TEST(failure, knows_what_it_is_about) {
+  const failure plain(errc::undeliverable, "returned");
+  EXPECT_EQ(plain.subject().exchange, "");
+  const auto f = plain.about({.exchange = "x", .routing_key = "k"});
+  EXPECT_EQ(f.message(), "returned");
+  EXPECT_EQ(f.subject().routing_key, "k");
+  try {
+    throw_failure(f);
+  } catch (const message_undeliverable& e) {
+    EXPECT_EQ(e.exchange(), "x");
+    EXPECT_EQ(e.routing_key(), "k");
+    EXPECT_EQ(e.message_id(), "");
+  }
+  try {
+    throw_failure(failure(errc::invalid_target, "bad"));
+  } catch (const invalid_target& e) {
+    EXPECT_EQ(e.target(), nullptr);
+  }
 }
 
 TEST(throw_failure, every_code_throws_something) {

@@ -231,7 +231,20 @@ TEST_F(client_messages, mistakes_are_found_before_anything_is_sent) {
   EXPECT_EQ(capped.error().message(),
             "Requested message version, 1.1 is incompatible.  It needs to be equal in major "
             "version and less than or equal in minor version as the specified version cap 1.0.");
-  EXPECT_THROW(run(make().prepare({.fanout = true}).call(tick, {})), invalid_target);
+  try {
+    run(make().prepare({.fanout = true}).call(tick, {}));
+    FAIL();
+  } catch (const invalid_target& e) {
+    ASSERT_NE(e.target(), nullptr);
+    EXPECT_EQ(*e.target(), (target{.topic = "t", .fanout = true}));
+  }
+  try {
+    run(make({.topic = "t", .version = "1.7"}, {.version_cap = "1.6"}).call(tick, {}));
+    FAIL();
+  } catch (const rpc_version_cap_error& e) {
+    EXPECT_EQ(e.version(), "1.7");
+    EXPECT_EQ(e.version_cap(), "1.6");
+  }
   const greet_args not_utf8{.name = "\xff"};
   const auto bad = run(make().try_call(greet, {}, not_utf8));
   ASSERT_TRUE(bad.has_error());
