@@ -171,7 +171,7 @@ TEST_F(lives, a_stop_right_after_a_start_ends_it_wherever_the_loop_is) {
   start();
   stop();
   loop->run();
-  EXPECT_EQ(ends(), (names{"stop", failed + "before it started."}));
+  EXPECT_EQ(ends(), (names{failed + "before it started.", "stop"}));
   EXPECT_EQ(events->happened, names{});
   start();
   loop->run();

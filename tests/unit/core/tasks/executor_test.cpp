@@ -212,6 +212,12 @@ TEST(thread_pool, needs_a_thread) {
   } catch (const configuration_error& e) {
     EXPECT_STREQ(e.what(), "A thread pool needs at least one thread.");
   }
+  try {
+    (void)thread_pool(std::size_t{1} << 62);
+    FAIL();
+  } catch (const configuration_error& e) {
+    EXPECT_STREQ(e.what(), "A thread pool has at most 32768 threads, not 4611686018427387904.");
+  }
 }
 
 TEST(thread_pool_death, work_that_throws_ends_the_program) {
