@@ -54,8 +54,8 @@ void delivery::proceed() {
     const endpoint& e = *endpoints[endpoint_++];
     const auto* const h = dispatcher_.handler(e, g.priority);
     if (h == nullptr) continue;
-    if (!choose(e, g)) continue;
     try {
+      if (!choose(e, g)) continue;
       if (h->deferred()) {
         if (start(*h)) return;  // the answer may be there already, and another thread at work
         continue;

@@ -30,7 +30,7 @@ void check_custom_drivers(const notification_drivers& custom);
 std::optional<notification_sinks> make_notification_driver(std::string_view name,
                                                            const driver_sources& from);
 
-/// "Known are messaging, …, and mine."
+/// "Known are messaging, …, test, mine."
 std::string known_drivers(const notification_drivers& custom);
 
 /// Over the bus to one topic. Throws when the bus has no notifications (`errc::not_supported`).

@@ -1,4 +1,5 @@
 // Notifications over every driver.
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -161,6 +162,28 @@ TEST_P(notify_over, a_failing_handler_loses_its_message_unless_requeue_is_allowe
   notifier().info({}, "last", 1);
   l->start();
   EXPECT_EQ(got.get(), "last");
+}
+
+/// Cannot read the payload "bad".
+class picky final : public serializer {
+ public:
+  value deserialize_entity(const context&, value v) const override {
+    ++reads;
+    if (v == "bad") throw 1;
+    return v;
+  }
+  mutable std::atomic<int> reads{0};
+};
+
+TEST_P(notify_over, what_nobody_can_read_is_not_given_back) {
+  expected<std::string> got;
+  const auto s = std::make_shared<picky>();
+  const auto l = listen(writing(got), {.serializer = s, .allow_requeue = true});
+  ASSERT_TRUE(notifier().info({}, "unreadable", "bad").has_value());
+  ASSERT_TRUE(notifier().info({}, "next", "good").has_value());
+  EXPECT_EQ(got.get(), "next");
+  EXPECT_TRUE(l->drain(patience));
+  EXPECT_EQ(s->reads, 2);
 }
 
 TEST_P(notify_over, batches_come_by_size_and_by_time) {

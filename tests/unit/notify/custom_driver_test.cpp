@@ -42,7 +42,7 @@ class custom_drivers : public ::testing::Test {
         });
     return told.get_future().get();
   }
-  transport bus = open_transport("fake://");
+  transport bus = messaging::open_transport("fake://", {.log = logger{}});
 };
 
 TEST_F(custom_drivers, get_each_message_as_it_would_be_sent) {
