@@ -15,8 +15,9 @@ target checked(target on, const transport& bus) {
   require(bus, feature::rpc);
   if (!on.topic || on.topic->empty() || !on.server || on.server->empty())
     throw invalid_target(
-        {errc::invalid_target,
-         "A server's target must have topic and server names specified:" + to_string(on)});
+        failure(errc::invalid_target,
+                "A server's target must have topic and server names specified:" + to_string(on))
+            .about({.target = std::make_shared<const target>(on)}));
   return on;
 }
 
@@ -30,7 +31,7 @@ std::vector<std::shared_ptr<endpoint>> with_ping(std::vector<std::shared_ptr<end
     }
   if (wanted || bus.defaults().boolean("rpc_ping_enabled")) {
     auto ping = std::make_shared<endpoint>();
-    ping->bind(ping_method, [] { return std::string("pong"); }).expose();
+    ping->bind(ping_method, [] { return std::string("pong"); }).expose().allow_unknown();
     endpoints.push_back(std::move(ping));
   }
   return endpoints;

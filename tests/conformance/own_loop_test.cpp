@@ -69,7 +69,7 @@ TEST_P(own_loop_over, one_thread_of_the_application_does_everything) {
     threads.insert(std::this_thread::get_id());
     return args["a"] + args["b"];
   });
-  e->bind("later", [&]() -> asio::awaitable<int> {
+  e->bind("later", [&](const value&) -> asio::awaitable<int> {
     threads.insert(std::this_thread::get_id());
     return wait_a_little();
   });

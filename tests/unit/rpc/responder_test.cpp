@@ -10,6 +10,12 @@
 #include "support/log_lines.hpp"
 
 namespace oslo::messaging::rpc {
+
+struct note_args {
+  std::string text;
+};
+BOOST_DESCRIBE_STRUCT(note_args, (), (text))
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -60,6 +66,25 @@ TEST_F(responders, what_is_thrown_while_another_owner_has_the_responder_is_the_a
   EXPECT_EQ(error_of("kept").remote()->type, "IndexError");
   kept->reply(1);  // too late, and harmless
   kept.reset();
+}
+
+TEST_F(responders, arguments_by_reference_live_until_the_answer) {
+  std::optional<responder<std::string>> kept;
+  const note_args* seen = nullptr;
+  std::promise<void> arrived;
+  methods->bind("note", [&](const note_args& args, responder<std::string> r) {
+    seen = &args;
+    kept = std::move(r);
+    arrived.set_value();
+  });
+  serve();
+  const std::string text(1'000, 'x');
+  std::promise<result<std::string>> answer;
+  client.async().async_call_json("note", {}, R"({"text": ")" + text + "\"}", {},
+                                 [&](result<std::string> r) { answer.set_value(std::move(r)); });
+  arrived.get_future().get();
+  kept->reply(seen->text);
+  EXPECT_EQ(answer.get_future().get().value(), '"' + text + '"');
 }
 
 TEST_F(responders, what_is_thrown_after_the_answer_is_a_line_in_the_log) {

@@ -231,6 +231,7 @@ class bound_handler<Input, F, std::tuple<P...>> final : public handler {
           auto pending = f_(in->template pick<P>(nullptr)...);
           kept->run(finish_coroutine<answered>(std::move(pending), std::move(call), in));
         } else {
+          call->held = in;
           responder answer(std::move(call));
           has_responder = true;
           f_(in->template pick<P>(&answer)...);

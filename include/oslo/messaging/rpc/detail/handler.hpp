@@ -234,9 +234,11 @@ class bound_handler final : public handler {
   void start(std::shared_ptr<invocation> call) const override {
     if constexpr (traits::is_deferred) {
       const request& r = call->what();
-      auto args = decode_arguments<arguments_type>(r);
+      using held = decltype(decode_arguments<arguments_type>(r));
+      const auto args = std::make_shared<held>(decode_arguments<arguments_type>(r));
+      call->held = args;
       typename traits::answer answer(std::move(call));
-      invoke(f_, r, args, answer, parameters);
+      invoke(f_, r, *args, answer, parameters);
     } else if constexpr (traits::is_coroutine) {
       using R = typename awaited<typename traits::returned>::type;
       using held = decltype(decode_arguments<arguments_type>(call->what()));

@@ -41,6 +41,9 @@ class invocation {
   virtual void abandon() noexcept = 0;
   /// Runs a coroutine handler on the server's executor, and answers with its result.
   virtual void run(boost::asio::awaitable<std::string> handler) = 0;
+
+  /// What a deferred handler got by reference, which is valid until its answer.
+  std::shared_ptr<void> held{};
 };
 
 /// Empties `call`; throws `messaging_error` when it is empty already.
