@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cmath>
 #include <oslo/messaging/convert.hpp>
+#include <oslo/messaging/detail/current_failure.hpp>
 
 #include "core/json/json_number.hpp"
 #include "core/json/json_text.hpp"
@@ -123,6 +124,7 @@ void rethrow_below(std::string_view step) {
   } catch (const std::exception& e) {
     what += std::string(": ") + e.what();
   } catch (...) {
+    what += ": an exception that is no std::exception";
   }
   throw conversion_error(std::string(step), what);
 }
@@ -137,20 +139,13 @@ void rethrow_unwritten() {
   } catch (const std::exception& e) {
     what += std::string(": ") + e.what();
   } catch (...) {
+    what += ": an exception that is no std::exception";
   }
   throw messaging_error({errc::serialization_failed, what});
 }
 
 failure caught_failure(errc code) noexcept {
-  try {
-    throw;
-  } catch (const messaging_error& e) {
-    return e.failure();
-  } catch (const std::exception& e) {
-    return {code, e.what()};
-  } catch (...) {
-    return {code, "unknown exception"};
-  }
+  return current_failure(code, {});
 }
 
 void expect(json_reader& r, kind k, std::string_view name) {

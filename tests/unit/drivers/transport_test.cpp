@@ -35,14 +35,14 @@ TEST(transport, an_unknown_scheme_names_the_known_ones) {
 TEST(transport, options_that_have_no_effect_are_one_warning_a_group) {
   testing::log_lines log;
   const auto conf = config::parse(
-      "[oslo_messaging_metrics]\nmetrics_enabled = true\nmetrics_buffer_size = 7\n"
+      "[oslo_messaging_metrics]\nmetrics_buffer_size = 7\nmetrics_thread_stop_timeout = 3\n"
       "[oslo_messaging_tracing]\notlp_protocol = grpc\n",
       "f.conf");
   open_transport("fake://", {.conf = conf, .log = log.into()});
   EXPECT_THAT(log.with("no effect"),
               ::testing::UnorderedElementsAre(
-                  "Options of [oslo_messaging_metrics] that have no effect here: metrics_enabled "
-                  "(f.conf:2), metrics_buffer_size (f.conf:3).",
+                  "Options of [oslo_messaging_metrics] that have no effect here: "
+                  "metrics_thread_stop_timeout (f.conf:3).",
                   "Options of [oslo_messaging_tracing] that have no effect here: otlp_protocol "
                   "(f.conf:5)."));
 }

@@ -52,7 +52,7 @@ TEST_P(callbacks, that_throw_are_error_lines_and_the_loop_goes_on) {
   auto methods = std::make_shared<endpoint>();
   methods->bind("twice", [](std::map<std::string, int> args) { return 2 * args.at("n"); });
   server s(*bus, {.topic = "callbacks", .server = "s"}, {methods});
-  std::shared_ptr<void> watch = s.watch_health([](const server_health&) { fail(0); });
+  health_watch watch = s.watch_health([](const server_health&) { fail(0); });
   s.async_start([](result<void>) { fail(1); });
   ASSERT_TRUE(log.wait_for(log_level::error, "of number 1."));
   const client c(*bus, {.topic = "callbacks"}, {.timeout = 20s});

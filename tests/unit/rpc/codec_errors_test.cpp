@@ -59,7 +59,7 @@ struct row {
 const row unreadable[] = {
     {R"({"when": ["1", "x"]})", "when[1]: cannot be read: stoi"},
     {R"({"when": ["99999999999"]})", "when[0]: cannot be read: stoi"},
-    {R"({"when": ["number"]})", "when[0]: cannot be read"},
+    {R"({"when": ["number"]})", "when[0]: cannot be read: an exception that is no std::exception"},
     {R"({"when": ["1", "2", "config"]})", "when[2]: cannot be read: no such hour"},
     {R"({"when": [7]})", "when[0]: expected string, got int"},
 };
@@ -67,7 +67,7 @@ const row unreadable[] = {
 const std::pair<int, const char*> unwritable[] = {
     {-1, "A value cannot be written: before the day"},
     {24, "A value cannot be written: no such hour"},
-    {25, "A value cannot be written"},
+    {25, "A value cannot be written: an exception that is no std::exception"},
 };
 
 template <class F>
