@@ -2,9 +2,15 @@
 #include <oslo/messaging/blocking/notifier.hpp>
 
 #include "core/features.hpp"
+#include "core/saturating.hpp"
 #include "core/tasks/handover.hpp"
 
 namespace oslo::messaging::blocking {
+namespace {
+
+constexpr std::chrono::milliseconds loop_margin{5'000};
+
+}  // namespace
 
 notifier::report notifier::send(messaging::notify::priority p, context ctxt,
                                 std::string_view event_type, result<std::string> payload,
@@ -15,10 +21,20 @@ notifier::report notifier::send(messaging::notify::priority p, context ctxt,
                    "A blocking notification was sent on the transport's loop, or on the only "
                    "thread that runs it, which would have to complete it.");
   const auto outcome = std::make_shared<handover<report>>();
-  async_.send_text(p, ctxt, event_type, payload, std::move(cancel),
+  std::stop_source given_up;
+  const std::stop_callback on_cancel(std::move(cancel), [&given_up] { given_up.request_stop(); });
+  async_.send_text(p, ctxt, event_type, payload, given_up.get_token(),
                    [outcome](report r) { outcome->put(std::move(r)); });
-  // As long as `retry` and `timeout` say, which only the driver knows.
-  return *outcome->take(std::nullopt);
+  // The driver keeps the timeout, unless the loop does not run; without one it waits as long as
+  // `retry` says.
+  auto limit = async_.timeout();
+  if (limit) limit = saturating_add(*limit, loop_margin);
+  auto r = outcome->take(limit);
+  if (r) return *std::move(r);
+  given_up.request_stop();
+  return failure(errc::timed_out,
+                 "The notification was not sent in time, because the transport's loop does not "
+                 "run.");
 }
 
 }  // namespace oslo::messaging::blocking

@@ -35,6 +35,9 @@ const std::vector<std::string>& notifier::drivers() const noexcept {
 int notifier::retry() const noexcept {
   return *core_->o.retry;
 }
+std::optional<std::chrono::milliseconds> notifier::timeout() const noexcept {
+  return core_->o.timeout;
+}
 const transport& notifier::bus() const noexcept {
   return core_->bus;
 }

@@ -10,6 +10,16 @@
 namespace oslo::messaging::rpc {
 namespace {
 
+/// Servers send a sign of life every half of it, in whole seconds, and none below two.
+constexpr std::chrono::seconds shortest_monitor{2};
+
+void check_monitor(const std::optional<std::chrono::seconds>& timeout) {
+  if (timeout && *timeout < shortest_monitor)
+    throw configuration_error(
+        {errc::invalid_argument, "A call_monitor_timeout must be at least 2 s, not " +
+                                     std::to_string(timeout->count()) + " s."});
+}
+
 /// Refuses what is not "major.minor"; an absent version is fine.
 void check_version(const std::optional<std::string>& version) {
   if (version) version_is_compatible(version, version);
@@ -47,6 +57,7 @@ class client::impl {
       : bus(std::move(b)), to(std::move(t)), o(std::move(opts)) {
     check_version(to.version);
     check_version(o.version_cap);
+    check_monitor(o.call_monitor_timeout);
   }
 
   /// What to send.
@@ -153,6 +164,7 @@ client client::prepare(const prepare_options& p) const {
   check_version(o.version_cap);
   p.retry.apply_to(o.retry);
   p.call_monitor_timeout.apply_to(o.call_monitor_timeout);
+  check_monitor(o.call_monitor_timeout);
   if (p.at_least_once.given()) o.at_least_once = p.at_least_once.get().value_or(false);
   if (p.fail_fast.given()) o.fail_fast = p.fail_fast.get().value_or(false);
   return client(std::move(changed));

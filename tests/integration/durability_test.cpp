@@ -88,7 +88,8 @@ TEST(durability, a_listener_that_is_refused_says_which_queue_and_which_option) {
   inbox refused{durable, topic};
   EXPECT_THAT(why_it_does_not_start(refused),
               AllOf(HasSubstr("The queue " + topic + ".info exists with durable = false"),
-                    HasSubstr("option amqp_durable_queues of [oslo_messaging_rabbit]")));
+                    HasSubstr("option amqp_durable_queues (or rabbit_quorum_queue) of "
+                              "[oslo_messaging_rabbit]")));
   inbox pool_of_that_name{durable, unique_name("other"), topic + ".info"};
   EXPECT_THAT(why_it_does_not_start(pool_of_that_name), HasSubstr("exists with durable = false"));
 

@@ -8,6 +8,7 @@
 #include <future>
 #include <oslo/messaging/asio.hpp>
 #include <oslo/messaging/blocking.hpp>
+#include <oslo/messaging/blocking/notifier.hpp>
 #include <oslo/messaging/rpc.hpp>
 
 #include "support/recording_driver.hpp"
@@ -115,9 +116,12 @@ TEST(blocking_client_on_a_foreign_loop, gives_up_soon_after_its_timeout_when_not
   const auto sent = std::make_shared<recorder>();
   const auto bus = open_recording(sent, {.loop = asio_scheduler(io.get_executor())});
   const client c(bus, {.topic = "t"}, {.timeout = 1ms});
+  const notifier n(bus, {.drivers = {{"messaging"}}, .timeout = 1ms});
   auto cast = std::async(std::launch::async, [&] { return c.try_cast(tick, {}).error().code(); });
+  auto told = std::async(std::launch::async, [&] { return n.info({}, "e", 1).error().code(); });
   EXPECT_EQ(c.try_call(tick, {}).error().code(), errc::timed_out);
   EXPECT_EQ(cast.get(), errc::timed_out);
+  EXPECT_EQ(told.get(), errc::timed_out);
 }
 
 TEST(blocking_cancellation, ends_a_call_and_a_cast_that_wait) {

@@ -113,6 +113,14 @@ TEST_F(client_prepare, fanout_comes_from_where_it_was_given_last) {
   }
 }
 
+/// Servers would send no sign of life, and every longer call would fail.
+TEST_F(client_prepare, a_call_monitor_needs_two_seconds) {
+  EXPECT_THROW(client(bus, {.topic = "t"}, {.call_monitor_timeout = 1s}), configuration_error);
+  const client c(bus, {.topic = "t"}, {.call_monitor_timeout = 2s});
+  EXPECT_THROW(c.prepare({.call_monitor_timeout = 0s}), configuration_error);
+  EXPECT_FALSE(c.prepare({.call_monitor_timeout = std::nullopt}).options().call_monitor_timeout);
+}
+
 TEST_F(client_prepare, the_options_of_a_call_come_from_where_they_were_given_last) {
   const blocking::client c{bus,
                            {.topic = "t"},

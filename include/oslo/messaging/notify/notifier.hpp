@@ -111,6 +111,8 @@ class notifier {
   /// The drivers that it has.
   const std::vector<std::string>& drivers() const noexcept;
   int retry() const noexcept;
+  /// How long a message may wait for the bus; none: as long as `retry` lets it.
+  std::optional<std::chrono::milliseconds> timeout() const noexcept;
   const transport& bus() const noexcept;
 
   /// Sends, and completes with the delivery report once every driver is done with it. The message

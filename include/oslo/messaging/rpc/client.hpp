@@ -42,7 +42,7 @@ struct client_options {
   /// Attempts after the first while the broker cannot be reached. None or -1: for ever; 0: none.
   std::optional<int> retry{};
   /// Asks the server for heartbeats; the call fails when none comes for that long. `timeout` still
-  /// bounds the whole call.
+  /// bounds the whole call. At least 2 s: servers send none for less.
   std::optional<std::chrono::seconds> call_monitor_timeout{};
   /// Fail with `errc::undeliverable` when no queue takes the message.
   bool at_least_once = false;
@@ -103,12 +103,13 @@ struct call_options {
 class client {
  public:
   /// Throws `messaging_error` (`errc::invalid_argument`) when the target's version or the cap is
-  /// not "major.minor", or the transport's driver has no RPC (`errc::not_supported`). A fanout
-  /// fails with `errc::not_supported` when the driver has none.
+  /// not "major.minor" or the call monitor's timeout is too short, or the transport's driver has no
+  /// RPC (`errc::not_supported`). A fanout fails with `errc::not_supported` when the driver has
+  /// none.
   client(transport bus, target to, client_options o = {});
 
   /// A client with some values changed. Throws `messaging_error` (`errc::invalid_argument`) when a
-  /// given version or cap is not "major.minor".
+  /// given version or cap is not "major.minor", or a call monitor's timeout is too short.
   client prepare(const prepare_options& changes) const;
 
   /// True when the cap allows `version` (absent: a message without a version).
