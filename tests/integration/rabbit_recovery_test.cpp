@@ -185,8 +185,9 @@ TEST(rabbit_recovery, a_service_may_be_started_before_its_broker) {
 
 TEST(rabbit_recovery, nobody_listens) {
   const auto bus = open_transport(rabbit_url());
+  bus.probe(20s);  // connected, however busy the machine is
   const auto topic = unique_name("nobody");
-  const blocking::client client(bus, {.topic = topic}, {.timeout = 400ms});
+  const blocking::client client(bus, {.topic = topic}, {.timeout = 2s});
   const auto r = client.try_call("echo", {}, number(0));
   ASSERT_TRUE(r.has_error());
   EXPECT_EQ(r.error().code(), errc::timed_out);
