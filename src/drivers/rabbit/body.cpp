@@ -1,5 +1,6 @@
 #include "drivers/rabbit/body.hpp"
 
+#include <algorithm>
 #include <variant>
 
 #include "core/utf8.hpp"
@@ -9,6 +10,10 @@ namespace oslo::messaging::rabbit {
 namespace {
 
 constexpr std::size_t longest_name_shown = 64;
+/// A hundred bytes of bzip2 can keep the loop busy for half a second, and a peer can send many. No
+/// body of zlib, and none of bzip2 that says anything, grows by more than this.
+constexpr std::size_t most_expansion = 2'000;
+constexpr std::size_t always_allowed = std::size_t{1} << 20;
 
 failure unknown(std::string_view how) {
   return {errc::malformed_message, "it is compressed by " +
@@ -28,7 +33,8 @@ result<std::string_view> body_of(const amqp091::delivery& d, std::size_t most,
   if (name->empty()) return d.body;
   const auto codec = wire::codec_named(*name);
   if (!codec) return unknown(*name);
-  auto body = wire::decompress(*codec, d.body, most);
+  const auto expanded = std::max(always_allowed, most_expansion * d.body.size());
+  auto body = wire::decompress(*codec, d.body, std::min(most, expanded));
   if (body.has_error()) return body.error();
   storage = *std::move(body);
   return std::string_view(storage);

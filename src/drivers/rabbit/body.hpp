@@ -10,7 +10,8 @@
 namespace oslo::messaging::rabbit {
 
 /// `storage` takes the body when it came compressed. Fails with `errc::malformed_message` when it
-/// cannot be decompressed, or has more than `most` bytes then.
+/// cannot be decompressed, or has more than `most` bytes then, or more than 1 MiB and 2,000 times
+/// its size.
 result<std::string_view> body_of(const amqp091::delivery& d, std::size_t most,
                                  std::string& storage);
 
