@@ -254,8 +254,7 @@ void add_demo(CLI::App& app, program& p) {
                                          "notifications, in one process, over --url or fake://");
   command->footer(
       "\nExit status 0 only if every step did what it should.\n"
-      "Examples: oslo-msg demo\n"
-      "          oslo-msg --url rabbit://user:password@host/ demo");
+      "Example: oslo-msg demo");
   command->callback([&p] { p.run = [&p] { return demo(p); }; });
 }
 
