@@ -38,10 +38,11 @@ void add_message(CLI::App& command, message_options& o) {
   command.add_option("--version-cap", o.version_cap, "Refuse to send above this version")
       ->type_name("V");
   command
-      .add_option("--call-monitor-timeout", o.call_monitor_timeout,
-                  "Ask for heartbeats, and give up when none comes for that many seconds")
+      .add_option(
+          "--call-monitor-timeout", o.call_monitor_timeout,
+          "Ask for heartbeats, and give up when none comes for that many seconds (2 or more)")
       ->type_name("S")
-      ->check(CLI::Range(1.0, most_seconds).description(""));
+      ->check(CLI::Range(2.0, most_seconds).description(""));
   command.add_flag("--at-least-once", o.at_least_once,
                    "Fail with status 4 when no queue takes the message");
   command.add_option("--context", o.context_json, "Request context, a JSON object [{}]")
