@@ -206,12 +206,14 @@ TEST_P(lifetime_over, senders_end_before_what_they_sent) {
 TEST_P(lifetime_over, the_last_copy_of_a_transport_ends_wherever_it_is) {
   server_bus.close();
   const auto make = [&] {
-    return std::pair(std::make_unique<transport>(open()), target{.topic = topic});
+    // A topic each: a message that an earlier one has left must not end a later one's transport.
+    return std::pair(std::make_unique<transport>(open()), target{.topic = unique_name("last")});
   };
-  const auto serve_on = [&](std::unique_ptr<transport>& bus, std::function<void()> act,
-                            handler_kind kind) {
+  const auto serve_on = [](const transport& bus, target on, std::function<void()> act,
+                           handler_kind kind) {
+    on.server = "s";
     auto s = std::make_unique<rpc::server>(
-        *bus, target{.topic = topic, .server = "s"}, std::vector{method(kind, std::move(act))},
+        bus, std::move(on), std::vector{method(kind, std::move(act))},
         rpc::server_options{.executor = thread_pool(2), .drain_timeout = 1h});
     s->start();
     return s;
@@ -226,20 +228,20 @@ TEST_P(lifetime_over, the_last_copy_of_a_transport_ends_wherever_it_is) {
     std::unique_ptr<rpc::server> server;
     expected<bool> ended;
     server = serve_on(
-        bus,
+        *bus, to,
         [&, &last = bus] {
           server.reset();
           last.reset();
           ended.set(true);
         },
         kind);
-    blocking::client(client()).cast("act", {});
+    blocking::client(rpc::client(client_bus, to)).cast("act", {});
     EXPECT_TRUE(ended.get());
   }
   {  // in a completion, on its own loop
     auto [bus, to] = make();
     expected<bool> ended;
-    auto server = serve_on(bus, nothing, handler_kind::plain);
+    auto server = serve_on(*bus, to, nothing, handler_kind::plain);
     rpc::client(*bus, to, {.timeout = patience})
         .async_call_json("act", {}, "{}", {}, [&, &last = bus](const result<std::string>& r) {
           server.reset();

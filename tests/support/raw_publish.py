@@ -45,7 +45,9 @@ class RawPublisher:
         self.send_frame(FRAME_HEADER, struct.pack(">HHQ", 60, 0, len(body)) + property_list)
         if body:
             self.send_frame(FRAME_BODY, body)
-        self.messages_in(queue)  # the broker treats a channel's frames in order
+        # The broker treats a channel's frames in order. A question about the queue would fail: its
+        # reader may have ended, and the queue with it.
+        self.channel.basic_qos(0, 0, False)
 
     def messages_in(self, queue):
         return self.channel.queue_declare(queue, passive=True).message_count
