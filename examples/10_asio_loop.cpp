@@ -39,11 +39,10 @@ int main() {
   server->async_start([&](om::result<void> started) {
     expect(started.has_value(), "the bus took the server");
     const om::rpc::client client{*bus, {.topic = "calc"}, {.timeout = 5s}};
-    client.async_call_json("add", {}, R"({"a": 1, "b": 2})", {},
-                           [&](om::result<std::string> answer) {
-                             sum = om::from_json<int>(answer.value());
-                             finish();
-                           });
+    om::rpc::async_try_call(client, add, {}, {1, 2}, [&](om::result<int> answer) {
+      sum = answer.value();
+      finish();
+    });
   });
   io.run();  // returns when the transport is gone
   std::cout << "1 + 2 = " << sum << ", on one thread\n";

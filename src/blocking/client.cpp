@@ -16,8 +16,8 @@ client::text client::call_text(std::string_view name, std::optional<rpc::method_
   if (!args) return args;
   return wait_for<text>(async_.bus(), call_within(async_.options().timeout), std::move(cancel),
                         [&](std::stop_token given_up, auto done) {
-                          async_.async_call_json(name, std::move(ctxt), *args,
-                                                 {since, std::move(given_up)}, std::move(done));
+                          rpc::detail::start_call(async_, name, std::move(ctxt), *args,
+                                                  {since, std::move(given_up)}, std::move(done));
                         });
 }
 
@@ -26,9 +26,9 @@ result<void> client::cast_text(std::string_view name, std::optional<rpc::method_
   if (!args) return args.error();
   return wait_for<result<void>>(async_.bus(), call_within(async_.cast_timeout()), std::move(cancel),
                                 [&](std::stop_token given_up, auto done) {
-                                  async_.async_cast_json(name, std::move(ctxt), *args,
-                                                         {since, std::move(given_up)},
-                                                         std::move(done));
+                                  rpc::detail::start_cast(async_, name, std::move(ctxt), *args,
+                                                          {since, std::move(given_up)},
+                                                          std::move(done));
                                 });
 }
 

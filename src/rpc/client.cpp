@@ -69,7 +69,7 @@ class client::impl {
   };
   /// Fills `r`, or says why nothing can be sent.
   std::optional<failure> fill(request& r, bool wait, std::string_view name, context ctxt,
-                              std::string_view args_json, call_options& call) const;
+                              std::string_view args_json, detail::start_options& call) const;
 
   transport bus;
   target to;
@@ -84,7 +84,7 @@ class client::impl {
 
 std::optional<failure> client::impl::fill(request& r, bool wait, std::string_view name,
                                           context ctxt, std::string_view args_json,
-                                          call_options& call) const {
+                                          detail::start_options& call) const {
   if (!to.topic || to.topic->empty()) return bad_target("A topic is required to send:", to);
   if (wait && to.fanout) return bad_target("A call cannot be used with fanout:", to);
   if (to.fanout)
@@ -112,7 +112,6 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
     r.to = to;
     r.options.retry = o.retry.value_or(-1);
     r.options.at_least_once = o.at_least_once;
-    r.options.fail_fast = o.fail_fast;
     r.options.cancel = std::move(call.cancel);
     if (wait) {
       r.options.wait_for_reply = true;
@@ -166,7 +165,6 @@ client client::prepare(const prepare_options& p) const {
   p.call_monitor_timeout.apply_to(o.call_monitor_timeout);
   check_monitor(o.call_monitor_timeout);
   if (p.at_least_once.given()) o.at_least_once = p.at_least_once.get().value_or(false);
-  if (p.fail_fast.given()) o.fail_fast = p.fail_fast.get().value_or(false);
   return client(std::move(changed));
 }
 
@@ -189,27 +187,28 @@ const transport& client::bus() const noexcept {
   return impl_->bus;
 }
 
-void client::async_call_json(std::string_view name, context ctxt, std::string_view args_json,
-                             call_options call,
-                             unique_function<void(result<std::string>)> done) const {
+void detail::start_call(const client& c, std::string_view method, context ctxt,
+                        std::string_view args_json, start_options o,
+                        unique_function<void(result<std::string>)> done) {
+  const auto& self = c.impl_;
   if (!done) done = [](result<std::string>) {};
   // No loop would complete it later.
-  if (auto why = of_another_process(impl_->bus)) return done(*std::move(why));
-  auto& driver = impl_->bus.driver();
-  if (const auto& s = impl_->o.serializer)
+  if (auto why = of_another_process(self->bus)) return done(*std::move(why));
+  auto& driver = self->bus.driver();
+  if (const auto& s = self->o.serializer)
     done = [s, caller = ctxt, done = std::move(done)](result<std::string> r) mutable {
       done(r ? translate_result(*s, caller, *r) : std::move(r));
     };
-  impl::request request;
-  auto refused = impl_->fill(request, true, name, std::move(ctxt), args_json, call);
+  client::impl::request request;
+  auto refused = self->fill(request, true, method, std::move(ctxt), args_json, o);
   if (refused) {
-    impl_->bus.loop().post(
+    self->bus.loop().post(
         [done = std::move(done), why = *std::move(refused)]() mutable { done(std::move(why)); });
     return;
   }
   driver.send(std::move(request.to), std::move(request.message), std::move(request.options),
               [done = std::move(done), seen = std::move(request.seen),
-               known = impl_->o.exceptions](result<reply> r) mutable {
+               known = self->o.exceptions](result<reply> r) mutable {
                 if (r) {
                   if (seen) seen->succeeded();
                   done(std::move(r->result));
@@ -220,16 +219,18 @@ void client::async_call_json(std::string_view name, context ctxt, std::string_vi
               });
 }
 
-void client::async_cast_json(std::string_view name, context ctxt, std::string_view args_json,
-                             call_options call, unique_function<void(result<void>)> done) const {
+void detail::start_cast(const client& c, std::string_view method, context ctxt,
+                        std::string_view args_json, start_options o,
+                        unique_function<void(result<void>)> done) {
+  const auto& self = c.impl_;
   if (!done) done = [](result<void>) {};
   // No loop would complete it later.
-  if (auto why = of_another_process(impl_->bus)) return done(*std::move(why));
-  auto& driver = impl_->bus.driver();
-  impl::request request;
-  auto refused = impl_->fill(request, false, name, std::move(ctxt), args_json, call);
+  if (auto why = of_another_process(self->bus)) return done(*std::move(why));
+  auto& driver = self->bus.driver();
+  client::impl::request request;
+  auto refused = self->fill(request, false, method, std::move(ctxt), args_json, o);
   if (refused) {
-    impl_->bus.loop().post(
+    self->bus.loop().post(
         [done = std::move(done), why = *std::move(refused)]() mutable { done(std::move(why)); });
     return;
   }

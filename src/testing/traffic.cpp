@@ -10,7 +10,8 @@ namespace oslo::messaging::testing {
 namespace {
 
 failure offline_failure(const target& to) {
-  return {errc::not_sent, "The message to " + to_string(to) + " was not sent: the bus is offline."};
+  return {errc::unreachable,
+          "The message to " + to_string(to) + " was not sent: the bus is offline."};
 }
 
 }  // namespace
@@ -21,7 +22,7 @@ void traffic::send(recorded_message m, const void* sender, send_options o, send_
   if (!faults_.empty()) {
     fault = std::move(faults_.front());
     faults_.pop_front();
-  } else if (!online_ && (o.fail_fast || o.retry == 0)) {
+  } else if (!online_ && o.retry == 0) {
     fault = offline_failure(m.to);
   }
   m.fault = fault;

@@ -273,7 +273,7 @@ TEST_P(delivery_over, a_completion_that_throws_harms_nobody_else) {
   constexpr int calls = 50;
   expected<bool> answered;
   for (int i = 0; i < calls; ++i)
-    c.async().async_call_json("echo", {}, "{}", {}, [&, i](result<std::string> r) {
+    rpc::detail::start_call(c.async(), "echo", {}, "{}", {}, [&, i](result<std::string> r) {
       answered.set(r.has_value());
       if (i % 5 == 0) throw std::runtime_error("a careless completion");
     });

@@ -190,8 +190,8 @@ TEST_P(lifetime_over, senders_end_before_what_they_sent) {
   const auto server = make_server(method(handler_kind::plain, nothing));
   server->start();
   expected<bool> ended;
-  client().async_call_json("act", {}, "{}", {},
-                           [&](const result<std::string>& r) { ended.set(r.has_value()); });
+  rpc::detail::start_call(client(), "act", {}, "{}", {},
+                          [&](const result<std::string>& r) { ended.set(r.has_value()); });
   EXPECT_TRUE(ended.get());
   {
     const notify::notifier n{client_bus, {.drivers = {{"messaging"}}, .topics = {{topic}}}};
@@ -221,7 +221,8 @@ TEST_P(lifetime_over, the_last_copy_of_a_transport_ends_wherever_it_is) {
   {  // unused, and right after it was used
     auto [unused, to] = make();
     auto [used, there] = make();
-    rpc::client(*used, there).async_cast_json("act", {}, "{}", {}, [](const result<void>&) {});
+    rpc::detail::start_cast(rpc::client(*used, there), "act", {}, "{}", {},
+                            [](const result<void>&) {});
   }
   for (const auto kind : kinds) {  // in a handler
     auto [bus, to] = make();
@@ -242,12 +243,12 @@ TEST_P(lifetime_over, the_last_copy_of_a_transport_ends_wherever_it_is) {
     auto [bus, to] = make();
     expected<bool> ended;
     auto server = serve_on(*bus, to, nothing, handler_kind::plain);
-    rpc::client(*bus, to, {.timeout = patience})
-        .async_call_json("act", {}, "{}", {}, [&, &last = bus](const result<std::string>& r) {
-          server.reset();
-          last.reset();
-          ended.set(r.has_value());
-        });
+    rpc::detail::start_call(rpc::client(*bus, to, {.timeout = patience}), "act", {}, "{}", {},
+                            [&, &last = bus](const result<std::string>& r) {
+                              server.reset();
+                              last.reset();
+                              ended.set(r.has_value());
+                            });
     EXPECT_TRUE(ended.get());
   }
 }
@@ -283,7 +284,7 @@ TEST_P(lifetime_over, everything_ends_after_the_loop_of_the_application_has_ende
   }
   ASSERT_EQ(started, 2);
   EXPECT_TRUE(outbox->post(notify::priority::info, {}, "ev", 1).has_value());
-  caller->async_cast_json("act", {}, "{}", {}, [](const result<void>&) {});
+  rpc::detail::start_cast(*caller, "act", {}, "{}", {}, [](const result<void>&) {});
   outbox.reset();
   blocking_notifier.reset();
   notifier.reset();
@@ -357,7 +358,8 @@ TEST_P(end_of_program_over, main_returns) {
 TEST_P(end_of_program_over, a_handler_exits) {
   for (const auto kind : kinds) {
     const auto of_server = [&] {
-      program(kind, leave).caller.async_cast_json("act", {}, "{}", {}, [](const result<void>&) {});
+      rpc::detail::start_cast(program(kind, leave).caller, "act", {}, "{}", {},
+                              [](const result<void>&) {});
       wait_for_the_end();
     };
     EXPECT_EXIT(of_server(), ::testing::ExitedWithCode(0), "");
@@ -371,8 +373,8 @@ TEST_P(end_of_program_over, a_handler_exits) {
 
 TEST_P(end_of_program_over, a_completion_exits) {
   const auto run = [&] {
-    program(handler_kind::plain, nothing)
-        .caller.async_call_json("act", {}, "{}", {}, [](const result<std::string>&) { leave(); });
+    rpc::detail::start_call(program(handler_kind::plain, nothing).caller, "act", {}, "{}", {},
+                            [](const result<std::string>&) { leave(); });
     wait_for_the_end();
   };
   EXPECT_EXIT(run(), ::testing::ExitedWithCode(0), "");

@@ -123,7 +123,7 @@ TEST_P(load_over, ten_thousand_calls_at_once_end_once_each) {
   const auto ended = std::make_shared<tally>(calls);
   const auto patient = client(all_the_time), hasty = client(500ms);
   for (std::size_t i = 0; i < calls; ++i)
-    (forgotten(i) ? hasty : patient).async_call_json("ask", {}, args(i), {}, ended->of(i));
+    rpc::detail::start_call((forgotten(i) ? hasty : patient), "ask", {}, args(i), {}, ended->of(i));
   ASSERT_TRUE(held->all_there.wait());
   decltype(held->waiting) all;
   {
@@ -174,9 +174,9 @@ TEST_P(load_over, a_server_that_stops_under_load_loses_and_doubles_nothing) {
   const auto c = client(all_the_time);
   for (std::size_t i = 0; i < calls + casts; ++i) {
     if (i % 11 == 0)
-      c.async_call_json("work", {}, args(i), {}, ended->of(i));
+      rpc::detail::start_call(c, "work", {}, args(i), {}, ended->of(i));
     else
-      c.async_cast_json("work", {}, args(i), {}, ended->of_cast(i));
+      rpc::detail::start_cast(c, "work", {}, args(i), {}, ended->of_cast(i));
   }
   ASSERT_TRUE(busy->wait());
   first->stop();
@@ -216,9 +216,9 @@ TEST_P(load_over, a_transport_that_closes_under_load_ends_every_call_once) {
     senders.emplace_back([&, t] {
       for (std::size_t i = t; i < calls + casts; i += 2) {
         if (i % 11 == 0)
-          c.async_call_json("work", {}, args(i), {}, ended->of(i));
+          rpc::detail::start_call(c, "work", {}, args(i), {}, ended->of(i));
         else
-          c.async_cast_json("work", {}, args(i), {}, ended->of_cast(i));
+          rpc::detail::start_cast(c, "work", {}, args(i), {}, ended->of_cast(i));
       }
     });
   ASSERT_TRUE(some->wait());
@@ -251,7 +251,8 @@ TEST_P(load_over, a_handler_may_stop_and_destroy_its_server_under_load) {
   server = serve(server_bus, topic, "first", {e}, o);
   const auto ended = std::make_shared<tally>(calls);
   const auto c = client(all_the_time);
-  for (std::size_t i = 0; i < calls; ++i) c.async_call_json("work", {}, args(i), {}, ended->of(i));
+  for (std::size_t i = 0; i < calls; ++i)
+    rpc::detail::start_call(c, "work", {}, args(i), {}, ended->of(i));
   ASSERT_TRUE(destroyed->wait());
   auto rest = std::make_shared<rpc::endpoint>();
   rest->bind("work", [](id_args a) { return a.id; });
@@ -278,7 +279,8 @@ TEST_P(load_over, a_handler_may_close_its_transport_under_load) {
   auto server = serve(server_bus, topic, "s", {e}, o);
   const auto ended = std::make_shared<tally>(calls);
   const auto c = client(2s);
-  for (std::size_t i = 0; i < calls; ++i) c.async_call_json("work", {}, args(i), {}, ended->of(i));
+  for (std::size_t i = 0; i < calls; ++i)
+    rpc::detail::start_call(c, "work", {}, args(i), {}, ended->of(i));
   EXPECT_TRUE(closed->wait());
   ASSERT_TRUE(ended->wait());
   EXPECT_EQ(ended->wrong(), 0u);

@@ -348,8 +348,8 @@ TEST_P(rpc_over, a_cancelled_call_ends_at_once) {
   const auto server = serve(server_bus, topic, "s1", {e});
   std::stop_source stop;
   expected<errc> outcome;
-  client().async().async_call_json(
-      "slow", {}, "{}", {{}, stop.get_token()},
+  rpc::detail::start_call(
+      client().async(), "slow", {}, "{}", {{}, stop.get_token()},
       [&](result<std::string> r) { outcome.set(r ? errc{} : r.error().code()); });
   ASSERT_TRUE(started.wait());
   stop.request_stop();
@@ -375,10 +375,10 @@ TEST_P(rpc_over, a_thousand_calls_at_once) {
   const auto c = client({.timeout = patience});
   expected<std::pair<int, std::string>> answers;
   for (int i = 0; i < 1000; ++i)
-    c.async().async_call_json("first", {}, "{\"v\": " + std::to_string(i) + "}", {},
-                              [&answers, i](result<std::string> r) {
-                                answers.set({i, r ? *r : r.error().message()});
-                              });
+    rpc::detail::start_call(c.async(), "first", {}, "{\"v\": " + std::to_string(i) + "}", {},
+                            [&answers, i](result<std::string> r) {
+                              answers.set({i, r ? *r : r.error().message()});
+                            });
   for (int n = 0; n < 1000; ++n) {
     const auto [i, text] = answers.get();
     EXPECT_EQ(text, std::to_string(i));
@@ -442,9 +442,8 @@ TEST_P(rpc_over, a_stopped_server_finishes_what_it_took) {
   });
   const auto server = serve(server_bus, topic, "s1", {e});
   expected<std::string> answer;
-  client().async().async_call_json("slow", {}, "{}", {}, [&](result<std::string> r) {
-    answer.set(r ? *r : r.error().message());
-  });
+  rpc::detail::start_call(client().async(), "slow", {}, "{}", {},
+                          [&](result<std::string> r) { answer.set(r ? *r : r.error().message()); });
   ASSERT_TRUE(started.wait());
   server->stop();
   EXPECT_THROW(server->wait(100ms), task_timeout);
@@ -468,10 +467,9 @@ TEST_P(rpc_over, a_server_starts_again) {
 TEST_P(rpc_over, what_waits_for_a_server_is_served_when_it_comes_back) {
   serve_here().reset();
   expected<std::string> answer;
-  client({.timeout = patience})
-      .async()
-      .async_call_json("first", {}, R"({"v": "kept"})", {},
-                       [&](result<std::string> r) { answer.set(r ? *r : r.error().message()); });
+  rpc::detail::start_call(client({.timeout = patience}).async(), "first", {}, R"({"v": "kept"})",
+                          {},
+                          [&](result<std::string> r) { answer.set(r ? *r : r.error().message()); });
   const auto server = serve_here("s2");
   EXPECT_EQ(answer.get(), "\"kept\"");
 }
@@ -485,7 +483,7 @@ TEST_P(rpc_over, closing_ends_pending_calls) {
   });
   const auto server = serve(server_bus, topic, "s1", {e});
   expected<errc> outcome;
-  client().async().async_call_json("slow", {}, "{}", {}, [&](result<std::string> r) {
+  rpc::detail::start_call(client().async(), "slow", {}, "{}", {}, [&](result<std::string> r) {
     outcome.set(r ? errc{} : r.error().code());
   });
   ASSERT_TRUE(started.wait());

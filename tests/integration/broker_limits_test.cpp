@@ -60,8 +60,8 @@ TEST(broker_limits, a_message_too_large_for_the_broker_fails_alone) {
   const rpc::client client(bus, {.topic = topic}, {.timeout = 60s});
   outcomes ended;
   for (int i = 0; i <= casts; ++i)
-    client.async_cast_json("mark", {}, mark_json(i, i == guilty ? too_large : 100), {},
-                           ended.completion(i));
+    rpc::detail::start_cast(client, "mark", {}, mark_json(i, i == guilty ? too_large : 100), {},
+                            ended.completion(i));
   ASSERT_TRUE(ended.wait(casts + 1, 60s));
   EXPECT_THAT(ended.failed(), ElementsAre(guilty)) << ended;
   EXPECT_THAT(ended.of(guilty).message, HasSubstr("larger than configured max size"));
@@ -77,8 +77,8 @@ TEST(broker_limits, several_messages_too_large_fail_and_no_other) {
   const rpc::client client(bus, {.topic = topic}, {.timeout = 60s});
   outcomes ended;
   for (int i = 0; i < casts; ++i)
-    client.async_cast_json("mark", {}, mark_json(i, i % step == guilty ? too_large : 100), {},
-                           ended.completion(i));
+    rpc::detail::start_cast(client, "mark", {}, mark_json(i, i % step == guilty ? too_large : 100),
+                            {}, ended.completion(i));
   ASSERT_TRUE(ended.wait(casts, 60s));
   EXPECT_THAT(ended.failed(), ElementsAreArray(from(guilty, step, casts))) << ended;
   EXPECT_TRUE(server.seen->wait(casts - casts / step, 20s));
@@ -98,8 +98,8 @@ TEST(broker_limits, a_routing_key_that_the_user_may_not_write_fails_alone) {
   const rpc::client forbidden(bus, {.topic = may_not}, {.timeout = 60s});
   outcomes ended;
   for (int i = 0; i < casts; ++i)
-    (i % step == guilty ? forbidden : allowed)
-        .async_cast_json("mark", {}, mark_json(i, 100), {}, ended.completion(i));
+    rpc::detail::start_cast((i % step == guilty ? forbidden : allowed), "mark", {},
+                            mark_json(i, 100), {}, ended.completion(i));
   ASSERT_TRUE(ended.wait(casts, 60s));
   EXPECT_THAT(ended.failed(), ElementsAreArray(from(guilty, step, casts))) << ended;
   for (const int i : from(guilty, step, casts)) {
@@ -119,7 +119,8 @@ TEST(broker_limits, a_reply_too_large_for_the_broker_is_an_error_of_the_call) {
   constexpr int large = 10;
   outcomes ended;
   for (int i = 0; i < 20; ++i)
-    client.async_call_json(i == large ? "large" : "small", {}, "{}", {}, ended.completion(i));
+    rpc::detail::start_call(client, i == large ? "large" : "small", {}, "{}", {},
+                            ended.completion(i));
   ASSERT_TRUE(ended.wait(20, 30s)) << "well before its 60 s";
   EXPECT_THAT(ended.failed(), ElementsAre(large)) << ended;
   EXPECT_NE(ended.of(large).code, errc::timed_out);

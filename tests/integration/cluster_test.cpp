@@ -120,14 +120,14 @@ TEST(cluster, calls_end_with_their_results_although_the_node_of_their_reply_queu
     outcomes ended;
     requests.hold();
     for (int i = 0; i < calls; ++i)
-      client.async_call_json("keep", {}, mark_json(i), {}, ended.completion(i));
+      rpc::detail::start_call(client, "keep", {}, mark_json(i), {}, ended.completion(i));
     ASSERT_TRUE(requests.wait(calls, 20s));
     const auto victim = node_of_queue(asked, "reply_");
     cluster.node(victim).kill();
     requests.let_go();
     // These are made while both sides look for another node.
     for (int i = calls; i < 2 * calls; ++i)
-      client.async_call_json("keep", {}, mark_json(i), {}, ended.completion(i));
+      rpc::detail::start_call(client, "keep", {}, mark_json(i), {}, ended.completion(i));
     EXPECT_TRUE(ended.wait(2 * calls, 30s)) << ended;
     EXPECT_THAT(ended.failed(), IsEmpty()) << ended;
     cluster.node(victim).restart();
@@ -174,19 +174,19 @@ TEST(cluster, no_call_waits_for_its_timeout_because_a_node_died) {
       id = load->next++;
       load->running.insert(id);
     }
-    client.async_call_json("echo", {}, mark_json(id), {},
-                           [&call_again, load, id](const result<std::string>& r) {
-                             std::unique_lock lock(load->mutex);
-                             load->running.erase(id);
-                             if (r.has_value())
-                               ++load->answered;
-                             else
-                               load->wrong.push_back(r.error().message());
-                             const bool go_on = !load->stop;
-                             load->changed.notify_all();
-                             lock.unlock();
-                             if (go_on) call_again();
-                           });
+    rpc::detail::start_call(client, "echo", {}, mark_json(id), {},
+                            [&call_again, load, id](const result<std::string>& r) {
+                              std::unique_lock lock(load->mutex);
+                              load->running.erase(id);
+                              if (r.has_value())
+                                ++load->answered;
+                              else
+                                load->wrong.push_back(r.error().message());
+                              const bool go_on = !load->stop;
+                              load->changed.notify_all();
+                              lock.unlock();
+                              if (go_on) call_again();
+                            });
   };
   for (int i = 0; i < callers; ++i) call_again();
   const auto wait_for_more = [&](int count) {
@@ -304,7 +304,7 @@ TEST(cluster, a_queue_that_never_confirms_delays_only_its_own_messages) {
   // The first message of a channel to such a queue holds up the whole channel in the broker, until
   // a leader has registered it.
   outcomes registered;
-  to_stuck.async_cast_json("mark", {}, mark_json(0), {}, registered.completion(0));
+  rpc::detail::start_cast(to_stuck, "mark", {}, mark_json(0), {}, registered.completion(0));
   notifier.post(notify::priority::info, {}, "event", 0, registered.completion(1));
   ASSERT_TRUE(registered.wait(2, 20s));
   ASSERT_THAT(registered.failed(), IsEmpty()) << registered;
@@ -313,10 +313,10 @@ TEST(cluster, a_queue_that_never_confirms_delays_only_its_own_messages) {
   outcomes lost, notified, arrived;
   for (int i = 0; i < casts; ++i) {
     if (i % 20 == 0) {
-      to_stuck.async_cast_json("mark", {}, mark_json(i), {}, lost.completion(i));
+      rpc::detail::start_cast(to_stuck, "mark", {}, mark_json(i), {}, lost.completion(i));
       notifier.post(notify::priority::info, {}, "event", i, notified.completion(i));
     }
-    to_fine.async_cast_json("mark", {}, mark_json(i), {}, arrived.completion(i));
+    rpc::detail::start_cast(to_fine, "mark", {}, mark_json(i), {}, arrived.completion(i));
   }
   EXPECT_TRUE(arrived.wait(casts, 20s)) << arrived;
   EXPECT_THAT(arrived.failed(), IsEmpty()) << arrived;
@@ -340,9 +340,10 @@ TEST(cluster, a_queue_that_never_confirms_delays_only_its_own_messages) {
   for (auto& n : newcomers) {
     const rpc::client stuck_client(n.bus, {.topic = stuck}, {.timeout = 20s});
     const rpc::client fine_client(n.bus, {.topic = fine}, {.timeout = 60s});
-    stuck_client.async_cast_json("mark", {}, mark_json(0), {}, n.stuck.completion(0));
+    rpc::detail::start_cast(stuck_client, "mark", {}, mark_json(0), {}, n.stuck.completion(0));
     for (int i = 0; i < n.count; ++i)
-      fine_client.async_cast_json("mark", {}, mark_json(first_id + i), {}, n.fine.completion(i));
+      rpc::detail::start_cast(fine_client, "mark", {}, mark_json(first_id + i), {},
+                              n.fine.completion(i));
     first_id += n.count;
     expected += static_cast<std::size_t>(n.count);
   }
@@ -355,8 +356,10 @@ TEST(cluster, a_queue_that_never_confirms_delays_only_its_own_messages) {
     const rpc::client stuck_client(n.bus, {.topic = stuck}, {.timeout = 20s});
     const rpc::client fine_client(n.bus, {.topic = fine}, {.timeout = 60s});
     for (int i = 0; i < casts; ++i) {
-      stuck_client.async_cast_json("mark", {}, mark_json(i), {}, n.stuck.completion(1 + i));
-      fine_client.async_cast_json("mark", {}, mark_json(first_id + i), {}, n.later.completion(i));
+      rpc::detail::start_cast(stuck_client, "mark", {}, mark_json(i), {},
+                              n.stuck.completion(1 + i));
+      rpc::detail::start_cast(fine_client, "mark", {}, mark_json(first_id + i), {},
+                              n.later.completion(i));
     }
     first_id += casts;
     expected += casts;

@@ -99,8 +99,8 @@ TEST(RabbitLoad, ClosedChannelsOfAConnectionLeaveItsCallsAlone) {
   to_vanished.exchange = unique_name("vanished");
   const rpc::client vanished(bus, to_vanished, {.timeout = 10s});
   std::promise<result<void>> first_cast, last_cast;
-  vanished.async_cast_json("ask", {}, "{}", {},
-                           [&](result<void> r) { first_cast.set_value(std::move(r)); });
+  rpc::detail::start_cast(vanished, "ask", {}, "{}", {},
+                          [&](result<void> r) { first_cast.set_value(std::move(r)); });
   ASSERT_TRUE(first_cast.get_future().get());
   rabbitmqctl({"eval", "rabbit_exchange:delete(rabbit_misc:r(<<\"/\">>, exchange, <<\"" +
                            *to_vanished.exchange + "\">>), false, <<\"test\">>)."});
@@ -110,24 +110,23 @@ TEST(RabbitLoad, ClosedChannelsOfAConnectionLeaveItsCallsAlone) {
   std::promise<void> all_ended;
   std::promise<result<void>> lost;
   for (std::size_t i = 0; i < calls; ++i) {
-    client.async_call_json("ask", {}, R"({"id": )" + std::to_string(i) + "}", {},
-                           [&, i](const result<std::string>& r) {
-                             ++ends[i];
-                             if (r && *r == std::to_string(i)) ++right;
-                             if (--left == 0) all_ended.set_value();
-                           });
+    rpc::detail::start_call(client, "ask", {}, R"({"id": )" + std::to_string(i) + "}", {},
+                            [&, i](const result<std::string>& r) {
+                              ++ends[i];
+                              if (r && *r == std::to_string(i)) ++right;
+                              if (--left == 0) all_ended.set_value();
+                            });
     if (i == calls / 4)
-      vanished.async_cast_json("ask", {}, "{}", {},
-                               [&](result<void> r) { last_cast.set_value(std::move(r)); });
+      rpc::detail::start_cast(vanished, "ask", {}, "{}", {},
+                              [&](result<void> r) { last_cast.set_value(std::move(r)); });
     if (i != calls / 2) continue;
     // That exchange belongs to the broker and is of another type: to declare it closes the channel
     // that all others are published on (406).
     target nowhere;
     nowhere.topic = topic;
     nowhere.exchange = "amq.fanout";
-    rpc::client(bus, nowhere, {.timeout = 10s})
-        .async_cast_json("ask", {}, "{}", {},
-                         [&](result<void> r) { lost.set_value(std::move(r)); });
+    rpc::detail::start_cast(rpc::client(bus, nowhere, {.timeout = 10s}), "ask", {}, "{}", {},
+                            [&](result<void> r) { lost.set_value(std::move(r)); });
   }
   // While all of them wait for their answers, the connection that will bring these loses a channel
   // (406).

@@ -151,8 +151,6 @@ TEST(rabbit_recovery, an_unreachable_broker_ends_by_retry_or_by_deadline) {
   const auto once = client.prepare({.timeout = 20s, .retry = 0});
   EXPECT_EQ(once.try_call("echo", {}, number(0)).error().code(), errc::unreachable);
   EXPECT_EQ(once.try_cast("hit", {}).error().code(), errc::unreachable);
-  const auto fast = client.prepare({.timeout = 20s, .fail_fast = true});
-  EXPECT_EQ(fast.try_cast("hit", {}).error().code(), errc::not_sent);
 }
 
 TEST(rabbit_recovery, a_service_may_be_started_before_its_broker) {
@@ -235,7 +233,7 @@ TEST(rabbit_recovery, a_blocked_broker_delays_casts_and_nothing_is_lost) {
   std::condition_variable all;
   constexpr int casts = 20;
   for (int i = 0; i < casts; ++i)
-    client.async().async_cast_json("hit", {}, "{}", {}, [&](result<void> r) {
+    rpc::detail::start_cast(client.async(), "hit", {}, "{}", {}, [&](result<void> r) {
       EXPECT_TRUE(r.has_value());
       const std::lock_guard lock(m);
       if (++confirmed == casts) all.notify_one();
@@ -400,7 +398,7 @@ TEST(rabbit_recovery, a_thousand_calls_at_once_share_two_connections) {
   constexpr int calls = 1000;
   for (int i = 0; i < calls; ++i) {
     const auto args = "{\"i\": " + std::to_string(i) + "}";
-    client.async_call_json("echo", {}, args, {}, [&, args](result<std::string> r) {
+    rpc::detail::start_call(client, "echo", {}, args, {}, [&, args](result<std::string> r) {
       const std::lock_guard lock(m);
       if (r.has_value() && *r == args) ++right;
       if (++answered == calls) all.notify_one();
@@ -431,7 +429,7 @@ TEST(rabbit_recovery, a_stopping_server_gives_up_an_answer_whose_queue_is_missin
   {
     auto caller = open_transport(rabbit_url());
     const rpc::client client(caller, {.topic = topic}, {.timeout = 60s});
-    client.async_call_json("ask", {}, "{}", {}, [](result<std::string>) {});
+    rpc::detail::start_call(client, "ask", {}, "{}", {}, [](result<std::string>) {});
     auto request = asked.get_future();
     ASSERT_EQ(request.wait_for(20s), std::future_status::ready);
     caller.close(10s);
@@ -450,7 +448,7 @@ TEST(rabbit_recovery, a_closed_transport_ends_what_is_pending_and_removes_its_qu
     std::mutex m;
     std::condition_variable done;
     std::optional<errc> code;
-    client.async_call_json("echo", {}, "{}", {}, [&](result<std::string> r) {
+    rpc::detail::start_call(client, "echo", {}, "{}", {}, [&](result<std::string> r) {
       const std::lock_guard lock(m);
       code = r.error().code();
       done.notify_one();

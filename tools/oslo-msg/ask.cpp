@@ -9,8 +9,8 @@ result<std::string> call_text(const rpc::client& client, const std::string& meth
                               const std::string& args_json) {
   std::promise<result<std::string>> outcome;
   auto pending = outcome.get_future();
-  client.async_call_json(method, std::move(ctxt), args_json, {},
-                         [&](result<std::string> r) { outcome.set_value(std::move(r)); });
+  rpc::detail::start_call(client, method, std::move(ctxt), args_json, {},
+                          [&](result<std::string> r) { outcome.set_value(std::move(r)); });
   return pending.get();
 }
 
@@ -18,8 +18,8 @@ result<void> cast_text(const rpc::client& client, const std::string& method, con
                        const std::string& args_json) {
   std::promise<result<void>> outcome;
   auto pending = outcome.get_future();
-  client.async_cast_json(method, std::move(ctxt), args_json, {},
-                         [&](result<void> r) { outcome.set_value(std::move(r)); });
+  rpc::detail::start_cast(client, method, std::move(ctxt), args_json, {},
+                          [&](result<void> r) { outcome.set_value(std::move(r)); });
   return pending.get();
 }
 

@@ -20,14 +20,15 @@ failure wrong_answer(const char* why) {
 
 void call_source::send(std::uint64_t n, bench_ticket t) {
   const std::string& arguments = bodies_.arguments(n);
-  client_.async_call_json("echo", {}, arguments, {}, [t, &arguments](result<std::string> r) {
-    if (!r)
-      t.done(r.error());
-    else if (*r != arguments)
-      t.done(wrong_answer(echo_work::wrong));
-    else
-      t.done({});
-  });
+  rpc::detail::start_call(client_, "echo", {}, arguments, {},
+                          [t, &arguments](result<std::string> r) {
+                            if (!r)
+                              t.done(r.error());
+                            else if (*r != arguments)
+                              t.done(wrong_answer(echo_work::wrong));
+                            else
+                              t.done({});
+                          });
 }
 
 void sum_source::send(std::uint64_t n, bench_ticket t) {
@@ -50,7 +51,7 @@ std::unique_ptr<bench_source> make_call_source(const rpc::client& client,
 }
 
 void cast_source::send(std::uint64_t n, bench_ticket t) {
-  client_.async_cast_json("hit", {}, bodies_.arguments(n), {},
+  rpc::detail::start_cast(client_, "hit", {}, bodies_.arguments(n), {},
                           [t](result<void> r) { finish(t, r); });
 }
 

@@ -64,10 +64,10 @@ struct send_options {
   /// Ask the server for heartbeats and fail when none comes for that long (whole seconds on the
   /// wire).
   std::optional<std::chrono::seconds> call_monitor_timeout{};
-  /// Attempts after the first when the broker cannot be reached. -1 = for ever, 0 = none.
+  /// Attempts to reach a broker that this waits for, after the first. -1: all that there is time
+  /// for. 0: the one under way counts; fails at once while the last one has failed.
   int retry = -1;
   bool at_least_once = false;  ///< fail with `errc::undeliverable` when no queue is bound
-  bool fail_fast = false;      ///< fail with `errc::not_sent` at once while offline
   /// A notification is kept for its readers whatever the configuration says: its queue exists when
   /// the send succeeds, and the message does not expire in it.
   bool keep = false;

@@ -81,9 +81,8 @@ class test_bus {
   void fail_sends(failure why, std::size_t count = 1);
   /// The next `count` replies of servers are lost on the way; the servers do not notice.
   void drop_replies(std::size_t count = 1);
-  /// From now on no message passes: sends wait for `go_online` until their timeout, those with
-  /// `fail_fast` or without retries fail with `errc::not_sent`; replies wait. (`transport::probe`
-  /// does not notice.)
+  /// From now on no message passes: sends wait for `go_online` until their timeout, those without
+  /// retries fail with `errc::unreachable`; replies wait. (`transport::probe` does not notice.)
   void go_offline();
   /// What waited is sent, in the order it came.
   void go_online();

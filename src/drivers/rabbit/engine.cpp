@@ -215,7 +215,6 @@ void engine::call(destination to, outgoing_message m, send_options o, send_compl
   s->wants_reply = s->needs_reply_queue = true;
   s->awaited = o.at_least_once;
   s->mandatory = true;  // so that a timeout can say that nobody listens, and a restart is survived
-  s->fail_fast = o.fail_fast;
   s->retry = o.retry;
   if (!o.at_least_once) s->patience_returned = for_ever;
   s->patience_refused = for_ever;
@@ -257,7 +256,6 @@ void engine::send(destination to, std::string body, std::vector<message_header> 
   s->headers = std::move(headers);
   s->done = std::move(done);
   s->mandatory = o.at_least_once || o.keep;
-  s->fail_fast = o.fail_fast;
   s->retry = o.retry;
   if (!refuses_for_good(s->to))
     s->patience_refused = o.timeout ? for_ever : publisher::confirm_limit;

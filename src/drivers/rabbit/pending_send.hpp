@@ -43,7 +43,6 @@ struct pending_send {
   // Rules.
   bool wants_reply = false;
   bool needs_reply_queue = false;  ///< not written before the reply queue exists
-  bool fail_fast = false;          ///< fails at once while there is no connection
   /// Somebody waits for the confirm. That of others may come some 20 ms late; with many messages on
   /// the wire any may come 1 ms late.
   bool awaited = true;

@@ -36,13 +36,11 @@ amqp091::properties with_headers(amqp091::properties properties,
 
 void publisher::publish(const send_ptr& s) {
   if (link_.is_shut()) return end(s, failure(errc::closed, "The transport is closed."));
-  const bool gated = s->needs_reply_queue && !reply_queue_ready_;
-  if (!link_.is_open()) {
-    if (s->fail_fast && !gated)
-      return end(s, failure(errc::not_sent, "Not connected to " + link_.broker_name() + "."));
-    // While every broker refuses us, waiting would only hide why.
+  // While every broker refuses us, waiting would only hide why.
+  if (!link_.is_open())
     if (const auto* verdict = link_.verdict()) return end(s, *verdict);
-  }
+  const bool ready = link_.is_open() && (!s->needs_reply_queue || reply_queue_ready_);
+  if (!ready && away_ && s->retry == 0) return end(s, *away_);
   auto& r = routes_.at(s->to);
   if (r.through == nullptr) r.through = &main_;
   const auto cost = s->body.size() + overhead;
@@ -130,6 +128,7 @@ void publisher::discharge(pending_send& s) {
 void publisher::set_reply_queue(bool ready) {
   reply_queue_ready_ = ready;
   if (!ready) return;
+  away_.reset();
   while (!gated_.empty())
     if (const auto s = take_front(gated_)) enter(s);
   pump();

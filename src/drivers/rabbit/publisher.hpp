@@ -192,9 +192,10 @@ class publisher final : public net::link_user {
   std::deque<paused_send> pausing_;  ///< all pauses are alike, so the front is the next
   route_table routes_;
   bool reply_queue_ready_ = false;
-  std::size_t count_ = 0;  ///< pending, wherever they are
-  std::size_t cost_ = 0;   ///< bytes of these
-  std::size_t husks_ = 0;  ///< abandoned sends that still have a place in a queue
+  std::optional<failure> away_{};  ///< why the last pass over the hosts failed
+  std::size_t count_ = 0;          ///< pending, wherever they are
+  std::size_t cost_ = 0;           ///< bytes of these
+  std::size_t husks_ = 0;          ///< abandoned sends that still have a place in a queue
 
   std::uint64_t lives_ = 0;            ///< of channels, so far
   bool one_channel_ = false;           ///< the broker ends a connection over a second one

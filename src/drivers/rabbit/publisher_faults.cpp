@@ -42,6 +42,7 @@ void publisher::begin_channel(lane& l, amqp091::channel_id ch) {
 }
 
 void publisher::link_up() {
+  away_.reset();
   properties_.content_type = "application/json";
   properties_.content_encoding = "utf-8";
   properties_.headers = amqp091::field_table{};
@@ -138,19 +139,18 @@ void publisher::fail_all(const failure& why) {
 // ---- no connection ------------------------------------------------------------------------------
 
 void publisher::pass_failed(const net::link_loss& loss, bool reply_queue) {
-  const auto broker = link_.broker_name();
+  away_ = failure(errc::unreachable, "Unable to connect to AMQP server on " + link_.broker_name() +
+                                         ": " + loss.why.message());
   for (const auto& s : unwritten([&](const pending_send& p) {
          return (p.needs_reply_queue && !reply_queue_ready_) == reply_queue;
        })) {
     ++s->failed_passes;
     if (loss.verdict)
       give_up(s, loss.why);
-    else if (s->fail_fast)
-      give_up(s, failure(errc::not_sent, "Not connected: " + loss.why.message()));
     else if (s->retry >= 0 && s->failed_passes > s->retry)
-      give_up(s, failure(errc::unreachable, "Unable to connect to AMQP server on " + broker +
-                                                " after " + std::to_string(s->failed_passes) +
-                                                " tries: " + loss.why.message()));
+      give_up(s, failure(errc::unreachable,
+                         "Unable to connect to AMQP server on " + link_.broker_name() + " after " +
+                             std::to_string(s->failed_passes) + " tries: " + loss.why.message()));
   }
 }
 

@@ -63,7 +63,7 @@ TEST_F(rpc_on_fibers, ten_thousand_handlers_sleep_at_once) {
   std::atomic<int> good{0}, answered{0};
   std::promise<void> all;
   for (int i = 0; i < count; ++i)
-    asking.async_call_json("sleep", {}, "{}", {}, [&](result<std::string> r) {
+    rpc::detail::start_call(asking, "sleep", {}, "{}", {}, [&](result<std::string> r) {
       if (r && *r == "null") ++good;
       if (++answered == count) all.set_value();
     });

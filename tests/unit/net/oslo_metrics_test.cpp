@@ -156,7 +156,7 @@ TEST_F(oslo_metrics_socket, is_fed_by_a_transport_whose_configuration_says_so) {
       path + "\n");
   const auto bus = open_transport("fake://", {.conf = conf, .log = log()});
   const rpc::client client(bus, {.topic = "nobody"}, {.timeout = std::chrono::milliseconds(1)});
-  client.async_call_json("ask", {}, "{}", {}, [](const result<std::string>&) {});
+  rpc::detail::start_call(client, "ask", {}, "{}", {}, [](const result<std::string>&) {});
   EXPECT_THAT(collector.next(), HasSubstr("rpc_client_invocation_start_total"));
   EXPECT_THAT(collector.next(), HasSubstr(R"("exception": "MessagingTimeout"})"));
 }

@@ -56,9 +56,9 @@ TEST_P(callbacks, that_throw_are_error_lines_and_the_loop_goes_on) {
   s.async_start([](result<void>) { fail(1); });
   ASSERT_TRUE(log.wait_for(log_level::error, "of number 1."));
   const client c(*bus, {.topic = "callbacks"}, {.timeout = 20s});
-  c.async_call_json("twice", {}, R"({"n": 1})", {}, [](result<std::string>) { fail(2); });
-  c.async_cast_json("twice", {}, R"({"n": 1})", {}, [](result<void>) { fail(3); });
-  c.async_call_json("", {}, "no arguments", {}, [](result<std::string>) { fail(4); });
+  rpc::detail::start_call(c, "twice", {}, R"({"n": 1})", {}, [](result<std::string>) { fail(2); });
+  rpc::detail::start_cast(c, "twice", {}, R"({"n": 1})", {}, [](result<void>) { fail(3); });
+  rpc::detail::start_call(c, "", {}, "no arguments", {}, [](result<std::string>) { fail(4); });
   async_call(c, "twice", {}, object{{"n", 1}}, [](std::exception_ptr, const value&) { fail(5); });
   async_try_call(c, "twice", {}, object{{"n", "x"}}, [](const result<value>&) { fail(6); });
   async_cast(c, "twice", {}, object{{"n", 1}}, [](std::exception_ptr) { fail(7); });

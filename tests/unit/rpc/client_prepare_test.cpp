@@ -122,13 +122,10 @@ TEST_F(client_prepare, a_call_monitor_needs_two_seconds) {
 }
 
 TEST_F(client_prepare, the_options_of_a_call_come_from_where_they_were_given_last) {
-  const blocking::client c{bus,
-                           {.topic = "t"},
-                           {.timeout = 5s,
-                            .retry = 3,
-                            .call_monitor_timeout = 4s,
-                            .at_least_once = true,
-                            .fail_fast = true}};
+  const blocking::client c{
+      bus,
+      {.topic = "t"},
+      {.timeout = 5s, .retry = 3, .call_monitor_timeout = 4s, .at_least_once = true}};
   const auto options_of = [&](const blocking::client& of) {
     of.call("foo", {});
     return sent->last().options;
@@ -138,28 +135,21 @@ TEST_F(client_prepare, the_options_of_a_call_come_from_where_they_were_given_las
   EXPECT_EQ(o.retry, 3);
   EXPECT_EQ(o.call_monitor_timeout, 4s);
   EXPECT_TRUE(o.at_least_once);
-  EXPECT_TRUE(o.fail_fast);
   const auto nothing = c.prepare({.timeout = std::nullopt,
                                   .retry = std::nullopt,
                                   .call_monitor_timeout = std::nullopt,
-                                  .at_least_once = std::nullopt,
-                                  .fail_fast = std::nullopt});
+                                  .at_least_once = std::nullopt});
   o = options_of(nothing);
   EXPECT_EQ(o.timeout, 60s);  // rpc_response_timeout
   EXPECT_EQ(o.retry, -1);
   EXPECT_EQ(o.call_monitor_timeout, std::nullopt);
   EXPECT_FALSE(o.at_least_once);
-  EXPECT_FALSE(o.fail_fast);
-  o = options_of(nothing.prepare({.timeout = 0ms,
-                                  .retry = 0,
-                                  .call_monitor_timeout = 2s,
-                                  .at_least_once = true,
-                                  .fail_fast = true}));
+  o = options_of(nothing.prepare(
+      {.timeout = 0ms, .retry = 0, .call_monitor_timeout = 2s, .at_least_once = true}));
   EXPECT_EQ(o.timeout, 0ms);
   EXPECT_EQ(o.retry, 0);
   EXPECT_EQ(o.call_monitor_timeout, 2s);
   EXPECT_TRUE(o.at_least_once);
-  EXPECT_TRUE(o.fail_fast);
   EXPECT_EQ(options_of(c.prepare({.timeout = 2100ms})).timeout, 2100ms);
 }
 

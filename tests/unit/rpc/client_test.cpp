@@ -171,17 +171,14 @@ TEST_F(client_messages, the_timeout_comes_from_prepare_then_the_client_then_the_
   EXPECT_EQ(sent->last().options.timeout, 60s);
   EXPECT_TRUE(sent->last().options.wait_for_reply);
   EXPECT_EQ(sent->last().options.retry, -1);
-  const auto c = make(topic_only(), {.timeout = 0ms,
-                                     .retry = 2,
-                                     .call_monitor_timeout = 5s,
-                                     .at_least_once = true,
-                                     .fail_fast = true});
+  const auto c =
+      make(topic_only(),
+           {.timeout = 0ms, .retry = 2, .call_monitor_timeout = 5s, .at_least_once = true});
   run(c.call(tick, {}));
   EXPECT_EQ(sent->last().options.timeout, 0ms);
   EXPECT_EQ(sent->last().options.call_monitor_timeout, 5s);
   EXPECT_EQ(sent->last().options.retry, 2);
   EXPECT_TRUE(sent->last().options.at_least_once);
-  EXPECT_TRUE(sent->last().options.fail_fast);
   run(c.prepare({.timeout = 1500ms, .retry = 0}).call(tick, {}));
   EXPECT_EQ(sent->last().options.timeout, 1500ms);
   EXPECT_EQ(sent->last().options.retry, 0);

@@ -50,13 +50,13 @@ told ask_on_a_loop(Ask ask) {
 TEST_F(clients_in_a_child, tell_callbacks_before_they_return) {
   EXPECT_EQ(in_a_child([&] {
               std::optional<errc> called, cast;
-              c.async_call_json("m", {}, "{}", {},
-                                [&](result<std::string> r) { called = r.error().code(); });
+              rpc::detail::start_call(c, "m", {}, "{}", {},
+                                      [&](result<std::string> r) { called = r.error().code(); });
               if (called != errc::wrong_process) return 1;
-              c.async_cast_json("m", {}, "{}", {},
-                                [&](result<void> r) { cast = r.error().code(); });
+              rpc::detail::start_cast(c, "m", {}, "{}", {},
+                                      [&](result<void> r) { cast = r.error().code(); });
               if (cast != errc::wrong_process) return 2;
-              c.async_call_json("m", {}, "{}", {}, {});
+              rpc::detail::start_call(c, "m", {}, "{}", {}, {});
               return 0;
             }),
             0);

@@ -80,8 +80,8 @@ TEST_F(responders, arguments_by_reference_live_until_the_answer) {
   serve();
   const std::string text(1'000, 'x');
   std::promise<result<std::string>> answer;
-  client.async().async_call_json("note", {}, R"({"text": ")" + text + "\"}", {},
-                                 [&](result<std::string> r) { answer.set_value(std::move(r)); });
+  rpc::detail::start_call(client.async(), "note", {}, R"({"text": ")" + text + "\"}", {},
+                          [&](result<std::string> r) { answer.set_value(std::move(r)); });
   arrived.get_future().get();
   kept->reply(seen->text);
   EXPECT_EQ(answer.get_future().get().value(), '"' + text + '"');

@@ -236,7 +236,7 @@ TEST_F(servers, no_more_run_at_once_than_allowed) {
   std::atomic<int> answered{0};
   std::promise<void> all;
   for (int i = 0; i < 20; ++i)
-    client("t").async().async_call_json("hold", {}, "{}", {}, [&](result<std::string>) {
+    rpc::detail::start_call(client("t").async(), "hold", {}, "{}", {}, [&](result<std::string>) {
       if (++answered == 20) all.set_value();
     });
   for (int i = 0; i < 20; ++i) {

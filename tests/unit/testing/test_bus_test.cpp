@@ -34,9 +34,9 @@ class bus_under_test : public ::testing::Test {
   /// Calls add(1, 2).
   answer call(rpc::client_options o = {}) {
     const auto ended = std::make_shared<std::promise<result<std::string>>>();
-    rpc::client(client_bus, topic("calc"), std::move(o))
-        .async_call_json("add", {}, R"({"a": 1, "b": 2})", {},
-                         [ended](result<std::string> r) { ended->set_value(std::move(r)); });
+    rpc::detail::start_call(rpc::client(client_bus, topic("calc"), std::move(o)), "add", {},
+                            R"({"a": 1, "b": 2})", {},
+                            [ended](result<std::string> r) { ended->set_value(std::move(r)); });
     return ended->get_future().share();
   }
   static bool ready(const answer& f) { return f.wait_for(0s) == std::future_status::ready; }
@@ -196,8 +196,9 @@ TEST_F(bus_under_test, time_spent_offline_counts) {
 
 TEST_F(bus_under_test, offline_sends_that_do_not_wait_fail) {
   bus.go_offline();
-  EXPECT_EQ(call({.fail_fast = true}).get().error().code(), errc::not_sent);
-  EXPECT_EQ(call({.retry = 0}).get().error().message(),
+  const auto r = call({.retry = 0}).get();
+  EXPECT_EQ(r.error().code(), errc::unreachable);
+  EXPECT_EQ(r.error().message(),
             "The message to <Target topic=calc> was not sent: the bus is offline.");
 }
 
@@ -206,12 +207,12 @@ TEST_F(bus_under_test, offline_sends_can_be_cancelled_and_end_with_their_transpo
   std::stop_source stop;
   std::promise<errc> cancelled, closed;
   const rpc::client c(client_bus, topic("calc"), {.timeout = 60s});
-  rpc::call_options with_stop;
+  rpc::detail::start_options with_stop;
   with_stop.cancel = stop.get_token();
-  c.async_call_json("x", {}, "{}", with_stop,
-                    [&](result<std::string> r) { cancelled.set_value(r.error().code()); });
-  c.async_call_json("x", {}, "{}", {},
-                    [&](result<std::string> r) { closed.set_value(r.error().code()); });
+  rpc::detail::start_call(c, "x", {}, "{}", with_stop,
+                          [&](result<std::string> r) { cancelled.set_value(r.error().code()); });
+  rpc::detail::start_call(c, "x", {}, "{}", {},
+                          [&](result<std::string> r) { closed.set_value(r.error().code()); });
   stop.request_stop();
   EXPECT_EQ(cancelled.get_future().get(), errc::cancelled);
   client_bus.close();

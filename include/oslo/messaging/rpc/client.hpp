@@ -8,8 +8,8 @@
 #include <optional>
 #include <oslo/messaging/context.hpp>
 #include <oslo/messaging/error.hpp>
-#include <oslo/messaging/function.hpp>
 #include <oslo/messaging/patch.hpp>
+#include <oslo/messaging/rpc/detail/start.hpp>
 #include <oslo/messaging/rpc/detail/typed.hpp>
 #include <oslo/messaging/rpc/exception_table.hpp>
 #include <oslo/messaging/rpc/method.hpp>
@@ -17,7 +17,6 @@
 #include <oslo/messaging/target.hpp>
 #include <oslo/messaging/transport.hpp>
 #include <oslo/messaging/value.hpp>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -39,15 +38,15 @@ struct client_options {
   /// C++ types for exception classes of peers; nothing else is mapped. Null: all are
   /// `remote_error`.
   std::shared_ptr<const exception_table> exceptions{};
-  /// Attempts after the first while the broker cannot be reached. None or -1: for ever; 0: none.
+  /// Attempts to reach a broker that this waits for, after the first. None or -1: all that there
+  /// is time for. 0: none, so the one under way counts, and as long as the last one has failed
+  /// everything fails at once (`errc::unreachable`).
   std::optional<int> retry{};
   /// Asks the server for heartbeats; the call fails when none comes for that long. `timeout` still
   /// bounds the whole call. At least 2 s: servers send none for less.
   std::optional<std::chrono::seconds> call_monitor_timeout{};
   /// Fail with `errc::undeliverable` when no queue takes the message.
   bool at_least_once = false;
-  /// Fail with `errc::not_sent` at once while the transport is offline.
-  bool fail_fast = false;
 };
 
 using messaging::patch;
@@ -65,13 +64,6 @@ struct prepare_options {
   patch<int> retry{};
   patch<std::chrono::seconds> call_monitor_timeout{};
   patch<bool> at_least_once{};
-  patch<bool> fail_fast{};
-};
-
-/// Per-call part of the erased core.
-struct call_options {
-  std::optional<method_version> since{};  ///< version of the `method`
-  std::stop_token cancel{};  ///< ends the wait with `errc::cancelled`; the handler may still run
 };
 
 /// Calls the methods of the servers of a topic.
@@ -202,20 +194,14 @@ class client {
     return detail::try_get_result<void>(cast_text(name, {}, std::move(ctxt), encode(args)));
   }
 
-  /// The erased core under all of these: text in, text out. `args_json` is one JSON object. `done`
-  /// is called exactly once on the transport's loop, never before this returned; it gets the result
-  /// as JSON text. Errors come through `done` only, also `errc::invalid_argument` for arguments
-  /// that are something else. What `done` throws is an error line in the log of the loop. In a
-  /// child of the process that opened the transport there is no loop: `done` gets
-  /// `errc::wrong_process` before this returns.
-  void async_call_json(std::string_view name, context ctxt, std::string_view args_json,
-                       call_options o, unique_function<void(result<std::string>)> done) const;
-  void async_cast_json(std::string_view name, context ctxt, std::string_view args_json,
-                       call_options o, unique_function<void(result<void>)> done) const;
-
  private:
   class impl;
   using text = result<std::string>;
+
+  friend void detail::start_call(const client&, std::string_view, context, std::string_view,
+                                 detail::start_options, unique_function<void(result<std::string>)>);
+  friend void detail::start_cast(const client&, std::string_view, context, std::string_view,
+                                 detail::start_options, unique_function<void(result<void>)>);
 
   explicit client(std::shared_ptr<const impl> i) noexcept : impl_(std::move(i)) {}
 

@@ -174,15 +174,14 @@ class chaos : public send_owner {
     s->begun = link_.now();
     s->patience_refused = publisher::confirm_limit;
     s->awaited = roll(2) == 0;
-    switch (roll(6)) {
+    switch (roll(5)) {
       case 0:
         s->wants_reply = s->needs_reply_queue = s->mandatory = true;
         s->patience_returned = s->patience_refused = 24h;
         break;
       case 1: s->mandatory = true; break;
       case 2: s->retry = static_cast<int>(roll(3)); break;
-      case 3: s->fail_fast = true; break;
-      case 4:
+      case 3:
         if (!s->to.to.name.empty()) s->to.ensure_queue = queue{s->to.routing_key, false, false, {}};
         break;
       default: s->mandatory = true; s->patience_returned = 60s;

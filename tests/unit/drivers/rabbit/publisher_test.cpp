@@ -536,10 +536,6 @@ TEST_F(rabbit_publisher, retries_that_are_used_up_say_so_and_never_not_sent_of_w
   auto patient = make("patient");
   patient->retry = 1;
   publish(patient);
-  auto eager = make("eager");
-  eager->fail_fast = true;
-  publish(eager);
-  EXPECT_EQ(outcome["eager"], code_name(errc::not_sent));
   link.fail_pass();
   EXPECT_EQ(outcome["sent"], code_name(errc::outcome_unknown)) << why["sent"];
   EXPECT_EQ(outcome["fresh"], code_name(errc::unreachable)) << why["fresh"];
@@ -547,6 +543,50 @@ TEST_F(rabbit_publisher, retries_that_are_used_up_say_so_and_never_not_sent_of_w
   link.fail_pass();
   EXPECT_EQ(outcome["patient"], code_name(errc::unreachable));
   EXPECT_NE(why["patient"].find("after 2 tries"), std::string::npos) << why["patient"];
+}
+
+TEST_F(rabbit_publisher, without_retries_nothing_waits_for_a_broker_that_is_known_to_be_away) {
+  const auto hasty = [&](const std::string& name, bool call = false) {
+    const auto s = make(name);
+    s->retry = 0;
+    s->needs_reply_queue = call;
+    publish(s);
+  };
+  hasty("first");
+  EXPECT_FALSE(outcome.contains("first"));  // the attempt under way counts
+  link.fail_pass();
+  EXPECT_EQ(outcome["first"], code_name(errc::unreachable));
+  hasty("second");
+  hasty("call", true);
+  EXPECT_EQ(outcome["second"], code_name(errc::unreachable));
+  EXPECT_EQ(outcome["call"], code_name(errc::unreachable));
+  EXPECT_NE(why["second"].find("nobody is there"), std::string::npos) << why["second"];
+  publish("patient");
+  EXPECT_FALSE(outcome.contains("patient"));
+  link.connect();
+  hasty("third");
+  link.run();
+  EXPECT_EQ(outcome["third"], "ok");
+  link.drop();
+  hasty("fourth");  // lost, and not yet known to be away
+  EXPECT_FALSE(outcome.contains("fourth"));
+}
+
+TEST_F(rabbit_publisher, without_retries_no_call_waits_for_a_reply_queue_that_is_away) {
+  link.connect();
+  out.reply_queue_unreachable({failure(errc::unreachable, "nobody is there"), false, false, {}});
+  const auto call = [&](const std::string& name) {
+    const auto s = make(name);
+    s->retry = 0;
+    s->needs_reply_queue = true;
+    publish(s);
+  };
+  call("early");
+  EXPECT_EQ(outcome["early"], code_name(errc::unreachable));
+  out.set_reply_queue(true);
+  call("ready");
+  link.run();
+  EXPECT_EQ(outcome["ready"], "ok");
 }
 
 TEST_F(rabbit_publisher, a_verdict_of_every_host_ends_what_waits_and_what_comes_next) {

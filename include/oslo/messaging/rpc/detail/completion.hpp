@@ -153,11 +153,11 @@ auto initiate(prepared_call call, Token&& token) {
           c.from.bus().loop().post(
               [done = std::move(done), why = c.args.error()]() mutable { done(std::move(why)); });
         else if constexpr (is_call)
-          c.from.async_call_json(c.method, std::move(c.ctxt), *c.args, {c.since, std::move(cancel)},
-                                 std::move(done));
+          detail::start_call(c.from, c.method, std::move(c.ctxt), *c.args,
+                             {c.since, std::move(cancel)}, std::move(done));
         else
-          c.from.async_cast_json(c.method, std::move(c.ctxt), *c.args, {c.since, std::move(cancel)},
-                                 std::move(done));
+          detail::start_cast(c.from, c.method, std::move(c.ctxt), *c.args,
+                             {c.since, std::move(cancel)}, std::move(done));
       },
       token, std::move(call));
 }
