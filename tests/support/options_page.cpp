@@ -2,17 +2,13 @@
 #include <cstdio>
 #include <iostream>
 #include <oslo/messaging/config.hpp>
-#include <oslo/messaging/notify/options.hpp>
-#include <span>
 #include <string>
-
-#include "drivers/common_options.hpp"
-#include "drivers/rabbit/options.hpp"
 
 namespace {
 
 using oslo::messaging::option;
 using oslo::messaging::option_effect;
+using oslo::messaging::option_group;
 using oslo::messaging::option_type;
 
 const char* name_of(option_type t) {
@@ -59,10 +55,10 @@ std::string default_of(const option& o) {
   return o.default_value.empty() ? "empty" : "`" + std::string(o.default_value) + "`";
 }
 
-void print(const char* group, std::span<const option> options) {
-  std::cout << "\n## [" << group
+void print(const option_group& group) {
+  std::cout << "\n## [" << group.name
             << "]\n\n| option | type | default | status | |\n|---|---|---|---|---|\n";
-  for (const auto& o : options) {
+  for (const auto& o : group.options) {
     std::cout << "| `" << o.name << "` | " << type_of(o) << " | " << default_of(o) << " | "
               << name_of(o.effect) << " | " << o.help;
     const char* before = " Formerly ";
@@ -80,10 +76,5 @@ void print(const char* group, std::span<const option> options) {
 }  // namespace
 
 int main() {
-  namespace messaging = oslo::messaging;
-  print("DEFAULT", messaging::default_options());
-  print("oslo_messaging_notifications", messaging::notify::notification_options());
-  print("oslo_messaging_rabbit", messaging::rabbit::option_table());
-  print("oslo_messaging_tracing", messaging::tracing_options());
-  print("oslo_messaging_metrics", messaging::metrics_options());
+  for (const auto& group : oslo::messaging::option_groups()) print(group);
 }

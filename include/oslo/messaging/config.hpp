@@ -140,4 +140,15 @@ class option_values {
 /// The options of [DEFAULT] that every transport reads (spec section 2.1).
 std::span<const option> default_options();
 
+/// One section of a configuration file.
+struct option_group {
+  std::string_view name;            ///< "oslo_messaging_rabbit"
+  std::span<const option> options;  ///< in the order in which a sample file would show them
+};
+
+/// Every group that the library reads, with all of its options (oslo: `opts.list_opts`); what they
+/// refer to is constant and lives as long as the program. For tools that check, document or write
+/// configuration files. Thread safety: may be called from any thread.
+std::span<const option_group> option_groups();
+
 }  // namespace oslo::messaging
