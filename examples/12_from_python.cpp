@@ -4,6 +4,7 @@
 #include <chrono>
 #include <iostream>
 #include <oslo/messaging/messaging.hpp>
+#include <oslo/messaging/testing.hpp>
 #include <string>
 
 #include "expect.hpp"
@@ -71,6 +72,11 @@ int main() {
                          {std::make_shared<ComputeEndpoint>(), std::make_shared<LegacyEndpoint>()},
                          {.executor = om::thread_pool(8)}};
   server.start();
+
+  // -- the configuration of a test
+  const auto for_tests = om::testing::make_config({{"DEFAULT", "rpc_response_timeout", "5"}});
+  om::transport in_process = om::open_transport({}, {.conf = for_tests, .log = log});
+  expect(in_process.url().transport == "fake", "without a broker");
 
   // -- client
   om::blocking::client client{transport,

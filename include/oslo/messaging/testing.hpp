@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <initializer_list>
 #include <iosfwd>
 #include <memory>
 #include <optional>
@@ -18,6 +19,23 @@
 #include <vector>
 
 namespace oslo::messaging::testing {
+
+/// One option as a test sets it.
+struct setting {
+  std::string_view group;  ///< "oslo_messaging_rabbit"
+  std::string_view name;   ///< its present name or one that it had before
+  std::string_view text;   ///< as a file would have it
+};
+
+/// The configuration of a test (oslo: ConfFixture): `transport_url` of [DEFAULT] is fake://,
+/// `settings` go over that, and all else has its default. Throws `configuration_error` for a group
+/// or an option that the library does not have, which it names, for a value of the wrong type or
+/// out of range, and for one of an option that is refused; a configuration file would be silent
+/// about an unknown name. Thread safety: may be called from any thread.
+///
+///     const auto conf = testing::make_config({{"DEFAULT", "rpc_response_timeout", "5"}});
+///     testing::test_bus bus({.conf = conf});
+config make_config(std::initializer_list<setting> settings = {});
 
 /// One message that a transport was asked to send.
 struct recorded_message {
