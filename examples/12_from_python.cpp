@@ -121,6 +121,17 @@ int main() {
   } catch (const InstanceNotFound& e) {
     std::cout << e.message() << '\n';
   }
+  om::blocking::client wary{transport,
+                            {.topic = "compute", .namespace_ = "compute"},
+                            {.exceptions = known, .allowed_remote_exmods = {{"cinder.exception"}}}};
+  try {
+    wary.call(resize, ctxt, {.instance = "i-404"});
+    expect(false, "there is none");
+  } catch (const InstanceNotFound&) {
+    expect(false, "its module is not allowed");
+  } catch (const om::remote_error& e) {
+    std::cout << e.module() << '.' << e.type() << '\n';
+  }
   try {
     client.call("no_such_method", ctxt);
     expect(false, "there is none");

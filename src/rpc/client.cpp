@@ -58,6 +58,10 @@ class client::impl {
     check_version(to.version);
     check_version(o.version_cap);
     check_monitor(o.call_monitor_timeout);
+    if (o.exceptions && o.allowed_remote_exmods)
+      known = std::make_shared<exception_table>(o.exceptions->only(*o.allowed_remote_exmods));
+    else
+      known = o.exceptions;
   }
 
   /// What to send.
@@ -74,8 +78,9 @@ class client::impl {
   transport bus;
   target to;
   client_options o;
-  bool version_prepared = false;  // `prepare` gave a version, possibly null
-  bool timeout_given = false;     // not the option's default
+  std::shared_ptr<const exception_table> known;  // what may be mapped of `o.exceptions`
+  bool version_prepared = false;                 // `prepare` gave a version, possibly null
+  bool timeout_given = false;                    // not the option's default
 
   std::optional<std::chrono::milliseconds> cast_timeout() const noexcept {
     return timeout_given ? o.timeout : std::nullopt;
@@ -208,7 +213,7 @@ void detail::start_call(const client& c, std::string_view method, context ctxt,
   }
   driver.send(std::move(request.to), std::move(request.message), std::move(request.options),
               [done = std::move(done), seen = std::move(request.seen),
-               known = self->o.exceptions](result<reply> r) mutable {
+               known = self->known](result<reply> r) mutable {
                 if (r) {
                   if (seen) seen->succeeded();
                   done(std::move(r->result));

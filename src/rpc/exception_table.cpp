@@ -1,13 +1,25 @@
 #include <algorithm>
+#include <iterator>
 #include <oslo/messaging/json.hpp>
 #include <oslo/messaging/rpc/exception_table.hpp>
 
 #include "rpc/exceptions.hpp"
 
 namespace oslo::messaging::rpc {
+namespace {
+
+constexpr std::string_view builtins = "builtins";
+
+/// Python 2 has its builtin exceptions in another module (spec section 3.6).
+std::string_view normal_module(std::string_view name) noexcept {
+  return name == "exceptions" ? builtins : name;
+}
+
+}  // namespace
 
 exception_table& exception_table::add_erased(std::string module, std::string type, raiser raise,
                                              matcher match) {
+  module = normal_module(module);
   if (find(module, type) != nullptr)
     throw configuration_error({errc::invalid_argument, "The exception class " + module + "." +
                                                            type + " has a C++ type already."});
@@ -46,6 +58,16 @@ exception_table& exception_table::add_library_errors() {
   return *this;
 }
 
+exception_table exception_table::only(const std::vector<std::string>& modules) const {
+  exception_table kept;
+  std::copy_if(entries_.begin(), entries_.end(), std::back_inserter(kept.entries_),
+               [&](const entry& e) {
+                 return e.module == builtins ||
+                        std::find(modules.begin(), modules.end(), e.module) != modules.end();
+               });
+  return kept;
+}
+
 failure exception_table::translate(failure f) const {
   const auto* remote = f.remote();
   const auto* known = remote != nullptr ? find(remote->module, remote->type) : nullptr;
@@ -66,6 +88,7 @@ bool exception_table::describe(const std::exception_ptr& error, remote_failure& 
 
 const exception_table::entry* exception_table::find(std::string_view module,
                                                     std::string_view type) const noexcept {
+  module = normal_module(module);
   const auto at = std::find_if(entries_.begin(), entries_.end(), [&](const entry& e) {
     return e.type == type && e.module == module;
   });

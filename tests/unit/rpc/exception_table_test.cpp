@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <future>
 #include <oslo/messaging/json.hpp>
+#include <oslo/messaging/rpc/client.hpp>
 #include <oslo/messaging/rpc/exception_table.hpp>
 
 #include "rpc/exceptions.hpp"
+#include "support/recording_driver.hpp"
 
 namespace oslo::messaging::rpc {
 namespace {
@@ -166,6 +169,67 @@ TEST(exception_table, knows_the_exceptions_of_oslo_on_demand) {
   EXPECT_EQ(thrown_for("oslo_messaging.exceptions", "MessagingTimeout"), "messaging_timeout");
   EXPECT_EQ(thrown_for("oslo_messaging.server", "TaskTimeout"), "task_timeout");
   EXPECT_EQ(thrown_for("oslo_messaging.exceptions", "NoSuchMethod"), "remote_error");
+}
+
+TEST(exception_table, the_builtins_of_python_2_are_those_of_python_3) {
+  const auto t = standard();
+  EXPECT_THROW(throw_failure(t.translate(of_peer("exceptions", "KeyError"))), std::out_of_range);
+  exception_table old;
+  old.add<std::out_of_range>("exceptions", "KeyError");
+  EXPECT_THROW(throw_failure(old.translate(of_peer("builtins", "KeyError"))), std::out_of_range);
+  EXPECT_THROW(throw_failure(old.translate(of_peer("exceptions", "KeyError"))), std::out_of_range);
+  EXPECT_EQ(describe(std::make_exception_ptr(std::out_of_range("k")), &old).module, "builtins");
+  EXPECT_THROW(old.add<over_quota>("builtins", "KeyError"), configuration_error);
+}
+
+TEST(exception_table, can_be_narrowed_to_modules_and_builtins) {
+  auto t = standard();
+  t.add<far_over_quota>("cinder.exception", "Far");
+  const auto cinder = t.only({"cinder.exception"});
+  EXPECT_THROW(throw_failure(cinder.translate(of_peer("cinder.exception", "Far"))), far_over_quota);
+  EXPECT_THROW(throw_failure(cinder.translate(of_peer("builtins", "KeyError"))), std::out_of_range);
+  try {
+    throw_failure(cinder.translate(of_peer("nova.exception", "InstanceNotFound")));
+  } catch (const std::exception& e) {
+    EXPECT_TRUE(typeid(e) == typeid(remote_error));
+  }
+  // The table that it was made from is as it was.
+  EXPECT_THROW(throw_failure(t.translate(of_peer("nova.exception", "InstanceNotFound"))),
+               not_found);
+}
+
+TEST(exception_table, a_client_maps_only_the_modules_that_it_allows) {
+  const auto sent = std::make_shared<testing::recorder>();
+  const auto bus = testing::open_recording(sent);
+  const auto known = std::make_shared<exception_table>(standard());
+  const auto thrown_for = [&](client_options o, const char* module, const char* type) {
+    o.exceptions = known;
+    // Also by the client that `prepare` makes.
+    const auto c = client(bus, {.topic = "t"}, std::move(o)).prepare({.topic = "u"});
+    sent->answer(of_peer(module, type));
+    std::promise<std::string> done;
+    c.async_call_json("m", {}, "{}", {}, [&](result<std::string> r) {
+      try {
+        r.value();
+        done.set_value("nothing");
+      } catch (const not_found&) {
+        done.set_value("not_found");
+      } catch (const std::out_of_range&) {
+        done.set_value("out_of_range");
+      } catch (const remote_error& e) {
+        done.set_value("remote_error of " + e.module());
+      }
+    });
+    return done.get_future().get();
+  };
+  const client_options all, none{.allowed_remote_exmods = std::vector<std::string>{}},
+      nova{.allowed_remote_exmods = {{"cinder.exception", "nova.exception"}}};
+  EXPECT_EQ(thrown_for(all, "nova.exception", "InstanceNotFound"), "not_found");
+  EXPECT_EQ(thrown_for(nova, "nova.exception", "InstanceNotFound"), "not_found");
+  EXPECT_EQ(thrown_for(none, "nova.exception", "InstanceNotFound"),
+            "remote_error of nova.exception");
+  EXPECT_EQ(thrown_for(none, "builtins", "KeyError"), "out_of_range");
+  EXPECT_EQ(thrown_for(none, "exceptions", "KeyError"), "out_of_range");
 }
 
 // ---- tracebacks ---------------------------------------------------------------------------------

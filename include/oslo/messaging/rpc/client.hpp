@@ -21,6 +21,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace oslo::messaging::rpc {
 
@@ -38,6 +39,11 @@ struct client_options {
   /// C++ types for exception classes of peers; nothing else is mapped. Null: all are
   /// `remote_error`.
   std::shared_ptr<const exception_table> exceptions{};
+  /// The Python modules whose classes `exceptions` may map, besides builtins, which always count.
+  /// A class of any other module is a `remote_error` although the table has it: for a table that
+  /// several clients share and a peer that is to raise only some of it (oslo's option of that
+  /// name). None: all modules of the table.
+  std::optional<std::vector<std::string>> allowed_remote_exmods{};
   /// Attempts to reach a broker that this waits for, after the first. None or -1: all that there
   /// is time for. 0: none, so the one under way counts, and as long as the last one has failed
   /// everything fails at once (`errc::unreachable`).

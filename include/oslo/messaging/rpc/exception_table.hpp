@@ -29,9 +29,11 @@ struct exception_values {
 ///     auto known = std::make_shared<rpc::exception_table>();
 ///     known->add<not_found>("nova.exception", "InstanceNotFound");
 ///
-/// Nothing that is not in the table is ever mapped (oslo: allowed_remote_exmods, but by class
-/// instead of by module): the caller gets `remote_error`. `try_call` returns the peer's words
-/// unchanged; only `result::value` throws by the table.
+/// Nothing that is not in the table is ever mapped: the caller gets `remote_error`. A client can
+/// narrow that further by module (`client_options::allowed_remote_exmods`). `try_call` returns the
+/// peer's words unchanged; only `result::value` throws by the table.
+///
+/// The module `exceptions`, which Python 2 has, is the same as `builtins`.
 ///
 /// Thread safety: fill it before it is given away; const members from any thread.
 class exception_table {
@@ -76,6 +78,9 @@ class exception_table {
   /// `no_such_method`, MessagingTimeout as `messaging_timeout`, and so on. Their code stays
   /// `errc::remote_error`.
   exception_table& add_library_errors();
+
+  /// The entries of these modules and of builtins alone.
+  exception_table only(const std::vector<std::string>& modules) const;
 
   /// For a client: the failure, which throws the type of its class when there is one.
   failure translate(failure f) const;
