@@ -61,6 +61,16 @@ class UpperSerializer : public om::serializer {
   }
 };
 
+class AdminsOnly : public om::rpc::access_policy {
+ public:
+  bool is_allowed(std::string_view method, bool) const override { return !method.starts_with('_'); }
+  void authorize(const om::rpc::access_request& request) const override {
+    const auto* admin = request.ctxt.find("is_admin");
+    if (admin == nullptr || *admin != true)
+      throw om::rpc::remote_exception("nova.exception", "Forbidden", "not for you");
+  }
+};
+
 int main() {
   const auto log = om::stderr_logger(om::log_level::error);
 
@@ -166,8 +176,21 @@ int main() {
   auto ping = exposed.prepare({.namespace_ = std::nullopt});
   expect(ping.call("oslo_rpc_server_ping", ctxt) == "pong", "alive");
 
+  // -- authorization
+  om::rpc::server guarded{transport,
+                          {.topic = "guarded", .server = "host1"},
+                          {std::make_shared<ComputeEndpoint>()},
+                          {.access_policy = std::make_shared<AdminsOnly>()}};
+  guarded.start();
+  try {
+    client.prepare({.topic = "guarded"}).call("who", ctxt);
+    expect(false, "refused");
+  } catch (const om::remote_error& e) {
+    std::cout << e.message() << '\n';
+  }
+
   // -- end
-  for (auto* s : {&server, &strict}) {
+  for (auto* s : {&server, &strict, &guarded}) {
     s->stop();
     s->wait({.timeout = 60s, .log_after = 30s});
   }

@@ -38,6 +38,11 @@ class dispatcher {
   /// when none fits, and `messaging_error` when the version is not "major.minor".
   const binding& find(const request_header& r) const;
 
+  /// Throws what the access policy does.
+  void authorize(const request_header& r, const context& ctxt) const {
+    policy_->authorize({r.method, r.namespace_, ctxt});
+  }
+
   /// True when the request is for a method that is acknowledged after its handler. Costs nothing
   /// where no method is.
   bool acknowledges_late(const incoming_message& m) const noexcept;

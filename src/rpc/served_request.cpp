@@ -23,6 +23,7 @@ void served_request::handle() noexcept {
     find_method();
     prepare_request();
     start_heartbeats();
+    server_->endpoints.authorize(header_, what().ctxt);
     if (binding_->handler().deferred()) return start_handler();
     std::string out;
     binding_->handler().run(what(), out);

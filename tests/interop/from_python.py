@@ -8,9 +8,14 @@ import tempfile
 
 import oslo_messaging
 from oslo_config import cfg
+from oslo_messaging.rpc.server import RPCServer
 
 
 class InstanceNotFound(Exception):
+    pass
+
+
+class Forbidden(Exception):
     pass
 
 
@@ -40,6 +45,13 @@ class LegacyEndpoint:
 class UpperSerializer(oslo_messaging.NoOpSerializer):
     def serialize_context(self, ctxt):
         return {**ctxt, "serialized": True}
+
+
+class AdminsOnly(oslo_messaging.RPCDispatcher):
+    def dispatch(self, incoming):
+        if not incoming.ctxt.get("is_admin"):
+            raise Forbidden("not for you")
+        return super().dispatch(incoming)
 
 
 def main():
@@ -128,8 +140,21 @@ def run(nova_conf):
     ping = client.prepare(namespace=None, version=None, version_cap=None)
     assert ping.call(ctxt, "oslo_rpc_server_ping") == "pong"
 
+    # -- authorization
+    guarded = RPCServer(
+        transport,
+        oslo_messaging.Target(topic="guarded", server="host1"),
+        AdminsOnly([ComputeEndpoint()], serializer=None),
+    )
+    guarded.start()
+    try:
+        client.prepare(topic="guarded").call(ctxt, "who")
+        raise AssertionError("refused")
+    except Forbidden as e:
+        print(str(e).splitlines()[0])
+
     # -- end
-    for s in (server, strict):
+    for s in (server, strict, guarded):
         s.stop()
         s.wait(log_after=30, timeout=60)
     transport.cleanup()

@@ -2,19 +2,38 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
+
+namespace oslo::messaging {
+class context;
+}
 
 namespace oslo::messaging::rpc {
 
-/// Asked for every message once namespace, version and name have found a method (spec section 1.7).
-/// A refused method looks to the caller as if it did not exist.
+/// A request as `access_policy::authorize` sees it. Valid during the call.
+struct access_request {
+  std::string_view method;
+  std::optional<std::string_view> namespace_;  ///< as the caller wrote it; none: null
+  const context& ctxt;                         ///< what the handler will get
+};
+
+/// Which methods callers may see, and which requests a server accepts.
 ///
 /// Thread safety: called from any thread, possibly at once from several.
 class access_policy {
  public:
   virtual ~access_policy() = default;
-  /// `exposed`: the method was bound with `.expose()`.
+  /// Asked for every message once namespace, version and name have found a method (spec section
+  /// 1.7). A refused method looks to the caller as if it did not exist. `exposed`: the method was
+  /// bound with `.expose()`.
   virtual bool is_allowed(std::string_view method, bool exposed) const = 0;
+  /// Called for each request right before its handler, where that runs, and before its arguments
+  /// are looked at. To refuse the request, throw: the handler does not run, and the caller gets the
+  /// exception as if the handler had thrown it, for example a `remote_exception` of
+  /// "nova.exception", "Forbidden". Accepts everything unless overridden. The ping is a request,
+  /// too.
+  virtual void authorize(const access_request&) const {}
 };
 
 /// Allows every bound method (oslo: LegacyRPCAccessPolicy).
