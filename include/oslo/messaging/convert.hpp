@@ -10,6 +10,7 @@
 #include <limits>
 #include <optional>
 #include <oslo/messaging/detail/conversion.hpp>
+#include <oslo/messaging/detail/current_failure.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/json.hpp>
 #include <span>
@@ -308,7 +309,7 @@ result<std::string> try_to_json(const T& v) {
   try {
     return to_json(v);
   } catch (...) {
-    return detail::caught_failure(errc::serialization_failed);
+    return detail::current_failure(errc::serialization_failed, {});
   }
 }
 
@@ -322,7 +323,7 @@ result<T> try_from_json(std::string_view text, std::string_view root) {
       return from_json<T>(text, root);
     }
   } catch (...) {
-    return detail::caught_failure(errc::malformed_message);
+    return detail::current_failure(errc::malformed_message, {});
   }
 }
 

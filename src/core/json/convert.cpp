@@ -2,7 +2,6 @@
 #include <charconv>
 #include <cmath>
 #include <oslo/messaging/convert.hpp>
-#include <oslo/messaging/detail/current_failure.hpp>
 
 #include "core/json/json_number.hpp"
 #include "core/json/json_text.hpp"
@@ -142,10 +141,6 @@ void rethrow_unwritten() {
     what += ": an exception that is no std::exception";
   }
   throw messaging_error({errc::serialization_failed, what});
-}
-
-failure caught_failure(errc code) noexcept {
-  return current_failure(code, {});
 }
 
 void expect(json_reader& r, kind k, std::string_view name) {

@@ -37,7 +37,6 @@ namespace detail {
 [[noreturn]] void rethrow_below(std::string_view step);
 /// Inside a catch block: throws what was caught as an error of writing.
 [[noreturn]] void rethrow_unwritten();
-failure caught_failure(errc code) noexcept;  ///< of what a catch block has caught
 void expect(json_reader& r, json_reader::kind k, std::string_view name);
 std::int64_t read_signed(json_reader& r, std::int64_t low, std::int64_t high);
 std::uint64_t read_unsigned(json_reader& r, std::uint64_t high);
