@@ -58,12 +58,6 @@ class strand_loop final : public net::asio_loop {
 
   time_point now() const override { return clock::now(); }
   void post(unique_function<void()> work) override { asio::post(strand_, logged(std::move(work))); }
-  void dispatch(unique_function<void()> work) override {
-    if (running_here())
-      work();
-    else
-      post(std::move(work));
-  }
   timer_id run_at(time_point when, unique_function<void()> work) override {
     return timers_->add(when, logged(std::move(work)));
   }

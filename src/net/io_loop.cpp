@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -87,12 +86,6 @@ io_loop::~io_loop() {
 
 void io_loop::post(unique_function<void()> work) {
   asio::post(state_->io, std::move(work));
-}
-void io_loop::dispatch(unique_function<void()> work) {
-  if (running_here())
-    work();
-  else
-    asio::post(state_->io, std::move(work));
 }
 scheduler::timer_id io_loop::run_at(time_point when, unique_function<void()> work) {
   return state_->timers->add(when, std::move(work));

@@ -27,7 +27,6 @@ class io_loop final : public asio_loop {
 
   time_point now() const override { return clock::now(); }
   void post(unique_function<void()> work) override;
-  void dispatch(unique_function<void()> work) override;
   timer_id run_at(time_point when, unique_function<void()> work) override;
   void cancel(timer_id id) override;
   bool running_here() const noexcept override;

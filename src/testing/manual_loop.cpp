@@ -131,13 +131,6 @@ void manual_loop::post(unique_function<void()> work) {
   state_->changed.notify_one();
 }
 
-void manual_loop::dispatch(unique_function<void()> work) {
-  if (running_here())
-    work();
-  else
-    post(std::move(work));
-}
-
 scheduler::timer_id manual_loop::run_at(time_point when, unique_function<void()> work) {
   auto& s = *state_;
   const std::lock_guard lock(s.mutex);

@@ -18,7 +18,6 @@ class manual_loop final : public scheduler {
 
   time_point now() const override;
   void post(unique_function<void()> work) override;
-  void dispatch(unique_function<void()> work) override;
   timer_id run_at(time_point when, unique_function<void()> work) override;
   void cancel(timer_id id) override;
   bool running_here() const noexcept override;

@@ -20,12 +20,6 @@ class stepping_loop final : public scheduler {
     const std::lock_guard lock(mutex_);
     queue_.push_back(std::move(work));
   }
-  void dispatch(unique_function<void()> work) override {
-    if (running_here())
-      work();
-    else
-      post(std::move(work));
-  }
   timer_id run_at(time_point when, unique_function<void()> work) override {
     const std::lock_guard lock(mutex_);
     timers_.emplace(std::pair(when, ++last_), std::move(work));

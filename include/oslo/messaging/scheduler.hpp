@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <oslo/messaging/function.hpp>
+#include <utility>
 
 namespace oslo::messaging {
 
@@ -23,7 +24,12 @@ class scheduler {
   /// Runs `work` soon, never before `post` returns.
   virtual void post(unique_function<void()> work) = 0;
   /// Runs `work` at once when called from this loop, else as `post`.
-  virtual void dispatch(unique_function<void()> work) = 0;
+  virtual void dispatch(unique_function<void()> work) {
+    if (running_here())
+      work();
+    else
+      post(std::move(work));
+  }
   /// Runs `work` at `when` or a little later.
   virtual timer_id run_at(time_point when, unique_function<void()> work) = 0;
   /// The work of that timer will not start after this returns on the loop itself; from another

@@ -7,30 +7,10 @@
 #include <vector>
 
 #include "drivers/inproc/driver.hpp"
+#include "support/stepping_loop.hpp"
 
 namespace oslo::messaging::inproc {
 namespace {
-
-/// A loop that runs when the test says so; its clock stands still.
-class manual_loop final : public scheduler {
- public:
-  time_point now() const override { return {}; }
-  void post(unique_function<void()> work) override { work_.push_back(std::move(work)); }
-  void dispatch(unique_function<void()> work) override { work(); }
-  timer_id run_at(time_point, unique_function<void()>) override { return timer_id::none; }
-  void cancel(timer_id) override {}
-  bool running_here() const noexcept override { return true; }
-  void run() {
-    while (!work_.empty()) {
-      auto work = std::move(work_.front());
-      work_.pop_front();
-      work();
-    }
-  }
-
- private:
-  std::deque<unique_function<void()>> work_;
-};
 
 std::shared_ptr<const content> message(const std::string& method) {
   return std::make_shared<const content>(R"({"method": ")" + method + R"("})", context());
@@ -39,7 +19,7 @@ std::shared_ptr<const content> message(const std::string& method) {
 class bus_rules : public ::testing::Test {
  protected:
   std::shared_ptr<bus> b = std::make_shared<bus>(queue_limits{4, 1000});
-  std::shared_ptr<manual_loop> loop = std::make_shared<manual_loop>();
+  std::shared_ptr<testing::stepping_loop> loop = std::make_shared<testing::stepping_loop>();
   std::vector<std::shared_ptr<subscription>> listeners;
 
   // A listener belongs to its queues until it stops.
