@@ -1,8 +1,7 @@
 // The coroutine face of the notifier's erased core.
-#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <oslo/messaging/detail/completion_home.hpp>
+#include <oslo/messaging/detail/to_caller.hpp>
 #include <oslo/messaging/notify/notifier.hpp>
 
 #include "notify/notifier_core.hpp"
@@ -10,7 +9,6 @@
 namespace oslo::messaging::notify {
 
 namespace asio = boost::asio;
-using messaging::detail::waiting_handler;
 
 namespace {
 
@@ -23,34 +21,13 @@ struct prepared {
   result<std::string> payload;
 };
 
-template <class Handler>
-std::stop_token cancellation_of(const Handler& handler) {
-  auto slot = asio::get_associated_cancellation_slot(handler);
-  if (!slot.is_connected()) return {};
-  std::stop_source source;
-  auto token = source.get_token();
-  slot.assign(
-      [source = std::move(source)](asio::cancellation_type) mutable { source.request_stop(); });
-  return token;
-}
-
 asio::awaitable<notifier::report> send(prepared p) {
   asio::use_awaitable_t<> token;
   return asio::async_initiate<asio::use_awaitable_t<>, void(notifier::report)>(
       [](auto handler, prepared n) {
-        auto cancel = cancellation_of(handler);
-        auto done = [waiting = waiting_handler(std::move(handler)),
-                     inside = n.from->bus.inherited()](notifier::report r) mutable {
-          waiting.finish([inside, &r](const auto& executor, auto resumed) {
-            messaging::detail::resume_on(
-                executor, inside, [handler = std::move(resumed), r = std::move(r)]() mutable {
-                  if (auto slot = asio::get_associated_cancellation_slot(handler);
-                      slot.is_connected())
-                    slot.clear();
-                  std::move(handler)(std::move(r));
-                });
-          });
-        };
+        auto cancel = messaging::detail::cancellation_of(handler);
+        messaging::detail::to_caller<decltype(handler), notifier::report> done(
+            std::move(handler), n.from->bus.inherited());
         n.from->send(n.priority, n.ctxt, n.event_type, n.payload, std::move(cancel),
                      std::move(done));
       },

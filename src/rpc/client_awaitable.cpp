@@ -10,14 +10,14 @@ namespace asio = boost::asio;
 asio::awaitable<client::text> client::call_text(std::string_view name,
                                                 std::optional<method_version> since, context ctxt,
                                                 text args) const {
-  return detail::initiate<true, detail::deliver_text, void(text)>(
+  return detail::initiate<true, messaging::detail::as_it_came, void(text)>(
       {*this, std::string(name), since, std::move(ctxt), std::move(args)}, asio::use_awaitable);
 }
 
 asio::awaitable<result<void>> client::cast_text(std::string_view name,
                                                 std::optional<method_version> since, context ctxt,
                                                 text args) const {
-  return detail::initiate<false, detail::deliver_text, void(result<void>)>(
+  return detail::initiate<false, messaging::detail::as_it_came, void(result<void>)>(
       {*this, std::string(name), since, std::move(ctxt), std::move(args)}, asio::use_awaitable);
 }
 

@@ -2,16 +2,13 @@
 // API.
 #pragma once
 
-#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/cancellation_type.hpp>
 #include <exception>
-#include <oslo/messaging/detail/completion_home.hpp>
+#include <oslo/messaging/detail/to_caller.hpp>
 #include <oslo/messaging/rpc/client.hpp>
 #include <oslo/messaging/rpc/detail/typed.hpp>
 #include <oslo/messaging/rpc/method.hpp>
 #include <oslo/messaging/value.hpp>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -19,54 +16,7 @@
 
 namespace oslo::messaging::rpc::detail {
 
-/// Brings a completion from the transport's loop to the executor of the handler, and there gives it
-/// to `Deliver`. In a child of the process that opened the transport there is no loop, and the
-/// completion comes while its operation is initiated.
-template <class Handler, class Result, class Deliver>
-class to_caller {
- public:
-  to_caller(Handler h, const transport& bus) : handler_(std::move(h)), inside_(bus.inherited()) {}
-
-  void operator()(Result r) {
-    handler_.finish([this, &r](const auto& executor, Handler waiting) {
-      messaging::detail::resume_on(
-          executor, inside_, [handler = std::move(waiting), r = std::move(r)]() mutable {
-            // The slot must not lead to this operation any more when the caller goes on.
-            if (auto slot = boost::asio::get_associated_cancellation_slot(handler);
-                slot.is_connected())
-              slot.clear();
-            Deliver{}(std::move(handler), std::move(r));
-          });
-    });
-  }
-
- private:
-  messaging::detail::waiting_handler<Handler> handler_;
-  bool inside_;
-};
-
-/// Connects the cancellation slot of a handler, if it has one, to a stop token for the driver.
-template <class Handler>
-std::stop_token cancellation_of(const Handler& handler) {
-  auto slot = boost::asio::get_associated_cancellation_slot(handler);
-  if (!slot.is_connected()) return {};
-  std::stop_source source;
-  auto token = source.get_token();
-  slot.assign([source = std::move(source)](boost::asio::cancellation_type) mutable {
-    source.request_stop();
-  });
-  return token;
-}
-
 // ---- how an outcome is delivered ----------------------------------------------------------------
-
-/// As it came.
-struct deliver_text {
-  template <class Handler, class Result>
-  void operator()(Handler handler, Result r) const {
-    std::move(handler)(std::move(r));
-  }
-};
 
 /// void(result<R>)
 template <class R>
@@ -144,10 +94,12 @@ template <bool is_call, class Deliver, class Signature, class Token>
 auto initiate(prepared_call call, Token&& token) {
   return boost::asio::async_initiate<Token, Signature>(
       [](auto handler, prepared_call c) {
-        auto cancel = cancellation_of(handler);
+        auto cancel = messaging::detail::cancellation_of(handler);
         using reply = std::conditional_t<is_call, result<std::string>, result<void>>;
-        to_caller<decltype(handler), reply, Deliver> done(std::move(handler), c.from.bus());
-        if (!c.args && c.from.bus().inherited())
+        const bool inherited = c.from.bus().inherited();
+        messaging::detail::to_caller<decltype(handler), reply, Deliver> done(std::move(handler),
+                                                                             inherited);
+        if (!c.args && inherited)
           done(c.args.error());
         else if (!c.args)
           c.from.bus().loop().post(
