@@ -6,7 +6,6 @@
 
 #include "core/features.hpp"
 #include "core/saturating.hpp"
-#include "core/tasks/default_executor.hpp"
 
 namespace oslo::messaging::notify::detail {
 namespace {
@@ -70,14 +69,7 @@ listener_options checked(listener_options o, const std::vector<target>& targets,
 
 listener_state::listener_state(transport b, std::vector<target> where,
                                std::vector<std::shared_ptr<endpoint>> endpoints, listener_options o)
-    : serving(b,
-              {.kind = "listener",
-               .piece = "notification",
-               .max_running = o.max_running,
-               .pool_size = o.executor ? 0 : default_pool_size(b.defaults()),
-               .start_timeout = o.start_timeout,
-               .drain_timeout = o.drain_timeout},
-              o.executor),
+    : serving(b, "listener", "notification", o),
       targets(checked(std::move(where))),
       options(checked(std::move(o), targets, bus)),
       dispatcher_(std::move(endpoints), options.serializer, bus.log(), options.batch.has_value()) {

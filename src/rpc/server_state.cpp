@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "core/features.hpp"
-#include "core/tasks/default_executor.hpp"
 #include "rpc/served_request.hpp"
 
 namespace oslo::messaging::rpc::detail {
@@ -41,14 +40,7 @@ std::vector<std::shared_ptr<endpoint>> with_ping(std::vector<std::shared_ptr<end
 
 server_state::server_state(transport b, target t, std::vector<std::shared_ptr<endpoint>> list,
                            server_options o)
-    : serving(b,
-              {.kind = "server",
-               .piece = "request",
-               .max_running = o.max_running,
-               .pool_size = o.executor ? 0 : default_pool_size(b.defaults()),
-               .start_timeout = o.start_timeout,
-               .drain_timeout = o.drain_timeout},
-              o.executor),
+    : serving(b, "server", "request", o),
       on(checked(std::move(t), bus)),
       options(std::move(o)),
       endpoints(with_ping(std::move(list), bus, options.ping), options.access_policy,

@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/tasks/default_executor.hpp"
 #include "core/tasks/task_scope.hpp"
 #include "core/tasks/watchers.hpp"
 #include "serve/marked_executor.hpp"
@@ -92,6 +93,17 @@ class serving : public std::enable_shared_from_this<serving> {
  protected:
   /// `given`: null for a thread pool, made by the first start.
   serving(transport b, serving_options o, std::shared_ptr<messaging::executor> given);
+  /// By what the public options of servers and listeners have in common.
+  template <class Options>
+  serving(const transport& b, const char* kind, const char* piece, const Options& o)
+      : serving(b,
+                {.kind = kind,
+                 .piece = piece,
+                 .max_running = o.max_running,
+                 .pool_size = o.executor ? 0 : default_pool_size(b.defaults()),
+                 .start_timeout = o.start_timeout,
+                 .drain_timeout = o.drain_timeout},
+                o.executor) {}
 
   // ---- what the derived class does: all on the loop ---------------------------------------------
 
