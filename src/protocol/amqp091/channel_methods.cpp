@@ -13,12 +13,7 @@ void connection::impl::drop_channel(channel_id id) {
 }
 
 void connection::impl::on_channel_close(channel_id id, channel& ch, reader& in) {
-  close_reason why{.from = close_reason::origin::broker};
-  why.code = in.u16();
-  why.text = in.shortstr();
-  why.class_id = in.u16();
-  why.method_id = in.u16();
-  in.finish();
+  auto why = read_close(in);
   send_empty_method(id, method::channel_close_ok);
   if (ch.now == channel::phase::closing) {
     // Both sides closed at once. The id is free only when our own close is answered.

@@ -50,15 +50,20 @@ void connection::impl::on_method(const frame& f) {
     on_channel_method(f.channel, current_method_, in, f.payload.substr(4));
 }
 
+close_reason connection::impl::read_close(reader& in) {
+  close_reason why{.from = close_reason::origin::broker};
+  why.code = in.u16();
+  why.text = in.shortstr();
+  why.class_id = in.u16();
+  why.method_id = in.u16();
+  in.finish();
+  return why;
+}
+
 void connection::impl::on_connection_method(method m, reader& in) {
   switch (m) {
     case method::connection_close: {
-      close_reason why{.from = close_reason::origin::broker};
-      why.code = in.u16();
-      why.text = in.shortstr();
-      why.class_id = in.u16();
-      why.method_id = in.u16();
-      in.finish();
+      auto why = read_close(in);
       send_empty_method(0, method::connection_close_ok);
       end(std::move(why));
       return;
