@@ -1,6 +1,7 @@
 // What a callable takes and returns. Not part of the API.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -28,6 +29,18 @@ template <class R, class C, class... P>
 struct signature_of<R (C::*)(P...) noexcept> : signature<R, P...> {};
 template <class R, class C, class... P>
 struct signature_of<R (C::*)(P...) const noexcept> : signature<R, P...> {};
+
+/// Whether a result is a coroutine's, and what that one returns.
+template <class T>
+struct awaited {
+  static constexpr bool is = false;
+  using type = T;
+};
+template <class T, class E>
+struct awaited<boost::asio::awaitable<T, E>> {
+  static constexpr bool is = true;
+  using type = T;
+};
 
 /// A member function and its object, as a callable with the member's signature.
 template <class C, class Member>

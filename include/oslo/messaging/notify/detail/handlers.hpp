@@ -19,6 +19,7 @@
 
 namespace oslo::messaging::notify::detail {
 
+using messaging::detail::awaited;
 using messaging::detail::bound_member;
 using messaging::detail::class_of;
 using messaging::detail::current_failure;
@@ -43,18 +44,6 @@ class wrong_payload : public messaging_error {
 };
 
 // ---- what a callable takes and returns ----------------------------------------------------------
-
-/// Whether a result is a coroutine's, and what that one returns.
-template <class T>
-struct awaited {
-  static constexpr bool is = false;
-  using type = T;
-};
-template <class T, class E>
-struct awaited<boost::asio::awaitable<T, E>> {
-  static constexpr bool is = true;
-  using type = T;
-};
 
 template <class P>
 inline constexpr bool takes_responder = std::same_as<std::remove_cvref_t<P>, responder>;

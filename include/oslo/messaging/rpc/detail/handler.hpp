@@ -49,6 +49,7 @@ class handler {
 
 // ---- what a callable takes and returns ----------------------------------------------------------
 
+using messaging::detail::awaited;
 using messaging::detail::bound_member;
 using messaging::detail::class_of;
 using messaging::detail::signature_of;
@@ -58,17 +59,6 @@ struct is_responder : std::false_type {};
 template <class R>
 struct is_responder<responder<R>> : std::true_type {
   using result = R;
-};
-
-template <class T>
-struct awaited {
-  static constexpr bool is = false;
-  using type = T;
-};
-template <class T, class E>
-struct awaited<boost::asio::awaitable<T, E>> {
-  static constexpr bool is = true;
-  using type = T;
 };
 
 template <class P>
