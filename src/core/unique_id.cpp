@@ -48,6 +48,21 @@ void write_hex64(char* out, std::uint64_t value) noexcept {
     std::memcpy(out + at, hex_pairs.data() + 2 * (value & 0xff), 2);
 }
 
+std::optional<std::uint64_t> read_hex64(std::string_view digits) noexcept {
+  std::uint64_t value = 0;
+  for (const char c : digits) {
+    unsigned digit;
+    if (c >= '0' && c <= '9')
+      digit = static_cast<unsigned>(c - '0');
+    else if (c >= 'a' && c <= 'f')
+      digit = static_cast<unsigned>(c - 'a' + 10);
+    else
+      return std::nullopt;
+    value = value << 4 | digit;
+  }
+  return value;
+}
+
 unique_digits::unique_digits() {
   auto& next = thread_engine();
   const std::uint64_t high = (next() & ~std::uint64_t{0xf000}) | 0x4000;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,5 +33,7 @@ std::uint64_t random_bits();
 
 /// Writes `value` as 16 lower-case hex digits to `out`.
 void write_hex64(char* out, std::uint64_t value) noexcept;
+/// What up to 16 lower-case hex digits stand for; none for anything else.
+std::optional<std::uint64_t> read_hex64(std::string_view digits) noexcept;
 
 }  // namespace oslo::messaging

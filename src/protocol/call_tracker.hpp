@@ -265,17 +265,7 @@ template <class Payload>
 auto call_tracker<Payload>::lookup(std::string_view id) noexcept -> slot* {
   if (id.size() != 32 || std::memcmp(id.data(), prefix_.data(), prefix_.size()) != 0)
     return nullptr;
-  ticket t = 0;
-  for (const char c : id.substr(16)) {
-    unsigned digit;
-    if (c >= '0' && c <= '9')
-      digit = static_cast<unsigned>(c - '0');
-    else if (c >= 'a' && c <= 'f')
-      digit = static_cast<unsigned>(c - 'a') + 10;
-    else
-      return nullptr;
-    t = (t << 4) | digit;
-  }
+  const ticket t = read_hex64(id.substr(16)).value_or(0);
   const std::size_t index = t & slot_mask;
   if (t == 0 || index >= slots_.size() || slots_[index].owner != t) return nullptr;
   return &slots_[index];

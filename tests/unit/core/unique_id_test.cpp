@@ -77,6 +77,13 @@ TEST(write_hex64, writes_sixteen_digits) {
   EXPECT_EQ(out, "ffffffffffffffff");
 }
 
+TEST(read_hex64, takes_lower_case_digits_only) {
+  EXPECT_EQ(read_hex64("0123456789abcdef"), 0x0123456789abcdefu);
+  EXPECT_EQ(read_hex64("f0"), 0xf0u);
+  for (const char* other : {"A0", "g0", "/0", ":0", "`0", "0-", " 1"})
+    EXPECT_FALSE(read_hex64(other)) << other;
+}
+
 TEST(random_engine, follows_the_reference_sequence) {
   // xoshiro256** from the state {1, 2, 3, 4}, as published with the algorithm.
   random_engine next{std::array<std::uint64_t, 4>{1, 2, 3, 4}};
