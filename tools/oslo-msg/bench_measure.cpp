@@ -124,15 +124,19 @@ void measure_notifications(program p, const bench_options& o, const bench_bodies
   fill_in(f, std::move(outcome));
 }
 
+/// What is sent from now on waits on the bus, as long as the result lives.
+std::unique_ptr<bench_keeper> keep_queue(const program& p, const transport& bus, const target& on,
+                                         const executor_options& run_on) {
+  if (bus.url().transport != "fake") return std::make_unique<bench_keeper>(p, on);
+  run_sink(bus, on, 0, run_on);
+  return nullptr;
+}
+
 void measure_drain(const program& p, const bench_options& o, const bench_bodies& bodies,
                    figures& f) {
   const transport bus = p.open();
   const target on = bench_target();
-  std::unique_ptr<bench_keeper> keeper;
-  if (bus.url().transport == "fake")
-    run_sink(bus, on, 0, o.run_on);
-  else
-    keeper = std::make_unique<bench_keeper>(p, on);
+  const auto keeper = keep_queue(p, bus, on, o.run_on);
   const bench_plan plan = plan_of(o);
   const progress_line line{plan};
   cast_source source{bench_client(bus, on), bodies};
@@ -189,11 +193,7 @@ void measure_memory(const program& p, const bench_options& o, const bench_bodies
                     figures& f) {
   const transport bus = p.open();
   const target on = bench_target();
-  std::unique_ptr<bench_keeper> keeper;
-  if (bus.url().transport == "fake")
-    run_sink(bus, on, 0, o.run_on);
-  else
-    keeper = std::make_unique<bench_keeper>(p, on);
+  const auto keeper = keep_queue(p, bus, on, o.run_on);
   const rpc::client client = bench_client(bus, on);
   announced_calls one{client, bodies, 1}, many{client, bodies, o.in_flight};
   latency_histogram unused;

@@ -16,15 +16,13 @@
 #include <string>
 #include <vector>
 
+#include "bench_patience.hpp"
 #include "bench_work.hpp"
 #include "child_process.hpp"
 #include "executor_options.hpp"
 #include "program.hpp"
 
 namespace oslo::messaging::cli {
-
-/// How long a server may take to start, to end, or to go without taking a message.
-constexpr std::chrono::seconds bench_patience{60};
 
 struct reached_args {
   std::uint64_t hits = 0;

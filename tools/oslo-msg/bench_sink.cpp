@@ -20,15 +20,7 @@ class timed_endpoint : public rpc::endpoint {
     bind("hit", &timed_endpoint::hit).allow_unknown();
   }
   sink_figures wait() {
-    auto end = last_.get_future();
-    for (std::uint64_t before = 0;;) {
-      if (end.wait_for(bench_patience) == std::future_status::ready) return end.get();
-      const auto now = taken_.load();
-      if (now == before)
-        throw std::runtime_error{"Only " + std::to_string(now) + " of " + std::to_string(count_) +
-                                 " messages came."};
-      before = now;
-    }
+    return wait_while_taking(last_.get_future(), taken_, count_, "messages came");
   }
 
  private:

@@ -4,10 +4,8 @@
 #include <future>
 #include <memory>
 #include <oslo/messaging/notify/listener.hpp>
-#include <stdexcept>
-#include <string>
 
-#include "bench_server.hpp"
+#include "bench_patience.hpp"
 
 namespace oslo::messaging::cli {
 namespace {
@@ -20,14 +18,7 @@ class counting_endpoint : public notify::endpoint {
     if (count == 0) all_.set_value();
   }
   void wait() {
-    auto all = all_.get_future();
-    for (std::uint64_t before = 0; all.wait_for(bench_patience) != std::future_status::ready;) {
-      const auto now = taken_.load();
-      if (now == before)
-        throw std::runtime_error{"Only " + std::to_string(now) + " of " + std::to_string(count_) +
-                                 " notifications came back."};
-      before = now;
-    }
+    wait_while_taking(all_.get_future(), taken_, count_, "notifications came back");
   }
 
  private:
