@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "support/stub_driver.hpp"
+
 namespace oslo::messaging::testing {
 
 /// What a test and the driver of its transport share. Thread safety: all members from any thread.
@@ -164,32 +166,18 @@ class gate_keeper : public std::enable_shared_from_this<gate_keeper> {
   std::function<result<void>(const std::string&)> automatic_;
 };
 
-class gated_driver final : public driver {
+class gated_driver final : public stub_driver {
  public:
   gated_driver(std::shared_ptr<gate_keeper> k, driver_environment env)
-      : keeper_(std::move(k)), loop_(std::move(env.loop)) {}
-  capabilities caps() const noexcept override { return {}; }
-  void send(target, outgoing_message, send_options, send_completion) override {
-    throw messaging_error({errc::not_supported, "The gated driver only notifies."});
-  }
+      : stub_driver(std::move(env.loop)), keeper_(std::move(k)) {}
   void send_notification(target to, outgoing_message m, notification_format, send_options o,
                          send_completion done) override {
     keeper_->take(loop_, std::move(to), std::move(m), std::move(o), std::move(done));
   }
-  std::shared_ptr<listener> listen(target, listen_options) override { return nullptr; }
-  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
-                                                     std::optional<std::string>,
-                                                     listen_options) override {
-    return nullptr;
-  }
   transport_health health() const override { return keeper_->health(); }
-  void close(std::chrono::milliseconds, unique_function<void()> done) override {
-    loop_->post(std::move(done));
-  }
 
  private:
   std::shared_ptr<gate_keeper> keeper_;
-  std::shared_ptr<scheduler> loop_;
 };
 
 inline transport open_gated(std::shared_ptr<gate_keeper> keeper, transport_options o = {}) {

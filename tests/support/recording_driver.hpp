@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "support/stub_driver.hpp"
+
 namespace oslo::messaging::testing {
 
 /// One `driver::send` or `send_notification`.
@@ -54,10 +56,10 @@ class recorder {
   std::deque<result<reply>> answers_;
 };
 
-class recording_driver final : public driver {
+class recording_driver final : public stub_driver {
  public:
   recording_driver(std::shared_ptr<recorder> to, driver_environment env)
-      : recorder_(std::move(to)), loop_(std::move(env.loop)) {}
+      : stub_driver(std::move(env.loop)), recorder_(std::move(to)) {}
 
   capabilities caps() const noexcept override { return recorder_->caps; }
   std::string_view system() const noexcept override { return recorder_->system; }
@@ -68,17 +70,6 @@ class recording_driver final : public driver {
                          send_completion done) override {
     keep({std::move(to), std::move(m), std::move(o), f}, std::move(done));
   }
-  std::shared_ptr<listener> listen(target, listen_options) override {
-    throw messaging_error({errc::not_supported, "The recording driver only sends."});
-  }
-  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
-                                                     std::optional<std::string>,
-                                                     listen_options) override {
-    throw messaging_error({errc::not_supported, "The recording driver only sends."});
-  }
-  void close(std::chrono::milliseconds, unique_function<void()> done) override {
-    loop_->post(std::move(done));
-  }
 
  private:
   void keep(sent_message m, send_completion done) {
@@ -88,7 +79,6 @@ class recording_driver final : public driver {
   }
 
   std::shared_ptr<recorder> recorder_;
-  std::shared_ptr<scheduler> loop_;
 };
 
 /// A transport on such a driver.

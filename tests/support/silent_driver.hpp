@@ -10,12 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "support/stub_driver.hpp"
+
 namespace oslo::messaging::testing {
 
-class silent_driver final : public driver {
+class silent_driver final : public stub_driver {
  public:
-  explicit silent_driver(std::shared_ptr<scheduler> loop) : loop_(std::move(loop)) {}
-  capabilities caps() const noexcept override { return {}; }
+  using stub_driver::stub_driver;
   void send(target, outgoing_message, send_options o, send_completion done) override {
     // Registered on the loop: a cancellation that is already there then ends it afterwards.
     loop_->post([this, p = std::make_shared<pending>(std::move(done)),
@@ -27,17 +28,6 @@ class silent_driver final : public driver {
         });
       });
     });
-  }
-  void send_notification(target, outgoing_message, notification_format, send_options,
-                         send_completion) override {}
-  std::shared_ptr<listener> listen(target, listen_options) override { return nullptr; }
-  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
-                                                     std::optional<std::string>,
-                                                     listen_options) override {
-    return nullptr;
-  }
-  void close(std::chrono::milliseconds, unique_function<void()> done) override {
-    loop_->post(std::move(done));
   }
 
  private:
@@ -51,7 +41,6 @@ class silent_driver final : public driver {
     std::optional<std::stop_callback<std::function<void()>>> callback;
   };
 
-  std::shared_ptr<scheduler> loop_;
   std::vector<std::shared_ptr<pending>> pending_;
 };
 

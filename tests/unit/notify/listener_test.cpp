@@ -768,8 +768,8 @@ TEST_F(listeners, say_why_they_cannot_start) {
     FAIL();
   } catch (const server_listen_error& error) {
     EXPECT_STREQ(error.what(),
-                 "Failed to listen on target \"<Target topic=t>\": The recording driver only "
-                 "sends.");
+                 "Failed to listen on target \"<Target topic=t>\": The driver of this test "
+                 "cannot do that.");
   }
   EXPECT_THROW(l.start(), server_listen_error);
 }

@@ -5,6 +5,7 @@
 #include <oslo/messaging/rpc.hpp>
 
 #include "support/log_lines.hpp"
+#include "support/stub_driver.hpp"
 #include "testing/manual_loop.hpp"
 
 namespace oslo::messaging::rpc {
@@ -74,29 +75,16 @@ class one_message final : public listener {
   unique_function<void(incoming_batch)> pull_;
 };
 
-class one_message_driver final : public driver {
+class one_message_driver final : public testing::stub_driver {
  public:
   one_message_driver(std::shared_ptr<scheduler> loop, double timeout, std::shared_ptr<outcome> o)
-      : loop_(std::move(loop)), timeout_(timeout), outcome_(std::move(o)) {}
-  capabilities caps() const noexcept override { return {}; }
-  void send(target, outgoing_message, send_options, send_completion) override {}
-  void send_notification(target, outgoing_message, notification_format, send_options,
-                         send_completion) override {}
+      : stub_driver(std::move(loop)), timeout_(timeout), outcome_(std::move(o)) {}
   std::shared_ptr<listener> listen(target, listen_options) override {
     return std::make_unique<one_message>(loop_,
                                          std::make_unique<monitored_message>(timeout_, outcome_));
   }
-  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
-                                                     std::optional<std::string>,
-                                                     listen_options) override {
-    return nullptr;
-  }
-  void close(std::chrono::milliseconds, unique_function<void()> done) override {
-    loop_->post(std::move(done));
-  }
 
  private:
-  std::shared_ptr<scheduler> loop_;
   double timeout_;
   std::shared_ptr<outcome> outcome_;
 };

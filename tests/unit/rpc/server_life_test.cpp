@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "support/log_lines.hpp"
+#include "support/stub_driver.hpp"
 
 namespace oslo::messaging::rpc {
 namespace {
@@ -62,29 +63,16 @@ class staged_listener final : public listener {
   unique_function<void(incoming_batch)> pull_;
 };
 
-class staged_driver final : public driver {
+class staged_driver final : public testing::stub_driver {
  public:
   staged_driver(std::shared_ptr<stage> s, std::shared_ptr<scheduler> loop)
-      : stage_(std::move(s)), loop_(std::move(loop)) {}
-  capabilities caps() const noexcept override { return {}; }
-  void send(target, outgoing_message, send_options, send_completion) override {}
-  void send_notification(target, outgoing_message, notification_format, send_options,
-                         send_completion) override {}
+      : stub_driver(std::move(loop)), stage_(std::move(s)) {}
   std::shared_ptr<listener> listen(target, listen_options) override {
     return std::make_unique<staged_listener>(stage_, loop_);
-  }
-  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
-                                                     std::optional<std::string>,
-                                                     listen_options) override {
-    return nullptr;
-  }
-  void close(std::chrono::milliseconds, unique_function<void()> done) override {
-    loop_->post(std::move(done));
   }
 
  private:
   std::shared_ptr<stage> stage_;
-  std::shared_ptr<scheduler> loop_;
 };
 
 /// A loop that keeps the next work of one thread back until it is told to go on.

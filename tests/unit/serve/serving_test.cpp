@@ -11,6 +11,7 @@
 #include "serve/verbs.hpp"
 #include "support/log_lines.hpp"
 #include "support/stepping_loop.hpp"
+#include "support/stub_driver.hpp"
 
 namespace oslo::messaging::serve {
 namespace {
@@ -35,28 +36,14 @@ struct stage {
 };
 
 /// A bus of which only the health counts.
-class staged_driver final : public driver {
+class staged_driver final : public testing::stub_driver {
  public:
   staged_driver(std::shared_ptr<transport_health> h, driver_environment env)
-      : health_(std::move(h)), loop_(std::move(env.loop)) {}
-  capabilities caps() const noexcept override { return {}; }
-  void send(target, outgoing_message, send_options, send_completion) override {}
-  void send_notification(target, outgoing_message, notification_format, send_options,
-                         send_completion) override {}
-  std::shared_ptr<listener> listen(target, listen_options) override { return nullptr; }
-  std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic>,
-                                                     std::optional<std::string>,
-                                                     listen_options) override {
-    return nullptr;
-  }
+      : stub_driver(std::move(env.loop)), health_(std::move(h)) {}
   transport_health health() const override { return *health_; }
-  void close(std::chrono::milliseconds, unique_function<void()> done) override {
-    loop_->post(std::move(done));
-  }
 
  private:
   std::shared_ptr<transport_health> health_;
-  std::shared_ptr<scheduler> loop_;
 };
 
 class staged_subscription final : public listener {
