@@ -5,6 +5,7 @@
 #include <iostream>
 #include <string>
 
+#include "support/amqp_samples.hpp"
 #include "support/amqp_session.hpp"
 
 namespace {
@@ -35,26 +36,6 @@ std::string record(std::string_view whole) {
   w.u8(static_cast<std::uint8_t>(bits));
   w.shortstr(payload);
   return out;
-}
-
-field_table every_type() {
-  return {{"V", {}},
-          {"t", true},
-          {"b", std::int8_t{-1}},
-          {"B", std::uint8_t{1}},
-          {"s", std::int16_t{-1}},
-          {"u", std::uint16_t{1}},
-          {"I", -1},
-          {"i", 1u},
-          {"l", std::int64_t{-1}},
-          {"f", 1.5f},
-          {"d", 1.5},
-          {"D", decimal{2, 314}},
-          {"S", "text"},
-          {"x", byte_array{"bytes"}},
-          {"T", timestamp{1}},
-          {"A", field_array{1, "x", field_array{}}},
-          {"F", field_table{{"k", true}}}};
 }
 
 }  // namespace

@@ -356,14 +356,8 @@ TEST_F(rabbit_consumer, a_message_with_properties_that_cannot_be_read_hurts_only
   const auto other = add("other");
   link.run();
   other->events.clear();
-  std::string header;
-  amqp091::writer w{header};
-  w.u16(60);
-  w.u16(0);
-  w.u64(2);
-  w.u16(0x0003);  // undefined flags
-  link.send(amqp_script::deliver_method(1, 1, "1") +
-            amqp_script::frame(amqp091::frame_type::header, 1, header) +
+  const auto undefined_flags = amqp_script::header_with(1, 2, amqp_script::bytes("0003"));
+  link.send(amqp_script::deliver_method(1, 1, "1") + undefined_flags +
             amqp_script::frame(amqp091::frame_type::body, 1, "{}") +
             amqp_script::deliver_method(1, 2, "1") + amqp_script::content(1, "good") +
             amqp_script::deliver_method(2, 1, "4") + amqp_script::content(2, "elsewhere"));

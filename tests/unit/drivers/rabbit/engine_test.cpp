@@ -247,17 +247,11 @@ TEST_F(rabbit_engine, a_poisoned_reply_hurts_only_its_call) {
   ASSERT_NE(id_at, std::string::npos);
   const auto id =
       published.body.substr(published.body.find_first_of("0123456789abcdef", id_at + 9), 32);
-  std::string header;
-  amqp091::writer w{header};
-  w.u16(60);
-  w.u16(0);
-  w.u64(2);
-  w.u16(0x0003);  // undefined flags
+  const auto undefined_flags = amqp_script::header_with(1, 2, amqp_script::bytes("0003"));
   const auto tag = scripted_broker::tag_in(replies);
   amqp091::properties p;
   p.content_type = "application/json";
-  broker.send(amqp_script::deliver_method(1, 1, tag) +
-                  amqp_script::frame(amqp091::frame_type::header, 1, header) +
+  broker.send(amqp_script::deliver_method(1, 1, tag) + undefined_flags +
                   amqp_script::frame(amqp091::frame_type::body, 1, "{}") +
                   amqp_script::deliver_method(1, 2, tag) + amqp_script::content(1, "no JSON", p) +
                   amqp_script::deliver_method(1, 3, tag) +

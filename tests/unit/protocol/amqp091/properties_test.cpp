@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/amqp091/codec.hpp"
+#include "support/amqp_samples.hpp"
 #include "support/amqp_script.hpp"
 
 using namespace amqp_script;
@@ -19,16 +20,6 @@ properties read(std::string_view data, properties into = {}) {
   read_properties(in, into);
   in.finish();
   return into;
-}
-
-properties of_python() {
-  properties p;
-  p.content_type = "application/json";
-  p.content_encoding = "utf-8";
-  p.headers.emplace();
-  p.delivery_mode = 2;
-  p.priority = 0;
-  return p;
 }
 
 properties all_set() {

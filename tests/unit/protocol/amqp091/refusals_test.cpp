@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/amqp_samples.hpp"
 #include "support/amqp_script.hpp"
 
 using namespace amqp_script;
@@ -71,25 +72,7 @@ std::vector<properties> samples() {
   const auto add = [&](auto set) { set(each.emplace_back()); };
   add([](properties& p) { p.content_type = "application/json"; });
   add([](properties& p) { p.content_encoding = "utf-8"; });
-  add([](properties& p) {
-    p.headers = field_table{{"V", {}},
-                            {"t", true},
-                            {"b", std::int8_t{-1}},
-                            {"B", std::uint8_t{1}},
-                            {"s", std::int16_t{-1}},
-                            {"u", std::uint16_t{1}},
-                            {"I", -1},
-                            {"i", 1u},
-                            {"l", std::int64_t{-1}},
-                            {"f", 1.5f},
-                            {"d", 1.5},
-                            {"D", decimal{2, 314}},
-                            {"S", "text"},
-                            {"x", byte_array{"bytes"}},
-                            {"T", timestamp{1}},
-                            {"A", field_array{1, "x", field_array{}}},
-                            {"F", field_table{{"k", true}}}};
-  });
+  add([](properties& p) { p.headers = every_type(); });
   add([](properties& p) { p.headers = field_table{}; });
   add([](properties& p) { p.delivery_mode = 2; });
   add([](properties& p) { p.priority = 0; });

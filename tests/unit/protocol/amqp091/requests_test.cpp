@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#include "support/amqp_samples.hpp"
 #include "support/amqp_script.hpp"
 
 using namespace amqp_script;
@@ -108,16 +109,6 @@ TEST_F(Requests, AckRequeueReject) {
   expect(method::basic_reject, "0000000000000006 01");
   m_.reject(ch_, 7, false);
   expect(method::basic_reject, "0000000000000007 00");
-}
-
-properties of_python() {
-  properties p;
-  p.content_type = "application/json";
-  p.content_encoding = "utf-8";
-  p.headers.emplace();
-  p.delivery_mode = 2;
-  p.priority = 0;
-  return p;
 }
 
 TEST_F(Requests, PublishIsMethodHeaderAndBody) {
