@@ -23,6 +23,21 @@ def run(*arguments, stdin="", url="fake://"):
                           text=True, timeout=60)
 
 
+def end_by_signal(number, stream, *arguments):
+    """Sends the signal once `stream` says "ready"; returns status, and what else was printed."""
+    with subprocess.Popen([PROGRAM, "--url", "fake://", *arguments], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as program:
+        try:
+            line = getattr(program, stream).readline()
+            if line != "ready\n":
+                raise AssertionError(f"not ready but {line!r}")
+            program.send_signal(number)
+            printed = program.communicate(timeout=30)
+            return (program.returncode, *printed)
+        finally:
+            program.kill()
+
+
 class Help(unittest.TestCase):
     def test_names_every_command_and_status(self):
         shown = run("--help")
@@ -252,17 +267,8 @@ class Notifications(unittest.TestCase):
     def test_a_listener_ends_on_a_signal(self):
         for extra in ([], ["--batch-size", "5"], ["--pool", "p", "--priority", "info"]):
             with self.subTest(extra):
-                listener = subprocess.Popen(
-                    [PROGRAM, "--url", "fake://", "listen", "t", *extra],
-                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                try:
-                    self.assertEqual(listener.stderr.readline(), "ready\n")
-                    listener.send_signal(signal.SIGTERM)
-                    rest = listener.communicate(timeout=30)
-                    self.assertEqual((listener.returncode, *rest), (0, "", ""))
-                finally:
-                    listener.kill()
-                    listener.wait()
+                self.assertEqual(end_by_signal(signal.SIGTERM, "stderr", "listen", "t", *extra),
+                                 (0, "", ""))
 
 
 class SendNotification(unittest.TestCase):
@@ -318,17 +324,9 @@ class Serve(unittest.TestCase):
             for extra in (["--workers", "2"], ["--executor", "inline"],
                           ["--executor", "fibers", "--workers", "5"], ["--prefetch", "5"]):
                 with self.subTest(number=number, extra=extra):
-                    server = subprocess.Popen(
-                        [PROGRAM, "--url", "fake://", "serve", "t", "--server", "s", *extra],
-                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                    try:
-                        self.assertEqual(server.stdout.readline(), "ready\n")
-                        server.send_signal(number)
-                        rest = server.communicate(timeout=30)
-                        self.assertEqual((server.returncode, *rest), (0, "", ""))
-                    finally:
-                        server.kill()
-                        server.wait()
+                    self.assertEqual(
+                        end_by_signal(number, "stdout", "serve", "t", "--server", "s", *extra),
+                        (0, "", ""))
 
 
 class Demo(unittest.TestCase):

@@ -1,5 +1,6 @@
 """Runs of oslo-msg that end in an error."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -25,6 +26,20 @@ def closed_port():
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
+
+
+@contextlib.contextmanager
+def full_listener():
+    """Neither takes nor refuses connections."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            one = stack.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
 
 
 class ErrorCase(unittest.TestCase):

@@ -10,7 +10,7 @@ import unittest
 import urllib.parse
 
 import kombu
-from error_case import DONE, NOT_DELIVERED, UNUSABLE, ErrorCase
+from error_case import DONE, NOT_DELIVERED, UNUSABLE, ErrorCase, full_listener
 from fault_proxy import FaultProxy
 from own_broker import OwnBroker
 from programs import Server, oslo_msg, rabbit_url, unique
@@ -38,20 +38,6 @@ def hosts(*parts):
 def silent_listener():
     """Takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener.getsockname()[1]
-
-
-@contextlib.contextmanager
-def full_listener():
-    """Neither takes nor refuses connections."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            one = stack.enter_context(socket.socket())
-            one.setblocking(False)
-            one.connect_ex(listener.getsockname())
         yield listener.getsockname()[1]
 
 
