@@ -31,6 +31,12 @@ class driver_over : public bus_test {
   void cast(const std::string& body, context ctxt = {}) {
     send_and_wait(client_bus, to(), {body, std::move(ctxt)}, {.timeout = patience}).value();
   }
+  void call(expected<result<reply>>& answer, std::optional<std::chrono::seconds> monitor = {}) {
+    client_bus.driver().send(
+        to(), {R"({"method": "m", "args": {}})", {}},
+        {.wait_for_reply = true, .timeout = patience, .call_monitor_timeout = monitor},
+        [&](result<reply> r) { answer.set(std::move(r)); });
+  }
 };
 
 TEST_P(driver_over, the_message_arrives_without_the_keys_of_the_transport) {
@@ -53,10 +59,7 @@ TEST_P(driver_over, the_message_arrives_without_the_keys_of_the_transport) {
 TEST_P(driver_over, a_call_carries_its_id_and_the_monitor_timeout) {
   const auto l = listen("s1");
   expected<result<reply>> answer;
-  client_bus.driver().send(
-      to(), {R"({"method": "m", "args": {}})", {}},
-      {.wait_for_reply = true, .timeout = patience, .call_monitor_timeout = 7s},
-      [&](result<reply> r) { answer.set(std::move(r)); });
+  call(answer, 7s);
   auto batch = pull(*l, 1);
   ASSERT_EQ(batch.size(), 1u);
   EXPECT_NE(batch[0]->message_id(), "");
@@ -74,9 +77,7 @@ TEST_P(driver_over, a_call_carries_its_id_and_the_monitor_timeout) {
 TEST_P(driver_over, a_failure_arrives_field_by_field) {
   const auto l = listen("s1");
   expected<result<reply>> answer;
-  client_bus.driver().send(to(), {R"({"method": "m", "args": {}})", {}},
-                           {.wait_for_reply = true, .timeout = patience},
-                           [&](result<reply> r) { answer.set(std::move(r)); });
+  call(answer);
   auto batch = pull(*l, 1);
   batch.at(0)->acknowledge();
   remote_failure f;
@@ -151,9 +152,7 @@ TEST_P(driver_over, stop_ends_a_pending_pull_and_later_ones_with_nothing) {
 TEST_P(driver_over, messages_handed_out_can_be_answered_after_stop) {
   auto l = listen("s1");
   expected<result<reply>> answer;
-  client_bus.driver().send(to(), {R"({"method": "m", "args": {}})", {}},
-                           {.wait_for_reply = true, .timeout = patience},
-                           [&](result<reply> r) { answer.set(std::move(r)); });
+  call(answer);
   auto batch = pull(*l, 1);
   batch.at(0)->acknowledge();
   on_loop(server_bus, [&] { l->stop(); });

@@ -71,6 +71,15 @@ class rabbit_listener_test : public ::testing::Test {
     broker.send(amqp_script::deliver_method(channel, tag, "1") +
                 amqp_script::content(channel, body, p));
   }
+  /// A message that comes, and is to be acknowledged later.
+  incoming_batch::value_type take_into_work(std::uint64_t tag, const std::string& body) {
+    pull();
+    deliver(tag, body);
+    auto first = std::move(batch.at(0));
+    batch.clear();
+    first->acknowledge_later();
+    return first;
+  }
   /// The tags that were acknowledged since the last call; "2*" means all up to it.
   std::vector<std::string> acknowledged() {
     std::vector<std::string> tags;
@@ -167,12 +176,7 @@ TEST_F(rabbit_listener_test, time_in_the_queue_counts_by_the_clock_of_a_known_se
 }
 
 TEST_F(rabbit_listener_test, a_copy_of_what_is_in_work_is_settled_with_it) {
-  pull();
-  deliver(1, request("u1"));
-  ASSERT_EQ(batch.size(), 1u);
-  auto first = std::move(batch[0]);
-  batch.clear();
-  first->acknowledge_later();
+  const auto first = take_into_work(1, request("u1"));
   pull();
   deliver(2, request("u1"));
   EXPECT_TRUE(batch.empty());
@@ -183,12 +187,7 @@ TEST_F(rabbit_listener_test, a_copy_of_what_is_in_work_is_settled_with_it) {
 }
 
 TEST_F(rabbit_listener_test, work_goes_on_over_a_lost_connection_and_its_second_delivery) {
-  pull();
-  deliver(7, request("u1"));
-  ASSERT_EQ(batch.size(), 1u);
-  auto first = std::move(batch[0]);
-  batch.clear();
-  first->acknowledge_later();
+  const auto first = take_into_work(7, request("u1"));
   broker.drop();
   channel = broker.next(method::basic_consume).channel;
   broker.run_until([&] { return from->consuming(); }, "the consumers");
@@ -200,12 +199,7 @@ TEST_F(rabbit_listener_test, work_goes_on_over_a_lost_connection_and_its_second_
 }
 
 TEST_F(rabbit_listener_test, what_is_given_back_takes_its_copy_along) {
-  pull();
-  deliver(1, request("u1"));
-  ASSERT_EQ(batch.size(), 1u);
-  auto first = std::move(batch[0]);
-  batch.clear();
-  first->acknowledge_later();
+  const auto first = take_into_work(1, request("u1"));
   pull();
   deliver(2, request("u1"));
   EXPECT_TRUE(batch.empty());
