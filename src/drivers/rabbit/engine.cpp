@@ -89,70 +89,20 @@ void engine::start() {
     auto l = std::make_shared<net::amqp_link>(loop_->executor(),
                                               for_purpose(options_.link, purpose), env_.log);
     l->watch([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->update_health();
+      if (const auto self = weak.lock()) self->health_->update();
     });
     return l;
   };
   publish_link_ = link("publish");
   consume_link_ = link("consume");
   publisher_ = std::make_unique<publisher>(*publish_link_, static_cast<send_owner&>(*this));
+  health_ = std::make_unique<connection_health>(*publish_link_, *consume_link_, *publisher_);
   consumer_ =
       std::make_unique<rabbit::consumer>(*consume_link_, static_cast<consumer_owner&>(*this));
   publish_link_->serve(*publisher_);
   consume_link_->serve(*consumer_);
   publisher_->watch_readers(options_.notifications.reader_check);
   answers_ = std::make_shared<rabbit::answers>(*this);
-}
-
-// ---- health -------------------------------------------------------------------------------------
-
-namespace {
-
-link_state state_of(const net::amqp_link& link) {
-  if (link.is_shut()) return link_state::closed;
-  if (link.is_open()) return link_state::connected;
-  if (link.is_idle()) return link_state::idle;
-  return link.verdict() != nullptr ? link_state::refused : link_state::connecting;
-}
-
-}  // namespace
-
-void engine::update_health() {
-  transport_health now{
-      state_of(*publish_link_), state_of(*consume_link_), publish_link_->broker_name(), {}};
-  if (now.broker.empty()) now.broker = consume_link_->broker_name();
-  for (const auto& link : {consume_link_, publish_link_})
-    if (!link->is_open() && link->last_failure()) now.reason = link->last_failure()->message();
-  if (now.publishing == link_state::connected && publish_link_->is_blocked()) {
-    now.publishing = link_state::blocked;
-    now.reason = publisher_->blocked_reason();
-  }
-  if (now.publishing != link_state::connected || now.consuming != link_state::connected)
-    deaf_ = false;  // what is wrong has a better name
-  if (deaf_) {
-    now.deaf = true;
-    now.reason = "A probe did not come back.";
-  }
-  {
-    const std::lock_guard lock(health_mutex_);
-    if (now == health_) return;
-    health_ = now;
-  }
-  if (health_changed_) health_changed_(now);
-}
-
-void engine::set_deaf(bool deaf) {
-  deaf_ = deaf;
-  update_health();
-}
-
-transport_health engine::health() const {
-  const std::lock_guard lock(health_mutex_);
-  return health_;
-}
-
-void engine::watch_health(unique_function<void(const transport_health&)> changed) {
-  health_changed_ = std::move(changed);
 }
 
 // ---- sends --------------------------------------------------------------------------------------
@@ -236,7 +186,7 @@ void engine::probe(milliseconds limit,
   s->done = [self = shared_from_this(), since = loop_->now(),
              done = std::move(done)](result<messaging::reply> r) mutable {
     if (r.has_error()) {
-      if (r.error().code() == errc::timed_out) self->set_deaf(true);
+      if (r.error().code() == errc::timed_out) self->health_->set_deaf(true);
       return done(r.error());
     }
     done(std::chrono::duration_cast<std::chrono::microseconds>(self->loop_->now() - since));
@@ -408,7 +358,7 @@ void engine::acknowledge_replies_later() {
 }
 
 void engine::on_reply(const amqp091::delivery& d) {
-  if (deaf_) set_deaf(false);
+  if (health_->is_deaf()) health_->set_deaf(false);
   std::string decompressed;
   const auto body = body_of(d, options_.link.amqp.max_body, decompressed);
   auto read = body ? wire::read_reply(*body) : result<wire::incoming_reply>(body.error());

@@ -3,13 +3,13 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <oslo/messaging/driver.hpp>
 #include <string>
 #include <vector>
 
 #include "drivers/rabbit/answers.hpp"
+#include "drivers/rabbit/connection_health.hpp"
 #include "drivers/rabbit/consumer.hpp"
 #include "drivers/rabbit/options.hpp"
 #include "drivers/rabbit/pending_send.hpp"
@@ -43,13 +43,15 @@ class engine final : public std::enable_shared_from_this<engine>,
   /// A message to our own reply queue.
   void probe(std::chrono::milliseconds limit,
              unique_function<void(result<std::chrono::microseconds>)> done);
-  void watch_health(unique_function<void(const transport_health&)> changed);
+  void watch_health(unique_function<void(const transport_health&)> changed) {
+    health_->watch(std::move(changed));
+  }
 
   // Read-only or thread safe: any thread.
   const options& opts() const noexcept { return options_; }
   const driver_environment& env() const noexcept { return env_; }
   net::asio_loop& loop() noexcept { return *loop_; }
-  transport_health health() const;
+  transport_health health() const { return health_->now(); }
   void count(std::string_view name) {
     if (env_.meter) env_.meter->add(name, {}, 1);
   }
@@ -62,9 +64,6 @@ class engine final : public std::enable_shared_from_this<engine>,
  private:
   friend class reply_subscription;
   using clock = std::chrono::steady_clock;
-
-  void update_health();
-  void set_deaf(bool deaf);
 
   // Sends, whatever their kind.
   /// `write(body, id)` writes the message; it may throw.
@@ -86,7 +85,7 @@ class engine final : public std::enable_shared_from_this<engine>,
 
   void published(const send_ptr& s, result<void> r) override;
   void wake_at(clock::time_point when) override;
-  void blocked_changed() override { update_health(); }
+  void blocked_changed() override { health_->update(); }
   void input_begins() override { publish_link_->hold(); }
   void input_done() override { publish_link_->release(); }
   void tick();
@@ -99,6 +98,7 @@ class engine final : public std::enable_shared_from_this<engine>,
   std::shared_ptr<net::amqp_link> publish_link_;
   std::shared_ptr<net::amqp_link> consume_link_;
   std::shared_ptr<rabbit::answers> answers_;
+  std::unique_ptr<connection_health> health_;
 
   protocol::call_tracker<send_ptr> sends_;
   scheduler::timer_id timer_ = scheduler::timer_id::none;
@@ -108,10 +108,6 @@ class engine final : public std::enable_shared_from_this<engine>,
   std::optional<failure> reply_refusal_;  ///< until the broker changes its mind
   bool reply_acks_due_ = false;
 
-  mutable std::mutex health_mutex_;
-  transport_health health_;  ///< guarded by it
-  bool deaf_ = false;
-  unique_function<void(const transport_health&)> health_changed_;
   bool closed_ = false;                           ///< nothing new is taken
   bool gone_ = false;                             ///< and the connections have ended
   std::vector<unique_function<void()>> closers_;  ///< wait for that
