@@ -76,8 +76,9 @@ class engine final : public std::enable_shared_from_this<engine>,
                           clock::duration elapsed) const;
   void complete(send_completion done, result<messaging::reply> r);
 
-  // Replies.
+  // engine_replies.cpp
   void ensure_reply_queue();
+  bool has_reply_queue() const noexcept;
   void reply_queue_ready();
   void reply_queue_refused(const failure& why);
   void on_reply(const amqp091::delivery& d);
