@@ -75,7 +75,9 @@ class json_reader {
  private:
   [[noreturn]] void fail(std::string_view expected) const;
   [[noreturn]] void fail_at(const char* where, std::string_view what) const;
-  void skip_space() noexcept;
+  void skip_space() noexcept {
+    while (p_ != end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\t' || *p_ == '\r')) ++p_;
+  }
   char current() const noexcept { return p_ == end_ ? '\0' : *p_; }
   void enter(char open, std::string_view what);
   bool next_item(char close, std::string_view expected);
