@@ -208,7 +208,7 @@ TEST(exception_table, a_client_maps_only_the_modules_that_it_allows) {
     const auto c = client(bus, {.topic = "t"}, std::move(o)).prepare({.topic = "u"});
     sent->answer(of_peer(module, type));
     std::promise<std::string> done;
-    c.async_call_json("m", {}, "{}", {}, [&](result<std::string> r) {
+    rpc::detail::start_call(c, "m", {}, "{}", {}, [&](result<std::string> r) {
       try {
         r.value();
         done.set_value("nothing");
