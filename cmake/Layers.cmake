@@ -1,59 +1,89 @@
-# oslo_layer(NAME [DEPENDS lower...]): one object library from src/NAME. Its sources include their
-# own layer and lower ones as "layer/file.hpp"; tests/support/check_layers.py holds them to DEPENDS.
-set(OSLO_INCLUDE_DIR ${CMAKE_CURRENT_SOURCE_DIR}/include)
+# oslo_layer(NAME [DEPENDS lower...] [LINK library...] [PRIVATE_LINK library...] [DEFINE name...]
+#            [ASIO] [ABSENT]): one object library from src/NAME. Its sources include their own layer
+# and lower ones as "layer/file.hpp"; tests/support/check_layers.py holds them to DEPENDS. ABSENT:
+# the library that it is about is left out, and its absent.cpp says so to whoever calls it.
+set(OSLO_INCLUDE_DIR ${PROJECT_SOURCE_DIR}/include)
 
 function(oslo_layer name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/src/${name}/*.cpp)
-  if(NOT sources)
-    return()
-  endif()
-  add_library(oslo_${name} OBJECT ${sources})
-  target_include_directories(
-    oslo_${name} PUBLIC $<BUILD_INTERFACE:${OSLO_INCLUDE_DIR}>
-    PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
-  target_link_libraries(oslo_${name} PUBLIC Boost::json Threads::Threads PRIVATE oslo_warnings)
-  target_compile_definitions(oslo_${name} PUBLIC BOOST_ASIO_NO_DEPRECATED)
-  set_target_properties(oslo_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  set_property(GLOBAL APPEND PROPERTY OSLO_LAYER_DEPENDS "${name}: ${ARG_DEPENDS}")
-  if(name STREQUAL "net" OR name STREQUAL "drivers")
-    target_link_libraries(oslo_${name} PUBLIC OpenSSL::SSL)
-  endif()
-  if(name STREQUAL "wire")
-    target_link_libraries(oslo_${name} PRIVATE ZLIB::ZLIB BZip2::BZip2)
-  endif()
-  if(name STREQUAL "notify" AND yaml-cpp_FOUND)
-    target_link_libraries(oslo_${name} PRIVATE yaml-cpp)
-    target_compile_definitions(oslo_${name} PRIVATE OSLO_HAS_YAML)
-  endif()
-  if(name STREQUAL "fibers")
-    target_link_libraries(oslo_${name} PUBLIC Boost::fiber)
-  endif()
-  if(name MATCHES "^(net|drivers|serve|rpc|notify|blocking|testing)$")
-    target_precompile_headers(oslo_${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/cmake/pch_asio.hpp)
+  cmake_parse_arguments(ARG "ASIO;ABSENT" "" "DEPENDS;LINK;PRIVATE_LINK;DEFINE" ${ARGN})
+  if(name STREQUAL "drivers") # below it each driver has a CMakeLists.txt of its own
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
   else()
-    target_precompile_headers(oslo_${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/cmake/pch_std.hpp)
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
   endif()
+  if(ARG_ABSENT)
+    set(sources ${PROJECT_SOURCE_DIR}/src/${name}/absent.cpp)
+  else()
+    list(FILTER sources EXCLUDE REGEX "/absent\\.cpp$")
+  endif()
+  oslo_objects(oslo_${name} ${sources})
 endfunction()
 
-# oslo_library(layers...): the one library users link, oslo::messaging.
-function(oslo_library)
-  add_library(oslo_messaging STATIC)
-  foreach(layer IN LISTS ARGN)
-    if(TARGET oslo_${layer})
-      target_sources(oslo_messaging PRIVATE $<TARGET_OBJECTS:oslo_${layer}>)
+# oslo_driver(NAME [LINK library...] [PRIVATE_LINK library...]): the same from the driver's folder.
+function(oslo_driver name)
+  cmake_parse_arguments(ARG "" "" "LINK;PRIVATE_LINK" ${ARGN})
+  set(ARG_ASIO ON)
+  set(ARG_DEFINE)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  oslo_objects(oslo_driver_${name} ${sources})
+endfunction()
+
+# Uses the arguments of its caller.
+function(oslo_objects target)
+  add_library(${target} OBJECT ${ARGN})
+  target_include_directories(
+    ${target} PUBLIC $<BUILD_INTERFACE:${OSLO_INCLUDE_DIR}> PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(${target} PUBLIC Boost::json Threads::Threads ${ARG_LINK}
+                                  PRIVATE ${ARG_PRIVATE_LINK} oslo_warnings)
+  target_compile_definitions(${target} PUBLIC BOOST_ASIO_NO_DEPRECATED PRIVATE ${ARG_DEFINE})
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  if(ARG_ASIO)
+    target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch_asio.hpp)
+  else()
+    target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch_std.hpp)
+  endif()
+  set_property(GLOBAL APPEND PROPERTY OSLO_OBJECTS ${target})
+  set_property(GLOBAL APPEND PROPERTY OSLO_LINK ${ARG_LINK})
+  set_property(GLOBAL APPEND PROPERTY OSLO_PRIVATE_LINK ${ARG_PRIVATE_LINK})
+endfunction()
+
+# oslo_drivers(name...): the drivers that open_transport knows. Each is src/drivers/NAME with a
+# CMakeLists.txt and a function `oslo::messaging::NAME::add_to(driver_registry&)`; the option
+# OSLO_MESSAGING_NAME leaves it out.
+function(oslo_drivers)
+  set(declarations "")
+  set(calls "")
+  foreach(name IN LISTS ARGN)
+    string(TOUPPER ${name} upper)
+    option(OSLO_MESSAGING_${upper} "The driver ${name}" ON)
+    if(OSLO_MESSAGING_${upper})
+      add_subdirectory(${PROJECT_SOURCE_DIR}/src/drivers/${name} ${PROJECT_BINARY_DIR}/drivers/${name})
+      string(APPEND declarations "namespace ${name} {\nvoid add_to(driver_registry& r);\n}\n")
+      string(APPEND calls "    ${name}::add_to(r);\n")
     endif()
+  endforeach()
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/default_drivers.cpp.in
+                 ${PROJECT_BINARY_DIR}/generated/default_drivers.cpp @ONLY)
+  target_sources(oslo_drivers PRIVATE ${PROJECT_BINARY_DIR}/generated/default_drivers.cpp)
+endfunction()
+
+# oslo_library(): the one library users link, oslo::messaging, of all layers and drivers.
+function(oslo_library)
+  get_property(objects GLOBAL PROPERTY OSLO_OBJECTS)
+  get_property(link GLOBAL PROPERTY OSLO_LINK)
+  get_property(private_link GLOBAL PROPERTY OSLO_PRIVATE_LINK)
+  list(REMOVE_DUPLICATES link)
+  list(REMOVE_DUPLICATES private_link)
+  add_library(oslo_messaging STATIC)
+  foreach(part IN LISTS objects)
+    target_sources(oslo_messaging PRIVATE $<TARGET_OBJECTS:${part}>)
   endforeach()
   # The file set installs the headers, and compiles each of them alone on demand (target
   # all_verify_interface_header_sets).
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${OSLO_INCLUDE_DIR}/*.hpp)
   target_sources(oslo_messaging PUBLIC FILE_SET HEADERS BASE_DIRS ${OSLO_INCLUDE_DIR} FILES ${headers})
-  target_link_libraries(oslo_messaging PUBLIC Boost::json Boost::fiber OpenSSL::SSL
-                                              Threads::Threads re2)
-  target_link_libraries(oslo_messaging PRIVATE ZLIB::ZLIB BZip2::BZip2)
-  if(yaml-cpp_FOUND)
-    target_link_libraries(oslo_messaging PRIVATE yaml-cpp)
-  endif()
+  target_link_libraries(oslo_messaging PUBLIC Boost::json Threads::Threads ${link}
+                                       PRIVATE ${private_link})
   target_compile_features(oslo_messaging PUBLIC cxx_std_20)
   set_target_properties(
     oslo_messaging PROPERTIES LINKER_LANGUAGE CXX EXPORT_NAME messaging

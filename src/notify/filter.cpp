@@ -1,4 +1,6 @@
+#ifdef OSLO_HAS_RE2
 #include <re2/re2.h>
+#endif
 
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/json.hpp>
@@ -8,6 +10,8 @@
 
 namespace oslo::messaging::notify {
 namespace {
+
+#ifdef OSLO_HAS_RE2
 
 class expression {
  public:
@@ -33,6 +37,23 @@ class expression {
  private:
   RE2 re_;
 };
+
+#else
+
+class expression {
+ public:
+  [[noreturn]] expression(const std::string& place, const std::string&) {
+    throw configuration_error(
+        {errc::not_supported,
+         "The filter of " + place + " cannot be used: this library was built without RE2."});
+  }
+  template <class T>
+  bool matches(const T&) const {
+    return false;
+  }
+};
+
+#endif
 
 /// By key, and in one piece: RE2 objects cannot move.
 using keyed = std::vector<std::pair<std::string, std::unique_ptr<const expression>>>;

@@ -2,6 +2,7 @@
 """check_layers.py ROOT: every include points down the layers that CMakeLists.txt declares.
 
 - A source of src/LAYER names files of its own layer and of the layers in oslo_layer(... DEPENDS).
+- A driver (a folder of src/drivers) knows no other one.
 - Public headers belong to a layer too (rpc/*, blocking.hpp, ...; all others are core) and name only
   public headers of their own or a lower layer, never a file of src/.
 - core, wire and protocol are free of Asio; wire and protocol also of threads and clocks: bytes and
@@ -39,7 +40,7 @@ CLOCK = re.compile(
 )
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 COMMENT = re.compile(r"//.*|/\*.*?\*/")
-LAYER = re.compile(r"^\s*oslo_layer\(\s*(\w+)(?:\s+DEPENDS\s+([\w\s]+))?\)", re.MULTILINE)
+LAYER = re.compile(r"^\s*oslo_layer\(\s*(\w+)(?:\s+DEPENDS((?:\s+[a-z_]+)+))?", re.MULTILINE)
 SOURCE_ENDINGS = (".hpp", ".cpp", ".h", ".c", ".ipp")
 
 
@@ -62,6 +63,12 @@ def public_layer(header):
         return None
     first = header.split("/")[0].removesuffix(".hpp")
     return PUBLIC_LAYERS.get(first, "core")
+
+
+def driver_of(path):
+    """The driver whose folder a file is in, if any."""
+    match = re.search(r"(?:^|/)drivers/(\w+)/", path)
+    return match and match.group(1)
 
 
 def file_findings(path, layer, layers, public):
@@ -95,6 +102,8 @@ def file_findings(path, layer, layers, public):
                     yield number, f"public code must not include {name}, which is internal"
                 elif other not in allowed:
                     yield number, f"{layer} must not include {name}: {other} is not below it"
+                elif driver_of(path) and driver_of(name) not in (None, driver_of(path)):
+                    yield number, f"{driver_of(path)} must not include {name}, another driver's"
             elif (
                 quote == '"'
                 and public

@@ -37,6 +37,7 @@ class CheckLayers(unittest.TestCase):
         cases = {
             "src/wire/a.cpp": '#include "wire/b.hpp"\n#include "core/c.hpp"\n#include <string>\n',
             "src/drivers/r/a.cpp": '#include "net/b.hpp"\n#include <boost/asio/post.hpp>\n',
+            "src/drivers/r/c.cpp": '#include "drivers/r/b.hpp"\n#include "drivers/a.hpp"\n',
             "src/protocol/a.cpp": "void f(std::chrono::steady_clock::time_point now);\n",
             "src/protocol/b.cpp": "// the caller passes steady_clock::now()\n",
             "src/core/pool.cpp": "#include <thread>\n",
@@ -56,6 +57,10 @@ class CheckLayers(unittest.TestCase):
                 "core must not include wire/a.hpp: wire is not below it",
             ),
             "src/wire/b.cpp": ('#include "protocol/a.hpp"', "wire must not include protocol/a.hpp"),
+            "src/drivers/r/b.cpp": (
+                '#include "drivers/q/a.hpp"',
+                "r must not include drivers/q/a.hpp, another driver's",
+            ),
             "src/rpc/b.cpp": ('#include "drivers/a.hpp"', "rpc must not include drivers/a.hpp"),
             "src/rpc/c.cpp": ("#include <oslo/messaging/notify/n.hpp>", "which belongs to notify"),
             "src/notify/c.cpp": ('#include "rpc/a.hpp"', "notify must not include rpc/a.hpp"),

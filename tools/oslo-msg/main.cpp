@@ -34,7 +34,7 @@ Examples:
   oslo-msg demo)";
 
 void add_common(CLI::App& app, program& p) {
-  app.set_version_flag("--version", OSLO_MESSAGING_VERSION);
+  app.set_version_flag("--version", oslo::messaging::version());
   app.add_option("--config-file", p.config_files, "oslo.config file; may be repeated")
       ->type_name("FILE")
       ->expected(1)

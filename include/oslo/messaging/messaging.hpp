@@ -24,4 +24,5 @@
 #include <oslo/messaging/transport.hpp>
 #include <oslo/messaging/transport_url.hpp>
 #include <oslo/messaging/value.hpp>
+#include <oslo/messaging/version.hpp>
 // IWYU pragma: end_exports

@@ -156,4 +156,10 @@ std::unique_ptr<driver> make_driver(std::shared_ptr<bus> shared, driver_environm
   return std::make_unique<inproc_driver>(std::move(shared), std::move(env));
 }
 
+void add_to(driver_registry& r) {
+  r.add("fake", [](const transport_url& url, driver_environment env) {
+    return make_driver(url, std::move(env));
+  });
+}
+
 }  // namespace oslo::messaging::inproc

@@ -14,4 +14,7 @@ std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment
 /// The same over a table of its own.
 std::unique_ptr<driver> make_driver(std::shared_ptr<bus> shared, driver_environment env);
 
+/// What `default_drivers` has of this folder.
+void add_to(driver_registry& r);
+
 }  // namespace oslo::messaging::inproc

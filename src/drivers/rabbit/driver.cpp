@@ -189,4 +189,9 @@ std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment
   return std::make_unique<rabbit_driver>(std::move(o), std::move(env), std::move(loop));
 }
 
+/// Python's library knows RabbitMQ under both names.
+void add_to(driver_registry& r) {
+  for (const char* scheme : {"rabbit", "kombu"}) r.add(scheme, make_driver);
+}
+
 }  // namespace oslo::messaging::rabbit

@@ -10,4 +10,7 @@ namespace oslo::messaging::rabbit {
 /// Precondition: `env.loop` is a `net::asio_loop`.
 std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment env);
 
+/// What `default_drivers` has of this folder.
+void add_to(driver_registry& r);
+
 }  // namespace oslo::messaging::rabbit

@@ -1,0 +1,21 @@
+# What is built. A part that is left out needs nothing and says so where it is used.
+option(OSLO_MESSAGING_FIBER "Fibers as an executor (Boost.Fiber)" ON)
+option(OSLO_MESSAGING_RE2 "Filters of notifications (RE2)" ON)
+option(OSLO_MESSAGING_YAML "The notification driver \"routing\" (yaml-cpp)" ON)
+option(OSLO_MESSAGING_SPDLOG "Log records as notifications (spdlog)" ON)
+option(OSLO_MESSAGING_HTTPLIB "HTTP requests as notifications (cpp-httplib)" ON)
+option(OSLO_MESSAGING_TOOLS "oslo-msg" ${PROJECT_IS_TOP_LEVEL})
+option(OSLO_MESSAGING_EXAMPLES "The examples" ${PROJECT_IS_TOP_LEVEL})
+option(OSLO_MESSAGING_TESTS "The tests, with tools and examples" ${PROJECT_IS_TOP_LEVEL})
+option(OSLO_MESSAGING_BENCH "The benchmark peers" OFF)
+option(OSLO_FUZZ "The libFuzzer targets (clang)" OFF)
+set(OSLO_SANITIZE "" CACHE STRING "Value for -fsanitize=, e.g. address,undefined")
+
+if(OSLO_MESSAGING_TESTS AND NOT OSLO_FUZZ) # they test all of it
+  foreach(part IN ITEMS FIBER RE2 YAML SPDLOG HTTPLIB TOOLS EXAMPLES)
+    if(NOT OSLO_MESSAGING_${part})
+      message(FATAL_ERROR "The tests are about the whole library: OSLO_MESSAGING_${part}=OFF goes "
+                          "with OSLO_MESSAGING_TESTS=OFF.")
+    endif()
+  endforeach()
+endif()
