@@ -32,7 +32,7 @@ venvs = tools/step.sh "Preparing Python peers" build/log/venv.log \
   $(PYTHON) tests/support/make_venv.py build/venv
 run_tests = $(PYTHON) tests/support/run_tests.py --build build/$(1) --jobs $(JOBS)
 
-.PHONY: help setup build demo test asan tsan fuzz lint bench bench-check install clean
+.PHONY: help setup build demo test asan tsan fuzz lint bench bench-check install deb clean
 
 help:
 	@echo "make demo [URL=rabbit://...]  the main job in one process, or over a broker"
@@ -43,7 +43,8 @@ help:
 	@echo "make bench [BENCH=--quick]    speed beside everything a user would pick instead"
 	@echo "make bench-check [UPDATE=1]   instructions and allocations of each step, beside the record"
 	@echo "make lint                     format, layers, headers, scripts"
-	@echo "make install [PREFIX=DIR]     headers, library, CMake package, oslo-msg"
+	@echo "make install [PREFIX=DIR]     headers, libraries, CMake package, pkg-config, oslo-msg"
+	@echo "make deb                      Debian packages, in build/deb"
 	@echo "make clean                    remove the build folder"
 
 setup:
@@ -96,6 +97,11 @@ bench-check:
 
 install: build
 	@cmake --install build/release --prefix "$(PREFIX)"
+
+deb:
+	@tools/setup.sh deb
+	@tools/step.sh "Building Debian packages" build/log/deb.log packaging/make_deb.sh build/deb
+	@ls build/deb/*.deb
 
 clean:
 	@rm -rf build

@@ -36,7 +36,9 @@ function(oslo_objects target)
   target_link_libraries(${target} PUBLIC Boost::json Threads::Threads ${ARG_LINK}
                                   PRIVATE ${ARG_PRIVATE_LINK} oslo_warnings)
   target_compile_definitions(${target} PUBLIC BOOST_ASIO_NO_DEPRECATED PRIVATE ${ARG_DEFINE})
-  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  # What public headers declare is visible; they say so with a pragma.
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON
+                                             CXX_VISIBILITY_PRESET hidden)
   if(ARG_ASIO)
     target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch_asio.hpp)
   else()
@@ -67,26 +69,40 @@ function(oslo_drivers)
   target_sources(oslo_drivers PRIVATE ${PROJECT_BINARY_DIR}/generated/default_drivers.cpp)
 endfunction()
 
-# oslo_library(): the one library users link, oslo::messaging, of all layers and drivers.
+# oslo_library(): the one library users link, of all layers and drivers: oslo::messaging.
+# Static in this tree; whoever finds an installed package gets the shared one when it is there.
 function(oslo_library)
-  get_property(objects GLOBAL PROPERTY OSLO_OBJECTS)
-  get_property(link GLOBAL PROPERTY OSLO_LINK)
-  get_property(private_link GLOBAL PROPERTY OSLO_PRIVATE_LINK)
-  list(REMOVE_DUPLICATES link)
-  list(REMOVE_DUPLICATES private_link)
-  add_library(oslo_messaging STATIC)
-  foreach(part IN LISTS objects)
-    target_sources(oslo_messaging PRIVATE $<TARGET_OBJECTS:${part}>)
-  endforeach()
+  oslo_library_of_kind(oslo_messaging STATIC messaging_static)
+  add_library(oslo::messaging ALIAS oslo_messaging)
   # The file set installs the headers, and compiles each of them alone on demand (target
   # all_verify_interface_header_sets).
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${OSLO_INCLUDE_DIR}/*.hpp)
   target_sources(oslo_messaging PUBLIC FILE_SET HEADERS BASE_DIRS ${OSLO_INCLUDE_DIR} FILES ${headers})
-  target_link_libraries(oslo_messaging PUBLIC Boost::json Threads::Threads ${link}
-                                       PRIVATE ${private_link})
-  target_compile_features(oslo_messaging PUBLIC cxx_std_20)
-  set_target_properties(
-    oslo_messaging PROPERTIES LINKER_LANGUAGE CXX EXPORT_NAME messaging
-                              VERIFY_INTERFACE_HEADER_SETS ${PROJECT_IS_TOP_LEVEL})
-  add_library(oslo::messaging ALIAS oslo_messaging)
+  set_target_properties(oslo_messaging PROPERTIES VERIFY_INTERFACE_HEADER_SETS ${PROJECT_IS_TOP_LEVEL})
+  if(OSLO_MESSAGING_SHARED)
+    oslo_library_of_kind(oslo_messaging_shared SHARED messaging_shared)
+    set(script ${PROJECT_SOURCE_DIR}/cmake/exports.map)
+    target_link_options(oslo_messaging_shared PRIVATE -Wl,--version-script=${script} -Wl,--as-needed)
+    set_target_properties(
+      oslo_messaging_shared PROPERTIES LINK_DEPENDS ${script} VERSION ${PROJECT_VERSION}
+                                       SOVERSION ${OSLO_MESSAGING_ABI})
+    target_include_directories(oslo_messaging_shared INTERFACE $<INSTALL_INTERFACE:include>
+                               $<BUILD_INTERFACE:${OSLO_INCLUDE_DIR}>)
+  endif()
+endfunction()
+
+function(oslo_library_of_kind target kind export_name)
+  get_property(objects GLOBAL PROPERTY OSLO_OBJECTS)
+  get_property(link GLOBAL PROPERTY OSLO_LINK)
+  get_property(private_link GLOBAL PROPERTY OSLO_PRIVATE_LINK)
+  list(APPEND private_link ${link})
+  list(REMOVE_DUPLICATES private_link)
+  add_library(${target} ${kind})
+  foreach(part IN LISTS objects)
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${part}>)
+  endforeach()
+  target_link_libraries(${target} PUBLIC Boost::json Threads::Threads PRIVATE ${private_link})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX OUTPUT_NAME oslo_messaging
+                                             EXPORT_NAME ${export_name})
 endfunction()

@@ -6,6 +6,8 @@
 #define OSLO_MESSAGING_VERSION_MAJOR 0
 #define OSLO_MESSAGING_VERSION_MINOR 1
 #define OSLO_MESSAGING_VERSION_PATCH 0
+/// Of the shared library, and in its file name. Another number: programs have to be compiled again.
+#define OSLO_MESSAGING_ABI 1
 
 namespace oslo::messaging {
 
