@@ -2,7 +2,7 @@
 
 namespace oslo::messaging {
 
-void driver_registry::add(std::string scheme, factory make) {
+void driver_registry::add(std::string scheme, factory make, option_group options) {
   if (scheme.empty() || scheme.find('+') != std::string::npos)
     throw_failure({errc::invalid_argument, "\"" + scheme + "\" cannot name a transport driver."});
   if (!make)
@@ -11,6 +11,7 @@ void driver_registry::add(std::string scheme, factory make) {
   if (!added)
     throw_failure({errc::invalid_argument,
                    "There is a transport driver for the scheme \"" + it->first + "\" already."});
+  if (!options.name.empty()) options_.push_back(options);
 }
 
 std::unique_ptr<driver> driver_registry::make(const transport_url& url,

@@ -8,6 +8,8 @@
 #include <oslo/messaging/logger.hpp>
 #include <oslo/messaging/scheduler.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// A loop on an executor of the application: give it to `transport_options::loop`, and the
@@ -40,3 +42,5 @@ boost::asio::any_io_executor as_asio_executor(const std::shared_ptr<scheduler>& 
 boost::asio::any_io_executor as_asio_executor(const std::shared_ptr<executor>& e);
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

@@ -12,6 +12,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::blocking {
 
 /// Calls and casts that return when they are done. Same errors as `rpc::client`; in addition a call
@@ -121,3 +123,5 @@ class client {
 };
 
 }  // namespace oslo::messaging::blocking
+
+#pragma GCC visibility pop

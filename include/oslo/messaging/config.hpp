@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// The text of one or more oslo.config files: groups of keys with one or more raw values.
@@ -146,9 +148,12 @@ struct option_group {
   std::span<const option> options;  ///< in the order in which a sample file would show them
 };
 
-/// Every group that the library reads, with all of its options (oslo: `opts.list_opts`); what they
-/// refer to is constant and lives as long as the program. For tools that check, document or write
-/// configuration files. Thread safety: may be called from any thread.
+/// Every group that the library reads, those of `default_drivers()` included, with all of its
+/// options (oslo: `opts.list_opts`); what they refer to is constant and lives as long as the
+/// program. For tools that check, document or write configuration files. Thread safety: may be
+/// called from any thread.
 std::span<const option_group> option_groups();
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// A JSON object that travels beside the arguments: user, project, request id, trace ids.
@@ -55,3 +57,5 @@ class context {
 void write_json(std::string& out, const context& c);
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

@@ -21,6 +21,8 @@
 #include <utility>
 #include <variant>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// How one type is written and read. Specialise it for a type of your own:
@@ -328,3 +330,5 @@ result<T> try_from_json(std::string_view text, std::string_view root) {
 }
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

@@ -23,6 +23,8 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// What the driver of a transport can do. Whatever needs more than that is refused with
@@ -238,13 +240,19 @@ struct driver_environment {
 class driver_registry {
  public:
   using factory = std::function<std::unique_ptr<driver>(const transport_url&, driver_environment)>;
+  /// `options`: the section of a configuration file that the driver reads; without a name: none.
   /// Throws `configuration_error` when the scheme is already taken.
-  void add(std::string scheme, factory make);
+  void add(std::string scheme, factory make, option_group options = {});
   /// Throws `driver_load_failure` for an unknown scheme, `configuration_error` for bad options.
   std::unique_ptr<driver> make(const transport_url& url, driver_environment env) const;
+  /// The sections that its drivers read, in the order of `add`.
+  const std::vector<option_group>& options() const noexcept { return options_; }
 
  private:
   std::map<std::string, factory, std::less<>> factories_;
+  std::vector<option_group> options_;
 };
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

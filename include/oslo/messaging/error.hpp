@@ -13,6 +13,8 @@
 #include <system_error>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 struct target;
@@ -242,3 +244,5 @@ class remote_error : public messaging_error {
 
 template <>
 struct std::is_error_code_enum<oslo::messaging::errc> : std::true_type {};
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 #include <memory>
 #include <oslo/messaging/function.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// Runs pieces of work. Servers own their loop; an executor only says where a handler runs.
@@ -41,3 +43,5 @@ std::shared_ptr<executor> inline_executor();
 std::shared_ptr<executor> thread_pool(std::size_t threads = 64);
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

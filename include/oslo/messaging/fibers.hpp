@@ -5,6 +5,8 @@
 #include <memory>
 #include <oslo/messaging/executor.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 struct fiber_options {
@@ -40,3 +42,5 @@ struct fiber_options {
 std::shared_ptr<executor> fiber_executor(fiber_options o = {});
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

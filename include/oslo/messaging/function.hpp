@@ -6,6 +6,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 template <class Signature>
@@ -103,3 +105,5 @@ class unique_function<R(Args...)> {
 };
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// One direction of a transport.
@@ -65,3 +67,5 @@ class [[nodiscard]] health_watch {
 };
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

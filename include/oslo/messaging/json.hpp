@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// A pull reader over JSON text that stays where it is.
@@ -151,3 +153,5 @@ requires std::convertible_to<const S&, std::string_view> &&
 std::string to_json(const value& v);
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 enum class log_level { trace, debug, info, warning, error, off };
@@ -28,3 +30,5 @@ logger stderr_logger(log_level level = log_level::warning);
 std::string_view to_string(log_level level) noexcept;
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

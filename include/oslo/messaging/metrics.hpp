@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// One label of a measurement, such as method=add. Valid during the call that gets it.
@@ -51,3 +53,5 @@ struct oslo_metrics_options {
 std::shared_ptr<metrics> oslo_metrics(oslo_metrics_options o = {}, logger log = stderr_logger());
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

@@ -11,6 +11,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 namespace detail {
@@ -113,3 +115,5 @@ class patch {
 };
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

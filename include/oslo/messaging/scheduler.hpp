@@ -6,6 +6,8 @@
 #include <oslo/messaging/function.hpp>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// One event loop: a monotonic clock, a queue of work and timers. All work of one scheduler runs
@@ -43,3 +45,5 @@ class scheduler {
 };
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

@@ -4,6 +4,8 @@
 #include <oslo/messaging/context.hpp>
 #include <oslo/messaging/value.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// Hook on every argument, result and context (spec section 1.8). Every default is the identity.
@@ -19,3 +21,5 @@ class serializer {
 };
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

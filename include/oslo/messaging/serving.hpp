@@ -7,6 +7,8 @@
 #include <optional>
 #include <oslo/messaging/health.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// How long a call of `stop` or `wait` may wait for others (spec section 1.9). The limit comes
@@ -42,3 +44,5 @@ struct serving_health {
 };
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// Address of a message, of a server, or of an endpoint (spec section 1.3).
@@ -37,3 +39,5 @@ bool version_is_compatible(const std::optional<std::string>& implemented,
                            const std::optional<std::string>& requested);
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

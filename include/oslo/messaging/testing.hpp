@@ -18,6 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::testing {
 
 /// One option as a test sets it.
@@ -123,3 +125,5 @@ class test_bus {
 };
 
 }  // namespace oslo::messaging::testing
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <chrono>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::this_task {
 
 /// Suspends the fiber that calls it, so that its thread goes on with others; where there is no
@@ -29,3 +31,5 @@ void sleep_for(std::chrono::duration<Rep, Period> how_long) {
 void yield();
 
 }  // namespace oslo::messaging::this_task
+
+#pragma GCC visibility pop

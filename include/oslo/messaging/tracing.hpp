@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 enum class span_kind {
@@ -67,3 +69,5 @@ class tracer {
 std::shared_ptr<tracer> log_tracer(logger log, std::string service = "openstack");
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

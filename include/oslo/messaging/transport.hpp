@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 struct transport_options {
@@ -92,3 +94,5 @@ const driver_registry& default_drivers();
 transport open_transport(std::string_view url = {}, transport_options o = {});
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

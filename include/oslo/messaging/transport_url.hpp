@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// One broker of a transport URL. Absent and empty differ (spec section 1.5).
@@ -49,3 +51,5 @@ std::string redacted(const transport_url& url);
 std::string credentials_warning(const transport_url& url);
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

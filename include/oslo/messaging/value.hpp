@@ -4,6 +4,8 @@
 #include <boost/json/value.hpp>
 #include <string>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 /// A JSON value. Strings are UTF-8; a lone surrogate from a Python peer is kept as its three-byte
@@ -20,3 +22,5 @@ struct raw_json {
 };
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

@@ -1,6 +1,8 @@
 // The version of the library, for the preprocessor and at run time.
 #pragma once
 
+#pragma GCC visibility push(default)
+
 /// Of these headers: "major.minor.patch", and as numbers.
 #define OSLO_MESSAGING_VERSION "0.1.0"
 #define OSLO_MESSAGING_VERSION_MAJOR 0
@@ -16,3 +18,5 @@ namespace oslo::messaging {
 const char* version() noexcept;
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

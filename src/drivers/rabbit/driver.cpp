@@ -191,7 +191,8 @@ std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment
 
 /// Python's library knows RabbitMQ under both names.
 void add_to(driver_registry& r) {
-  for (const char* scheme : {"rabbit", "kombu"}) r.add(scheme, make_driver);
+  r.add("rabbit", make_driver, {"oslo_messaging_rabbit", option_table()});
+  r.add("kombu", make_driver);
 }
 
 }  // namespace oslo::messaging::rabbit

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::blocking {
 
 /// Notifications that return with their delivery report, which may be ignored: nothing throws.
@@ -78,3 +80,5 @@ class notifier {
 };
 
 }  // namespace oslo::messaging::blocking
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::detail {
 
 template <class R, class... P>
@@ -70,3 +72,5 @@ struct class_of<T C::*> {
 };
 
 }  // namespace oslo::messaging::detail
+
+#pragma GCC visibility pop

@@ -15,6 +15,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::detail {
 
 /// A completion whose operation belongs to no service of its context, so that the context would end
@@ -119,3 +121,5 @@ void resume_on(const Executor& executor, bool inside, F&& f) {
 }
 
 }  // namespace oslo::messaging::detail
+
+#pragma GCC visibility pop

@@ -17,6 +17,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 
 template <class T>
@@ -229,3 +231,5 @@ struct tuple_codec {
 }  // namespace detail
 
 }  // namespace oslo::messaging
+
+#pragma GCC visibility pop

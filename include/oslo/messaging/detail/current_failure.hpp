@@ -4,6 +4,8 @@
 #include <oslo/messaging/error.hpp>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::detail {
 
 /// The exception that is being handled: the failure of a `messaging_error`, or else `code` with
@@ -11,3 +13,5 @@ namespace oslo::messaging::detail {
 failure current_failure(errc code, std::string_view what);
 
 }  // namespace oslo::messaging::detail
+
+#pragma GCC visibility pop

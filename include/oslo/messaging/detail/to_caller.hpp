@@ -8,6 +8,8 @@
 #include <stop_token>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::detail {
 
 /// An outcome is delivered as it came.
@@ -56,3 +58,5 @@ std::stop_token cancellation_of(const Handler& handler) {
 }
 
 }  // namespace oslo::messaging::detail
+
+#pragma GCC visibility pop

@@ -4,6 +4,8 @@
 #include <functional>
 #include <oslo/messaging/context.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 /// Makes the context that is sent from the one that is given. Listeners may be services that must
@@ -21,3 +23,5 @@ context known_keys(const context& given);
 context whole_context(const context& given);
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

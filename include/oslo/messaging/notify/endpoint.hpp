@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 /// Handlers by priority, and a filter for all of them (spec section 1.12). A listener subscribes to
@@ -77,3 +79,5 @@ class endpoint {
 };
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

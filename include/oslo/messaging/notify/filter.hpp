@@ -7,6 +7,8 @@
 #include <oslo/messaging/notify/notification.hpp>
 #include <string>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 /// Regular expressions over a notification (spec section 1.12, NotificationFilter). Each is
@@ -41,3 +43,5 @@ class filter {
 };
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 /// Handlers of the application that a server has room for only once.
@@ -103,3 +105,5 @@ inline void notify_requests(httplib::Server& server, std::shared_ptr<request_not
 }
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

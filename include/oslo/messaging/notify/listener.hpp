@@ -19,6 +19,8 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 namespace detail {
@@ -182,3 +184,5 @@ class listener {
 };
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

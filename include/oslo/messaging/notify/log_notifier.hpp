@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 /// Levels of Python's logging that have a priority of their own.
@@ -75,3 +77,5 @@ class error_notifier {
 };
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

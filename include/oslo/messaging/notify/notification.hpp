@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 /// What a handler says of a notification.
@@ -53,3 +55,5 @@ struct typed_notification {
 };
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

@@ -12,6 +12,8 @@
 #include <stop_token>
 #include <string>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 /// A message on its way into the drivers.
@@ -47,3 +49,5 @@ class notification_driver {
 using notification_drivers = std::map<std::string, std::shared_ptr<const notification_driver>>;
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

@@ -22,6 +22,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::blocking {
 class notifier;
 }
@@ -183,3 +185,5 @@ class notifier {
 };
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 /// driver, transport_url, topics, retry and routing_config (spec section 2.2).
@@ -21,3 +23,5 @@ transport open_transport(std::string_view url = {}, transport_options o = {});
 transport open_transport(std::string_view url, transport_options o, const driver_registry& drivers);
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

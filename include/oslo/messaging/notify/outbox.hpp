@@ -19,6 +19,8 @@
 #include <string_view>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 /// What an outbox without room does with the next message.
@@ -166,3 +168,5 @@ class outbox {
 };
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 /// How important a notification is, and which queue it goes to (spec section 1.11).
@@ -23,3 +25,5 @@ std::string_view wire_name(priority p) noexcept;
 std::optional<priority> parse_priority(std::string_view text) noexcept;
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 /// A request, with the variables of CGI and WSGI: REQUEST_METHOD, PATH_INFO, QUERY_STRING,
@@ -111,3 +113,5 @@ class request_notifier {
 };
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

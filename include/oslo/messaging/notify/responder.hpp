@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 /// Answers for one notification, or one batch, after its handler has returned: a parameter of a
@@ -49,3 +51,5 @@ class responder {
 };
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 namespace detail {
@@ -143,3 +145,5 @@ class error_notification_sink final : public detail::guarded_sink {
 };
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify {
 
 /// One message as driver "test" got it.
@@ -23,3 +25,5 @@ std::vector<kept_notification> kept_notifications();
 void reset_kept_notifications();
 
 }  // namespace oslo::messaging::notify
+
+#pragma GCC visibility pop

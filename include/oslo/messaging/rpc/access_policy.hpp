@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging {
 class context;
 }
@@ -44,3 +46,5 @@ std::shared_ptr<const access_policy> default_access_policy();
 std::shared_ptr<const access_policy> explicit_access_policy();
 
 }  // namespace oslo::messaging::rpc
+
+#pragma GCC visibility pop

@@ -23,6 +23,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::rpc {
 
 /// How a client calls (spec section 1.6).
@@ -226,3 +228,5 @@ class client {
 };
 
 }  // namespace oslo::messaging::rpc
+
+#pragma GCC visibility pop

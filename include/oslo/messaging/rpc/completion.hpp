@@ -12,6 +12,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 /// The last argument of each is a completion token; what they return is what the token makes of it:
 ///
 ///     std::future<int> sum = rpc::async_call(client, add, ctxt, {1, 2}, asio::use_future);
@@ -123,3 +125,5 @@ auto async_try_cast(const client& c, std::string_view name, context ctxt, const 
 }
 
 }  // namespace oslo::messaging::rpc
+
+#pragma GCC visibility pop

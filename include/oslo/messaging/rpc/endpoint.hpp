@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::rpc {
 
 namespace detail {
@@ -241,3 +243,5 @@ class endpoint {
 };
 
 }  // namespace oslo::messaging::rpc
+
+#pragma GCC visibility pop

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::rpc {
 
 /// What of an exception travels besides its class.
@@ -120,3 +122,5 @@ class exception_table {
 };
 
 }  // namespace oslo::messaging::rpc
+
+#pragma GCC visibility pop

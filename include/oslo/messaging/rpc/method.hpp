@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::rpc {
 
 /// The version of the interface in which a method appeared: "major.minor".
@@ -70,3 +72,5 @@ class method<R()> : public detail::method_name {
 };
 
 }  // namespace oslo::messaging::rpc
+
+#pragma GCC visibility pop

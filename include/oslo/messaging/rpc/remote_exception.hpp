@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::rpc {
 
 /// Thrown by a handler, it arrives at a Python caller as `module.type` when the caller allows that
@@ -71,3 +73,5 @@ enum class tracebacks {
 };
 
 }  // namespace oslo::messaging::rpc
+
+#pragma GCC visibility pop

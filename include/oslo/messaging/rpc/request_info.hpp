@@ -5,6 +5,8 @@
 #include <optional>
 #include <stop_token>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::rpc {
 
 /// One request, seen by its handler: a parameter of type `const request_info&`. Valid until the
@@ -50,3 +52,5 @@ enum class acknowledge_when : unsigned char {
 };
 
 }  // namespace oslo::messaging::rpc
+
+#pragma GCC visibility pop

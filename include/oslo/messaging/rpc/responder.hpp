@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::rpc {
 
 /// Answers one request after its handler has returned: the last parameter of a deferred handler,
@@ -61,3 +63,5 @@ class responder {
 };
 
 }  // namespace oslo::messaging::rpc
+
+#pragma GCC visibility pop

@@ -20,6 +20,8 @@
 #include <oslo/messaging/transport.hpp>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::rpc {
 
 namespace detail {
@@ -150,3 +152,5 @@ class server {
 };
 
 }  // namespace oslo::messaging::rpc
+
+#pragma GCC visibility pop

@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify::detail {
 
 using messaging::detail::awaited;
@@ -246,3 +248,5 @@ std::unique_ptr<const handler> make_batch(F f) {
 }
 
 }  // namespace oslo::messaging::notify::detail
+
+#pragma GCC visibility pop

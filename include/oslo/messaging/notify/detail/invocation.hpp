@@ -8,6 +8,8 @@
 #include <oslo/messaging/notify/notification.hpp>
 #include <span>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify::detail {
 
 /// What a handler is called with, and how it answers when that is after it has returned.
@@ -34,3 +36,5 @@ class invocation {
 std::shared_ptr<invocation> take_call(std::shared_ptr<invocation>& call);
 
 }  // namespace oslo::messaging::notify::detail
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::notify::detail {
 
 template <class P>
@@ -27,3 +29,5 @@ constexpr void refuse_broken_temporary() {
 }
 
 }  // namespace oslo::messaging::notify::detail
+
+#pragma GCC visibility pop

@@ -14,6 +14,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::rpc::detail {
 
 // ---- how an outcome is delivered ----------------------------------------------------------------
@@ -115,3 +117,5 @@ auto initiate(prepared_call call, Token&& token) {
 }
 
 }  // namespace oslo::messaging::rpc::detail
+
+#pragma GCC visibility pop

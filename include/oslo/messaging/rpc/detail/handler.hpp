@@ -16,6 +16,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::rpc::detail {
 
 /// The names of the arguments are those of a struct's members, read by the codec of the library.
@@ -245,3 +247,5 @@ class bound_handler final : public handler {
 };
 
 }  // namespace oslo::messaging::rpc::detail
+
+#pragma GCC visibility pop

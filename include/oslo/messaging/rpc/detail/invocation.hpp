@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::rpc::detail {
 
 /// What a binding says of the arguments of its method.
@@ -50,3 +52,5 @@ class invocation {
 std::shared_ptr<invocation> take_call(std::shared_ptr<invocation>& call);
 
 }  // namespace oslo::messaging::rpc::detail
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::rpc {
 
 class client;
@@ -34,3 +36,5 @@ void start_cast(const client& c, std::string_view method, context ctxt, std::str
 
 }  // namespace detail
 }  // namespace oslo::messaging::rpc
+
+#pragma GCC visibility pop

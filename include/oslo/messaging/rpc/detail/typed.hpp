@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace oslo::messaging::rpc::detail {
 
 /// Arguments of type `A`, passed as `B&&`: a temporary unless B is an lvalue reference.
@@ -56,3 +58,5 @@ boost::asio::awaitable<result<R>> try_get_result(boost::asio::awaitable<result<R
 }
 
 }  // namespace oslo::messaging::rpc::detail
+
+#pragma GCC visibility pop
