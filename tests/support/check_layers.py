@@ -18,8 +18,9 @@ PUBLIC = "oslo/messaging/"
 # Public headers above core, by the first part of their path. The umbrella may name everything.
 PUBLIC_LAYERS = {"rpc": "rpc", "notify": "notify", "blocking": "blocking", "fibers": "fibers", "testing": "testing"}
 UMBRELLAS = {"messaging.hpp"}
-# The loop of an application enters the library here, and completions return to it.
-ASIO_BRIDGES = {"asio.hpp", "completion_home.hpp"}
+# The loop of an application enters the library here, completions return to it, and coroutines are
+# told from other handlers.
+ASIO_BRIDGES = {"asio.hpp", "callable.hpp", "completion_home.hpp", "to_caller.hpp"}
 
 ASIO = re.compile(r"^boost/asio(\.hpp|/)")
 THREADS = {
