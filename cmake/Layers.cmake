@@ -49,15 +49,14 @@ function(oslo_objects target)
   set_property(GLOBAL APPEND PROPERTY OSLO_PRIVATE_LINK ${ARG_PRIVATE_LINK})
 endfunction()
 
-# oslo_drivers(name...): the drivers that open_transport knows. Each is src/drivers/NAME with a
-# CMakeLists.txt and a function `oslo::messaging::NAME::add_to(driver_registry&)`; the option
-# OSLO_MESSAGING_NAME leaves it out.
-function(oslo_drivers)
+# oslo_default_drivers(): OSLO_DRIVERS, but for those that an option leaves out. Each is
+# src/drivers/NAME with a CMakeLists.txt and a function
+# `oslo::messaging::NAME::add_to(driver_registry&)`.
+function(oslo_default_drivers)
   set(declarations "")
   set(calls "")
-  foreach(name IN LISTS ARGN)
+  foreach(name IN LISTS OSLO_DRIVERS)
     string(TOUPPER ${name} upper)
-    option(OSLO_MESSAGING_${upper} "The driver ${name}" ON)
     if(OSLO_MESSAGING_${upper})
       add_subdirectory(${PROJECT_SOURCE_DIR}/src/drivers/${name} ${PROJECT_BINARY_DIR}/drivers/${name})
       string(APPEND declarations "namespace ${name} {\nvoid add_to(driver_registry& r);\n}\n")

@@ -1,4 +1,11 @@
 # What is built. A part that is left out needs nothing and says so where it is used.
+
+# The drivers that open_transport knows: each a folder of src/drivers.
+set(OSLO_DRIVERS inproc rabbit)
+foreach(driver IN LISTS OSLO_DRIVERS)
+  string(TOUPPER ${driver} upper)
+  option(OSLO_MESSAGING_${upper} "The driver ${driver}" ON)
+endforeach()
 option(OSLO_MESSAGING_FIBER "Fibers as an executor (Boost.Fiber)" ON)
 option(OSLO_MESSAGING_RE2 "Filters of notifications (RE2)" ON)
 option(OSLO_MESSAGING_YAML "The notification driver \"routing\" (yaml-cpp)" ON)
@@ -14,7 +21,8 @@ option(OSLO_FUZZ "The libFuzzer targets (clang)" OFF)
 set(OSLO_SANITIZE "" CACHE STRING "Value for -fsanitize=, e.g. address,undefined")
 
 if(OSLO_MESSAGING_TESTS AND NOT OSLO_FUZZ) # they test all of it
-  foreach(part IN ITEMS FIBER RE2 YAML SPDLOG HTTPLIB TOOLS EXAMPLES)
+  string(TOUPPER "${OSLO_DRIVERS}" parts)
+  foreach(part IN ITEMS ${parts} FIBER RE2 YAML SPDLOG HTTPLIB TOOLS EXAMPLES)
     if(NOT OSLO_MESSAGING_${part})
       message(FATAL_ERROR "The tests are about the whole library: OSLO_MESSAGING_${part}=OFF goes "
                           "with OSLO_MESSAGING_TESTS=OFF.")
