@@ -122,6 +122,28 @@ TEST_P(delivery_over, what_a_dying_server_was_working_on_goes_to_another) {
   EXPECT_TRUE(second.get());
 }
 
+TEST_P(delivery_over, what_a_dying_server_was_working_on_is_lost_by_default) {
+  gate entered, let_go;
+  expected<bool> next;
+  auto slow = std::make_shared<rpc::endpoint>();
+  slow->bind("work", [&](rpc::responder<void> r) {
+    entered.open();
+    let_go.wait();
+    auto dropped = std::move(r);
+  });
+  auto quick = std::make_shared<rpc::endpoint>();
+  quick->bind("work", [&](const rpc::request_info& r) { next.set(r.redelivered()); });
+  auto doomed_bus = open();
+  auto doomed = serve(doomed_bus, topic, "s1", {slow});
+  client().cast("work", {});
+  ASSERT_TRUE(entered.wait());
+  const auto survivor = serve(server_bus, topic, "s2", {quick});
+  doomed_bus.close(1s);
+  let_go.open();
+  client().cast("work", {});
+  EXPECT_FALSE(next.get()) << "it was acknowledged before its handler ran";
+}
+
 TEST_P(delivery_over, a_request_whose_caller_has_gone_is_not_handled) {
   gate entered, let_go;
   std::atomic<int> late_runs{0};

@@ -94,6 +94,14 @@ TEST_F(rabbit_consumer, declares_binds_and_consumes_every_queue_before_it_is_rea
   EXPECT_THAT(s->events, ElementsAre("ready"));
 }
 
+TEST_F(rabbit_consumer, asks_for_its_prefetch_before_it_consumes) {
+  in.add(std::make_shared<recording_subscription>(std::vector{reply_source({}, "ab")},
+                                                  std::uint16_t{7}));
+  link.connect();
+  EXPECT_EQ(link.next(method::basic_qos).arguments, bytes("00000000 0007 00"));
+  link.next(method::basic_consume);
+}
+
 /// The bytes of Python's client (spec section 4.2).
 TEST_F(rabbit_consumer, a_quorum_queue_is_declared_and_consumed_as_by_python) {
   options o;

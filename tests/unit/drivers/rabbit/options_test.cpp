@@ -28,6 +28,20 @@ std::string error_of(const std::string& lines, const char* url = "rabbit://h/") 
   return "no error";
 }
 
+TEST(rabbit_options, what_a_url_leaves_out_is_that_of_a_new_broker) {
+  for (const char* url : {"rabbit:", "rabbit:///", "rabbit://localhost", "rabbit://localhost/"}) {
+    const auto o = read("", url);
+    ASSERT_EQ(o.link.brokers.size(), 1u) << url;
+    const auto& b = o.link.brokers[0];
+    EXPECT_EQ(b.where.text(), "localhost:5672") << url;
+    EXPECT_EQ(b.username + " " + b.password, "guest guest") << url;
+    EXPECT_EQ(o.link.amqp.vhost, "/") << url;
+  }
+  const auto o = read("", "rabbit://u:p@h:1/v");
+  EXPECT_EQ(o.link.brokers.at(0).where.text(), "h:1");
+  EXPECT_EQ(o.link.amqp.vhost, "v");
+}
+
 // ---- TLS ----------------------------------------------------------------------------------------
 
 TEST(rabbit_options, tls_checks_chain_and_name) {

@@ -125,6 +125,14 @@ TEST(rabbit_topology, replies_come_through_the_default_exchange) {
   EXPECT_EQ(d.text(), "reply_ab");
 }
 
+TEST(rabbit_topology, replies_may_count_as_settled_once_they_are_sent) {
+  options o;
+  EXPECT_FALSE(reply_source(o, "ab").unacknowledged);
+  o.unacknowledged_replies = true;
+  EXPECT_TRUE(reply_source(o, "ab").unacknowledged);
+  for (const auto& s : server_sources(o, "x", "t", "s", "u")) EXPECT_FALSE(s.unacknowledged);
+}
+
 TEST(rabbit_topology, a_ttl_of_zero_leaves_private_queues_for_ever) {
   options o;
   o.transient_ttl = std::chrono::seconds(0);
