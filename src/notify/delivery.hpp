@@ -37,8 +37,8 @@ class delivery_owner {
   virtual void done(incoming_batch messages, std::vector<verdict> verdicts) noexcept = 0;
 };
 
-/// Hands one message, or a batch, to each handler that wants it, one after the other (spec section
-/// 1.12). Nothing throws what a handler threw.
+/// Hands one message, or a batch, to each handler that wants it, one after the other
+/// (docs/notifications.md). Nothing throws what a handler threw.
 ///
 /// Thread safety: `begin` once; the answers of handlers from any thread.
 class delivery final : public detail::invocation, public std::enable_shared_from_this<delivery> {

@@ -1,4 +1,4 @@
-// The message of a notification (spec section 3.7).
+// The message of a notification (docs/wire/notifications.md, NTF-1).
 #pragma once
 
 #include <chrono>

@@ -13,7 +13,7 @@
 
 namespace oslo::messaging::rpc {
 
-/// The keys of a request (spec section 3.3).
+/// The keys of a request (docs/wire/rpc.md, RPC-1 and RPC-9).
 struct request_header {
   std::string method;
   std::string_view args = "{}";  ///< view into the message
@@ -25,7 +25,7 @@ struct request_header {
   static request_header read(const incoming_message& m);
 };
 
-/// The endpoints of one server, in the order in which they are asked (spec section 1.7).
+/// The endpoints of one server, in the order in which they are asked (docs/wire/rpc.md, RPC-10).
 ///
 /// Thread safety: const members from any thread.
 class dispatcher {

@@ -47,7 +47,7 @@ remote_failure make(python_class c, std::string_view message) {
   return make_failure(c.module, c.name, message);
 }
 
-/// A class that crossed a hop before carries a mark, which does not travel (spec section 3.6).
+/// A class that crossed a hop carries a mark, which does not travel (docs/wire/rpc.md, RPC-22).
 void remove_hop_mark(std::string& name) {
   constexpr std::string_view mark = "_Remote";
   if (name.ends_with(mark)) name.resize(name.size() - mark.size());

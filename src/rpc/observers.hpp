@@ -1,4 +1,4 @@
-// Measurements and spans of calls and of requests (spec sections 1.14 and 1.14b).
+// Measurements and spans of calls and requests (docs/architecture.md; docs/wire/rpc.md, RPC-35).
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// The inner message of a request (spec section 3.3).
+// The inner message of a request (docs/wire/rpc.md, RPC-1).
 #pragma once
 
 #include <optional>

@@ -245,7 +245,7 @@ void served_request::log_failure(const std::exception_ptr& error, const remote_f
                                 described.message);
     return;
   }
-  // Peers probe for optional methods under such names (spec section 1.7).
+  // Peers probe for optional methods under such names; to oslo that is no error either.
   if (binding_ == nullptr && described.type == "NoSuchMethod" &&
       header_.method.ends_with("_ignore_errors")) {
     log(log_level::debug, "Method " + header_.method + " not found");

@@ -14,7 +14,7 @@
 
 namespace oslo::messaging::rpc::detail {
 
-/// Runs the handler of a request and sends its answer (spec section 1.7).
+/// Runs the handler of a request and sends its answer (docs/rpc.md).
 ///
 /// Thread safety: `handle` once, on the executor; what `invocation` offers from any thread.
 class served_request final : public invocation,

@@ -39,7 +39,7 @@ struct serving_options {
   std::chrono::milliseconds drain_timeout{};
 };
 
-/// Start, stop and wait in the order of oslo's ordered tasks (spec section 1.9), the pulls while it
+/// Start, stop and wait in the order of oslo's ordered tasks (docs/rpc.md), the pulls while it
 /// listens, and the count of what was taken. What is done with a message is up to the class that
 /// derives from it.
 ///

@@ -12,8 +12,8 @@ namespace oslo::messaging::wire {
 /// characters) and escaped on the way. Throws `errc::serialization_failed` on invalid UTF-8.
 void write_envelope(std::string& out, std::initializer_list<std::string_view> inner);
 
-/// The inner message of a body (spec section 3.2): what `oslo.message` holds when the body has both
-/// keys, else the body itself. The result is not parsed further.
+/// The inner message of a body (docs/wire/envelope.md, ENV-4): what `oslo.message` holds when the
+/// body has both keys, else the body itself. The result is not parsed further.
 ///
 /// Fails with `errc::malformed_message` when the body is not a JSON object, when `oslo.message` is
 /// not a string, or when the version is not 2.0: "Specified RPC envelope version, 2.1, not

@@ -7,7 +7,7 @@
 
 namespace oslo::messaging::wire {
 
-/// Appends the failure JSON (spec section 3.6): class, module, message, tb, args, kwargs.
+/// Appends the failure JSON (docs/wire/rpc.md, RPC-21): class, module, message, tb, args, kwargs.
 ///
 /// Never fails, since a caller that gets no reply waits for its deadline: bytes that are not UTF-8
 /// become U+FFFD, `args_json` that is not one JSON array becomes [], `kwargs_json` that is not one

@@ -9,14 +9,14 @@
 
 namespace oslo::messaging::wire {
 
-/// Appends a whole reply body (spec section 3.4). `reply.result` is trusted to be one JSON value;
-/// it is not written (null is) when there is a failure. Throws `errc::serialization_failed` when
-/// the result is empty or not UTF-8; never because of the failure. `out` is unspecified after a
-/// throw.
+/// Appends a whole reply body (docs/wire/rpc.md, RPC-16). `reply.result` is trusted to be one JSON
+/// value; it is not written (null is) when there is a failure. Throws `errc::serialization_failed`
+/// when the result is empty or not UTF-8; never because of the failure. `out` is unspecified after
+/// a throw.
 void write_reply(std::string& out, const outgoing_reply& reply, std::string_view msg_id,
                  std::string_view unique_id);
 
-/// Appends the body that tells a caller that its call is still worked on (spec section 3.5).
+/// Appends the body that says that a call is still worked on (docs/wire/rpc.md, RPC-28).
 void write_heartbeat(std::string& out, std::string_view msg_id, std::string_view unique_id);
 
 struct incoming_reply {

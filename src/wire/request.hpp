@@ -13,7 +13,7 @@
 
 namespace oslo::messaging::wire {
 
-/// What the transport adds to a request (spec section 3.3).
+/// What the transport adds to a request (docs/wire/rpc.md, RPC-1).
 struct request_keys {
   std::string_view msg_id{};   ///< names the call; empty for a cast, which has no call keys
   std::string_view reply_q{};  ///< where the reply goes

@@ -139,7 +139,7 @@ class option_values {
   std::shared_ptr<const parsed> parsed_;
 };
 
-/// The options of [DEFAULT] that every transport reads (spec section 2.1).
+/// The options of [DEFAULT] that every transport reads (docs/options.md).
 std::span<const option> default_options();
 
 /// One section of a configuration file.

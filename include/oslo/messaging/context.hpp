@@ -11,7 +11,7 @@
 namespace oslo::messaging {
 
 /// A JSON object that travels beside the arguments: user, project, request id, trace ids.
-/// On the wire each entry is a key of its own (`_context_<key>`, spec section 3.3).
+/// On the wire each entry is a key of its own (`_context_<key>`, docs/wire/rpc.md, RPC-6).
 ///
 /// A peer in Python may put integers of any length into it. `entries` shows those beyond 64 bits
 /// as the nearest double, but a context that is passed on leaves with the digits that it came with,

@@ -53,7 +53,7 @@ struct outgoing_message {
   std::vector<message_header> headers{};
 };
 
-/// How a notification stands on the wire (spec section 3.7). Listeners read both.
+/// How a notification stands on the wire (docs/wire/notifications.md, NTF-3). Listeners read both.
 enum class notification_format {
   bare,      ///< one JSON object: driver `messaging` of oslo, format 1.0
   envelope,  ///< its text inside another one: `messagingv2`, format 2.0

@@ -160,7 +160,7 @@ class messaging_error : public std::runtime_error {
   messaging::failure failure_;
 };
 
-// One class for each that a caller may want to catch by type; spec section 1.2.
+// One class for each that a caller may want to catch by type; see docs/rpc.md.
 // clang-format off
 class configuration_error      : public messaging_error { using messaging_error::messaging_error; };  ///< invalid_config, invalid_argument
 class driver_load_failure      : public messaging_error { using messaging_error::messaging_error; };  ///< unknown_driver

@@ -32,7 +32,7 @@ class metrics {
   virtual void observe(std::string_view name, metric_labels labels, double seconds) = 0;
 };
 
-/// Where `oslo_metrics` sends to; the options of [oslo_messaging_metrics] (spec section 2.5).
+/// Where `oslo_metrics` sends to; the options of [oslo_messaging_metrics] (docs/options.md).
 struct oslo_metrics_options {
   /// The UNIX datagram socket of the collector, at most 107 bytes.
   std::string socket = "/var/tmp/metrics_collector.sock";
@@ -44,7 +44,7 @@ struct oslo_metrics_options {
 };
 
 /// Sends the measurements of calls, casts and requests to the collector of oslo.metrics, as
-/// oslo.messaging does (spec section 1.14); others, which it does not know, are left out. A thread
+/// oslo.messaging does (docs/rpc.md); others, which it does not know, are left out. A thread
 /// of its own sends; while the collector is away it tries again once a second, with one error in
 /// the log. Destroying it sends what waits, unless the collector is away.
 ///

@@ -8,7 +8,7 @@
 
 namespace oslo::messaging {
 
-/// Hook on every argument, result and context (spec section 1.8). Every default is the identity.
+/// Hook on every argument, result and context (docs/rpc.md). Every default is the identity.
 ///
 /// Thread safety: called from any thread; an implementation must allow that.
 class serializer {

@@ -11,7 +11,7 @@
 
 namespace oslo::messaging {
 
-/// How long a call of `stop` or `wait` may wait for others (spec section 1.9). The limit comes
+/// How long a call of `stop` or `wait` may wait for others (docs/rpc.md). The limit comes
 /// first: `stop({5s})` waits for five seconds, as `stop(5s)` does.
 struct task_options {
   /// After that long the call gives up with `task_timeout`. None: never.

@@ -9,7 +9,7 @@
 
 namespace oslo::messaging {
 
-/// Address of a message, of a server, or of an endpoint (spec section 1.3).
+/// Address of a message, of a server, or of an endpoint (docs/wire/rabbitmq.md, RMQ-18).
 ///
 /// An empty optional is oslo's None: "not given". It differs from an empty string.
 /// A server needs topic and server; a client needs topic; an endpoint uses namespace_ and version.

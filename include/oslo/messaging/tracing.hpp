@@ -37,7 +37,7 @@ class trace_span {
 };
 
 /// Makes the spans of the calls, casts and requests of a transport (`transport_options::tracer`),
-/// named and with the attributes of oslo.messaging 18.3.1 (spec section 1.14b):
+/// named and with the attributes of oslo.messaging 18.3.1 (docs/wire/rpc.md, RPC-35):
 ///
 /// - `<topic>.<method>`, producer, around a call or cast, with messaging.system,
 ///   messaging.operation (call or cast), messaging.destination.name, rpc.method, rpc.service (the

@@ -78,7 +78,7 @@ class transport {
   const std::shared_ptr<messaging::tracer>& tracer() const noexcept;
   const config& conf() const noexcept;
   const transport_url& url() const noexcept;
-  /// Values of [DEFAULT] (spec section 2.1).
+  /// Values of [DEFAULT] (docs/options.md).
   const option_values& defaults() const noexcept;
 
  private:

@@ -12,7 +12,7 @@
 
 namespace oslo::messaging {
 
-/// One broker of a transport URL. Absent and empty differ (spec section 1.5).
+/// One broker of a transport URL. Absent and empty differ (docs/wire/rabbitmq.md, RMQ-2).
 struct transport_host {
   std::optional<std::string> hostname;
   std::optional<std::uint16_t> port;
@@ -28,7 +28,7 @@ struct transport_url {
   std::vector<transport_host> hosts;
   std::map<std::string, std::string> query;  ///< driver options; repeated keys joined by ','
 
-  /// Reads `text` (spec section 1.5). Throws `invalid_transport_url`, whose text names the
+  /// Reads `text` (docs/options.md). Throws `invalid_transport_url`, whose text names the
   /// offending part ("The port of host 2") and repeats nothing but the scheme: where a URL is
   /// malformed, any part of it may be a piece of a password.
   ///

@@ -85,7 +85,7 @@ class reply_gate {
   virtual bool lets_heartbeats_pass() const = 0;
 };
 
-/// Queues by exchange and topic; delivery rules of spec section 8, with three differences: every
+/// Queues by exchange and topic; delivery rules of oslo's `fake`, with three differences: every
 /// server that listens has a fanout queue of its own, which ends with it, a requeued message goes
 /// back to the front of the queue it came from, and every queue is bounded.
 ///

@@ -26,8 +26,9 @@ struct outgoing_answer {
 /// A reply queue that does not exist is either not there again since the broker was restarted, or
 /// will never be: its caller is gone. So the answer is tried again for
 /// kombu_missing_consumer_retry_timeout; then the queue is remembered as dead for a minute and
-/// later answers for it are dropped at once (spec section 4.9). A server that is stopping waits
-/// only briefly. An answer that the broker will not take is replaced by one that says so.
+/// later answers for it are dropped at once (docs/wire/rabbitmq.md, RMQ-22). A server that is
+/// stopping waits only briefly. An answer that the broker will not take is replaced by one that
+/// says so.
 ///
 /// Not thread safe; lives on the loop.
 class answers : public std::enable_shared_from_this<answers> {

@@ -47,7 +47,7 @@ struct destination {
   std::string text() const;                  ///< "exchange/key", for errors
 };
 
-// Spec section 4.2. `exchange_name` is the target's, or the control exchange.
+// docs/wire/rabbitmq.md, RMQ-3 to RMQ-11. `exchange_name` is the target's, or the control exchange.
 exchange topic_exchange(const options& o, std::string exchange_name);
 exchange fanout_exchange(const options& o, const std::string& topic);
 

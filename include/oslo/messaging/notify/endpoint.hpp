@@ -14,8 +14,8 @@
 
 namespace oslo::messaging::notify {
 
-/// Handlers by priority, and a filter for all of them (spec section 1.12). A listener subscribes to
-/// the priorities that its endpoints have a handler for.
+/// Handlers by priority, and a filter for all of them (docs/notifications.md). A listener
+/// subscribes to the priorities that its endpoints have a handler for.
 ///
 /// A handler is any callable whose parameters, in any order, are among: the payload (a described
 /// struct, `value`, `raw_json`, …), `const context&`, `const notification&`. It returns nothing,

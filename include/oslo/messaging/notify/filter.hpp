@@ -11,7 +11,7 @@
 
 namespace oslo::messaging::notify {
 
-/// Regular expressions over a notification (spec section 1.12, NotificationFilter). Each is
+/// Regular expressions over a notification (NotificationFilter in Python). Each is
 /// anchored at the start only, as Python's `re.match`: "compute\\." matches "compute.start". Every
 /// one that is given has to match; of a key that is missing, or whose value is not text, none does.
 ///

@@ -19,7 +19,7 @@ namespace oslo::messaging::notify {
 /// A message on its way into the drivers.
 struct outgoing_notification {
   context ctxt{};      ///< what `notifier_options::redact` and the serializer have made of it
-  std::string body{};  ///< one JSON object, keys and values as oslo writes them (spec section 3.7)
+  std::string body{};  ///< one JSON object as oslo writes it (docs/wire/notifications.md, NTF-1)
   std::string message_id{};
   std::string event_type{};
   notify::priority priority = notify::priority::info;

@@ -10,7 +10,7 @@
 
 namespace oslo::messaging::notify {
 
-/// driver, transport_url, topics, retry and routing_config (spec section 2.2).
+/// driver, transport_url, topics, retry and routing_config (docs/options.md).
 std::span<const option> notification_options();
 
 /// The values of that group. Throws `configuration_error`.

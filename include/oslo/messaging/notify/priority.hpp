@@ -10,7 +10,7 @@
 
 namespace oslo::messaging::notify {
 
-/// How important a notification is, and which queue it goes to (spec section 1.11).
+/// How important a notification is, and which queue it goes to (docs/wire/notifications.md, NTF-7).
 enum class priority : std::uint8_t { audit, debug, info, warn, error, critical, sample };
 
 inline constexpr std::array<priority, 7> all_priorities{

@@ -63,11 +63,11 @@ struct request_notifier_options {
   }();
 };
 
-/// Tells of each request and of what became of it, as oslo's RequestNotifier does (spec section
-/// 1.13): "http.request" with {"request": variables}, then "http.response" with {"request":
+/// Tells of each request and of what became of it, as oslo's RequestNotifier
+/// does: "http.request" with {"request": variables}, then "http.response" with {"request":
 /// variables, "response": {"status": "200 OK", "headers": {...}}} or {"request": variables,
 /// "exception": {"value": text, "traceback": [...]}}; both of priority info, without a context.
-/// Variables are those in capitals.
+/// Variables are those in capitals. See docs/notifications.md.
 ///
 /// Without a publisher id of the notifier it is the name of the program. Nothing throws, except the
 /// constructor (as `outbox`); a request never fails because of a notification.

@@ -27,7 +27,7 @@
 
 namespace oslo::messaging::rpc {
 
-/// How a client calls (spec section 1.6).
+/// How a client calls (docs/rpc.md).
 struct client_options {
   /// Total time of a call. None: option rpc_response_timeout. Zero is a value, not "none". When
   /// given, it also bounds how long a cast waits for the bus; without it a cast waits for ever, as

@@ -174,7 +174,7 @@ struct endpoint_options {
   bool allow_unknown = false;
 };
 
-/// A set of methods under one namespace and version (spec section 1.7). Derive from it and bind in
+/// A set of methods under one namespace and version (docs/rpc.md). Derive from it and bind in
 /// the constructor, or make one and bind lambdas.
 ///
 /// A handler is a function, a lambda whose call operator is const, or a member function of the

@@ -61,7 +61,7 @@ using messaging::task_options;
 using server_health = serving_health;
 
 /// Takes requests from the bus, runs the handlers of its endpoints and sends their answers
-/// (spec section 1.7). It takes only what its executor can run; the rest stays with the bus.
+/// (docs/rpc.md). It takes only what its executor can run; the rest stays with the bus.
 /// A request is acknowledged right before its handler runs (at most once), or after it where the
 /// binding says so (`acknowledge_when`). One whose caller does not wait any more is dropped.
 ///

@@ -102,7 +102,7 @@ TEST_F(rabbit_consumer, asks_for_its_prefetch_before_it_consumes) {
   link.next(method::basic_consume);
 }
 
-/// The bytes of Python's client (spec section 4.2).
+/// The bytes of Python's client (docs/wire/rabbitmq.md, RMQ-11 and RMQ-14).
 TEST_F(rabbit_consumer, a_quorum_queue_is_declared_and_consumed_as_by_python) {
   options o;
   o.quorum = {true, false, 3, 100, 1000};

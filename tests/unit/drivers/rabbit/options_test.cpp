@@ -164,7 +164,7 @@ TEST(rabbit_options, keys_that_nobody_knows_are_ignored_as_by_oslo_config) {
   EXPECT_THAT(read("of_some_later_version = 1\n").warnings, IsEmpty());
 }
 
-/// The tables of 18.3.1 and 14.0.3 (spec sections 2.3 and 2.6).
+/// The tables of 18.3.1 and 14.0.3 (docs/options.md).
 TEST(rabbit_options, all_of_python_are_known) {
   for (const std::string_view name : {"amqp_durable_queues",
                                       "amqp_auto_delete",

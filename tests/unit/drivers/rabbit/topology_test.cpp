@@ -23,7 +23,7 @@ TEST(rabbit_topology, a_server_listens_on_topic_server_and_fanout_in_that_order)
                                 true}));
 }
 
-/// name: durable, auto_delete; as oslo declares them with these options (spec section 4.2).
+/// name: durable, auto_delete; as oslo declares them (docs/wire/rabbitmq.md, RMQ-3).
 TEST(rabbit_topology, durable_and_auto_delete_reach_shared_objects_only) {
   for (const bool durable : {false, true}) {
     for (const bool auto_delete : {false, true}) {
@@ -53,7 +53,7 @@ TEST(rabbit_topology, durable_and_auto_delete_reach_shared_objects_only) {
   }
 }
 
-/// The arguments in Python's order (spec section 4.2): the bytes of a declaration are its own.
+/// In Python's order (docs/wire/rabbitmq.md, RMQ-11): the bytes of a declaration are its own.
 TEST(rabbit_topology, quorum_queues_are_declared_as_python_does) {
   for (const bool shared : {false, true}) {
     for (const bool transient_too : {false, true}) {
