@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view builtins = "builtins";
 
-/// Python 2 has its builtin exceptions in another module (spec section 3.6).
+/// Python 2 has its builtin exceptions in another module (docs/wire/rpc.md, RPC-23).
 std::string_view normal_module(std::string_view name) noexcept {
   return name == "exceptions" ? builtins : name;
 }

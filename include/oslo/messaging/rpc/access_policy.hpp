@@ -26,9 +26,9 @@ struct access_request {
 class access_policy {
  public:
   virtual ~access_policy() = default;
-  /// Asked for every message once namespace, version and name have found a method (docs/wire/rpc.md,
-  /// RPC-10 and RPC-13). A refused method looks to the caller as if it did not exist. `exposed`: the
-  /// method was bound with `.expose()`.
+  /// Asked for every message once namespace, version and name have found a method
+  /// (docs/wire/rpc.md, RPC-10 and RPC-13). A refused method looks to the caller as if it did not
+  /// exist. `exposed`: the method was bound with `.expose()`.
   virtual bool is_allowed(std::string_view method, bool exposed) const = 0;
   /// Called for each request right before its handler, where that runs, and before its arguments
   /// are looked at. To refuse the request, throw: the handler does not run, and the caller gets the
