@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "notify/drivers.hpp"
-#include "notify/masking.hpp"
+#include "notify/sources/masking.hpp"
 
 namespace oslo::messaging::notify {
 namespace {

@@ -5,7 +5,7 @@
 #include "core/saturating.hpp"
 #include "core/tasks/guarded.hpp"
 #include "core/tasks/handover.hpp"
-#include "notify/outbox_sender.hpp"
+#include "notify/outbox/outbox_sender.hpp"
 
 namespace oslo::messaging::notify {
 

@@ -1,4 +1,4 @@
-#include "notify/glob.hpp"
+#include "notify/routing/glob.hpp"
 
 #include <algorithm>
 

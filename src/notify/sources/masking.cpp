@@ -1,4 +1,4 @@
-#include "notify/masking.hpp"
+#include "notify/sources/masking.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "notify/yaml_tree.hpp"
+#include "notify/routing/yaml_tree.hpp"
 
 #ifdef OSLO_HAS_YAML
 #include <yaml-cpp/eventhandler.h>

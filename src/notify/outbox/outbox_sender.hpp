@@ -15,7 +15,7 @@
 
 #include "core/tasks/waiting.hpp"
 #include "notify/notifier_core.hpp"
-#include "notify/outbox_queue.hpp"
+#include "notify/outbox/outbox_queue.hpp"
 
 namespace oslo::messaging::notify {
 

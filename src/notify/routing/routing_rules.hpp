@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "notify/glob.hpp"
+#include "notify/routing/glob.hpp"
 
 namespace oslo::messaging::notify {
 

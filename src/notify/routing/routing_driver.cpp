@@ -1,8 +1,8 @@
 #include <utility>
 
 #include "notify/drivers.hpp"
-#include "notify/routing_rules.hpp"
-#include "notify/yaml_tree.hpp"
+#include "notify/routing/routing_rules.hpp"
+#include "notify/routing/yaml_tree.hpp"
 
 namespace oslo::messaging::notify {
 namespace {

@@ -1,4 +1,4 @@
-#include "notify/routing_rules.hpp"
+#include "notify/routing/routing_rules.hpp"
 
 #include <gtest/gtest.h>
 

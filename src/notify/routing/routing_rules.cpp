@@ -1,4 +1,4 @@
-#include "notify/routing_rules.hpp"
+#include "notify/routing/routing_rules.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "core/text.hpp"
-#include "notify/yaml_tree.hpp"
+#include "notify/routing/yaml_tree.hpp"
 
 namespace oslo::messaging::notify {
 namespace {

@@ -1,4 +1,4 @@
-#include "notify/outbox_queue.hpp"
+#include "notify/outbox/outbox_queue.hpp"
 
 #include <algorithm>
 #include <string>

@@ -1,4 +1,4 @@
-#include "notify/outbox_sender.hpp"
+#include "notify/outbox/outbox_sender.hpp"
 
 #include <algorithm>
 #include <oslo/messaging/detail/current_failure.hpp>

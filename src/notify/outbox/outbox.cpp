@@ -5,7 +5,7 @@
 #include <oslo/messaging/notify/outbox.hpp>
 
 #include "core/tasks/fork_guard.hpp"
-#include "notify/outbox_sender.hpp"
+#include "notify/outbox/outbox_sender.hpp"
 
 namespace oslo::messaging::notify {
 
