@@ -44,7 +44,7 @@ class Help(unittest.TestCase):
         self.assertEqual(shown.returncode, 0, shown.stderr)
         for name in COMMANDS:
             self.assertRegex(shown.stdout, rf"\n  {name} ")
-        for status in range(6):
+        for status in range(7):
             self.assertRegex(shown.stdout, rf"\n  {status}  \w")
         self.assertNotIn("bench-s", shown.stdout)
 
@@ -108,7 +108,6 @@ class CommandLine(unittest.TestCase):
             ("--callers", ["bench", "call", "--callers", "processes"]),
             ("--rate goes with --callers completions, not with threads",
              ["bench", "call", "--callers", "threads", "--rate", "10"]),
-            ("--json: cannot write", ["bench", "call", "--count", "2", "--json", "/nowhere/f"]),
             ("JSON is required", ["notify", "ev"]),
             ("--priority", ["notify", "ev", "1", "--priority", "warning"]),
             ("--driver", ["notify", "ev", "1", "--driver", "pigeon"]),
@@ -327,6 +326,70 @@ class Serve(unittest.TestCase):
                     self.assertEqual(
                         end_by_signal(number, "stdout", "serve", "t", "--server", "s", *extra),
                         (0, "", ""))
+
+
+class Output(unittest.TestCase):
+    """What cannot be written is said, and is not success. With a broker: tests/integration."""
+
+    WRITES = [["--version"], ["--help"], ["call", "--help"], ["serve", "t", "--server", "s"],
+              ["demo"], ["bench", "call", "--count", "10"],
+              ["bench", "call", "--count", "10", "--json", "-"]]
+
+    def expect(self, status, lines, command, **keywords):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                              timeout=60, **keywords)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertRegex(done.stderr, rf"\A{lines}\Z")
+
+    def test_full(self):
+        for arguments in self.WRITES:
+            with self.subTest(arguments), open("/dev/full", "w") as full:
+                self.expect(6, "oslo-msg: standard output: No space left on device\n",
+                            [PROGRAM, "--url", "fake://", *arguments], stdout=full)
+
+    def test_broken_pipe(self):
+        for arguments in self.WRITES:
+            reading, writing = os.pipe()
+            os.close(reading)
+            with self.subTest(arguments), open(writing, "w") as pipe:
+                self.expect(6, "oslo-msg: standard output: Broken pipe\n",
+                            [PROGRAM, "--url", "fake://", *arguments], stdout=pipe)
+
+    def test_closed(self):
+        """Its number is not given to a file or socket of the program either."""
+        for arguments in self.WRITES:
+            with self.subTest(arguments):
+                self.expect(6, "oslo-msg: standard output: Bad file descriptor\n",
+                            ["sh", "-c", 'exec "$@" >&-', "sh", PROGRAM, "--url", "fake://",
+                             *arguments])
+
+    def test_a_reader_that_leaves_in_the_middle(self):
+        with subprocess.Popen([PROGRAM, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True) as demo:
+            try:
+                self.assertEqual(demo.stdout.readline(), "oslo-msg demo over fake:///\n")
+                demo.stdout.close()
+                demo.stdout = None
+                said = demo.communicate(timeout=60)[1]
+                self.assertEqual((demo.returncode, said),
+                                 (6, "oslo-msg: standard output: Broken pipe\n"))
+            finally:
+                demo.kill()
+
+    def test_who_writes_nothing_needs_no_output(self):
+        for arguments in (["cast", "t", "m"], ["notify", "ev", "1"], ["send-notification", "x"]):
+            with self.subTest(arguments), open("/dev/full", "w") as full:
+                command = [PROGRAM, "--url", "fake://", *arguments]
+                self.expect(0, "", command, stdout=full)
+                self.expect(0, "", ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command])
+
+    def test_figures_in_a_file(self):
+        for path, why in (("/dev/full", "No space left on device"),
+                          ("/nowhere/f", "No such file or directory")):
+            with self.subTest(path):
+                self.expect(6, f"oslo-msg: --json: {path}: {why}\n",
+                            [PROGRAM, "--url", "fake://", "bench", "call", "--count", "10",
+                             "--json", path], stdout=subprocess.DEVNULL)
 
 
 class Demo(unittest.TestCase):

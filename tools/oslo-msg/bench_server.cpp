@@ -1,9 +1,9 @@
 #include "bench_server.hpp"
 
-#include <cstdio>
 #include <utility>
 
 #include "exit_status.hpp"
+#include "output.hpp"
 #include "signals.hpp"
 
 namespace oslo::messaging::cli {
@@ -79,8 +79,7 @@ int run_bench_servers(const program& p, const target& on, std::size_t count,
   const signals parent_says;  // before any thread starts
   const transport bus = p.open();
   bench_servers servers{bus, on, count, run_on};
-  std::puts("ready");
-  std::fflush(stdout);
+  print("ready\n");
   while (parent_says.wait() != signals::event::interrupted) {
   }
   servers.stop();

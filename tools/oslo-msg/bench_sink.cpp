@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "exit_status.hpp"
+#include "output.hpp"
 #include "process_usage.hpp"
 
 namespace oslo::messaging::cli {
@@ -79,10 +80,13 @@ int run_bench_sink(const program& p, const target& on, std::uint64_t count,
                    const executor_options& run_on) {
   const transport bus = p.open();
   const auto f = run_sink(bus, on, count, run_on);
-  std::printf(
+  char line[256];
+  std::snprintf(
+      line, sizeof line,
       "{\"seconds\": %.9f, \"cpu_seconds\": %.9f, \"peak_kib\": %llu, \"connections\": %llu}\n",
       f.seconds, f.cpu_seconds, static_cast<unsigned long long>(f.peak_kib),
       static_cast<unsigned long long>(f.connections));
+  print(line);
   return done;
 }
 

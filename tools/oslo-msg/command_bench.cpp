@@ -10,6 +10,7 @@
 #include "bench_server.hpp"
 #include "bench_sink.hpp"
 #include "exit_status.hpp"
+#include "output.hpp"
 #include "program.hpp"
 
 namespace oslo::messaging::cli {
@@ -30,11 +31,11 @@ struct helper_options {
 };
 
 void write_file(const std::string& path, const std::string& text) {
-  std::FILE* file = path == "-" ? stdout : std::fopen(path.c_str(), "w");
-  if (file == nullptr) throw usage_error{"--json: cannot write " + path};
+  if (path == "-") return print(text);
+  std::FILE* file = std::fopen(path.c_str(), "w");
+  if (file == nullptr) throw output_error::at("--json: " + path);
   const bool written = std::fputs(text.c_str(), file) >= 0;
-  const bool closed = file == stdout ? std::fflush(file) == 0 : std::fclose(file) == 0;
-  if (!written || !closed) throw std::runtime_error{"--json: cannot write " + path};
+  if (std::fclose(file) != 0 || !written) throw output_error::at("--json: " + path);
 }
 
 /// Options that the mode has no use for are mistakes, not wishes.
@@ -71,7 +72,7 @@ int bench(const program& p, const bench_options& o) {
   figures f;
   measure(p, o, f);
   if (!o.json_file.empty()) write_file(o.json_file, to_json_line(f));
-  if (o.json_file != "-") std::fputs(to_text(f).c_str(), stdout);
+  if (o.json_file != "-") print(to_text(f));
   if (!rate_reached(f))
     std::fprintf(stderr, "oslo-msg: the rate was not reached: %.0f a second of %.0f.\n",
                  f.sent_rate.value_or(0), f.wanted_rate.value_or(0));

@@ -9,6 +9,7 @@
 #include "exit_status.hpp"
 #include "json_argument.hpp"
 #include "message_options.hpp"
+#include "output.hpp"
 
 namespace oslo::messaging::cli {
 namespace {
@@ -19,7 +20,7 @@ int call(const program& p, const message_options& o) {
   transport bus = p.open();
   const auto answer = call_text(o.make_client(bus), o.method, std::move(ctxt), args);
   if (!answer) return report(answer.error());
-  std::printf("%s\n", one_line(*answer).c_str());
+  print(one_line(*answer) + "\n");
   return done;
 }
 
@@ -39,7 +40,9 @@ int ping(const program& p, const message_options& o) {
   const auto answer = call_text(client, "oslo_rpc_server_ping", {}, "{}");
   if (!answer) return report(answer.error());
   const std::chrono::duration<double, std::milli> elapsed = clock::now() - begin;
-  std::printf("%s %.2f ms\n", one_line(*answer).c_str(), elapsed.count());
+  char took[32];
+  std::snprintf(took, sizeof took, " %.2f ms\n", elapsed.count());
+  print(one_line(*answer) + took);
   return done;
 }
 

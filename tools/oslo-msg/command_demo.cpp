@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "exit_status.hpp"
+#include "output.hpp"
 #include "program.hpp"
 
 namespace oslo::messaging::cli {
@@ -114,8 +115,11 @@ class steps {
       text = e.what();
     }
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
-    std::printf("  %-8s %-64s %8.2f ms%s\n", name, text.c_str(), took.count(),
-                worked ? "" : "   FAILED");
+    char start[16], end[48];
+    std::snprintf(start, sizeof start, "  %-8s ", name);
+    std::snprintf(end, sizeof end, " %8.2f ms%s\n", took.count(), worked ? "" : "   FAILED");
+    if (text.size() < 64) text.resize(64, ' ');
+    print(start + text + end);
     ++(worked ? good_ : bad_);
   }
   bool all_worked() const { return bad_ == 0; }
@@ -142,6 +146,11 @@ struct stage {
   std::vector<rpc::server> servers;
   target where;
 
+  /// Without late answers a server would wait for them at its end.
+  ~stage() { finish(); }
+  void finish() {
+    for (auto& endpoint : endpoints) endpoint->finish();
+  }
   stage() { where.topic = where.exchange = "oslo-msg-demo-" + std::to_string(getpid()); }
   void start(const transport& bus) {
     for (const char* name : {"one", "two"}) {
@@ -154,7 +163,7 @@ struct stage {
     }
   }
   void stop() {
-    for (auto& endpoint : endpoints) endpoint->finish();
+    finish();
     for (auto& server : servers) server.stop();
     for (auto& server : servers) server.wait(patience);
   }
@@ -229,8 +238,7 @@ int demo(program p) {
   p.control_exchange = "oslo-msg-demo-" + std::to_string(getpid());
   if (p.url.empty() && p.config_files.empty()) p.url = "fake://";
   const transport bus = p.open();
-  std::printf("oslo-msg demo over %s\n", redacted(bus.url()).c_str());
-  std::fflush(stdout);
+  print("oslo-msg demo over " + redacted(bus.url()) + "\n");
   stage on;
   on.start(bus);
   steps show;
@@ -240,9 +248,8 @@ int demo(program p) {
     on.stop();
     return std::string{"both servers finished their work"};
   });
-  std::printf(show.all_worked() ? "All %d steps did what they should.\n"
-                                : "Not all of %d steps did what they should.\n",
-              show.count());
+  print((show.all_worked() ? "All " : "Not all of ") + std::to_string(show.count()) +
+        " steps did what they should.\n");
   return show.all_worked() ? done : remote_failed;
 }
 

@@ -18,6 +18,7 @@
 
 #include "exit_status.hpp"
 #include "json_argument.hpp"
+#include "output.hpp"
 #include "program.hpp"
 #include "signals.hpp"
 
@@ -84,6 +85,8 @@ class printer : public notify::endpoint {
     }
   }
   bool enough() const { return enough_; }
+  /// What kept it from printing. Once the listener has ended.
+  const std::optional<output_error>& trouble() const { return trouble_; }
 
  private:
   notify::outcome on_one(const notify::notification& n) { return on_batch({&n, 1}); }
@@ -92,23 +95,31 @@ class printer : public notify::endpoint {
     if (enough_) return notify::outcome::requeue;
     std::string text;
     for (const auto& n : batch) text += line_of(n);
-    std::fputs(text.c_str(), stdout);
-    std::fflush(stdout);
+    try {
+      print(text);
+    } catch (const output_error& e) {
+      trouble_ = e;
+      end();
+      return notify::outcome::requeue;
+    }
     if (left_) {
       *left_ -= std::min(*left_, batch.size());
-      if (*left_ == 0) {
-        enough_ = true;
-        to_wake_.wake();
-      }
+      if (*left_ == 0) end();
     }
     if (requeue_ == 0) return notify::outcome::handled;
     requeue_ -= std::min(requeue_, batch.size());
     return notify::outcome::requeue;
   }
 
+  void end() {
+    enough_ = true;
+    to_wake_.wake();
+  }
+
   std::optional<std::size_t> left_;
   std::size_t requeue_;
   const signals& to_wake_;
+  std::optional<output_error> trouble_{};
   std::atomic<bool> enough_{false};
 };
 
@@ -151,6 +162,7 @@ int listen(const program& p, const listen_command_options& o) {
   l.stop();
   l.wait();
   bus.close();
+  if (prints->trouble()) throw *prints->trouble();
   return done;
 }
 
@@ -162,6 +174,8 @@ void add_listen(CLI::App& app, program& p) {
   command->footer(R"(
 A line has the keys priority, publisher_id, event_type, payload, metadata and context. "ready" on
 standard error says that the bus has confirmed the subscription. SIGTERM and SIGINT end it with 0.
+A message is taken from the bus once its line is written; what cannot be written is given back, and
+ends it with 6.
 RE is a regular expression that the beginning of the text has to match, as Python's re.match; a
 message that does not match is taken and not printed.
 

@@ -12,6 +12,7 @@
 
 #include "executor_options.hpp"
 #include "exit_status.hpp"
+#include "output.hpp"
 #include "served_methods.hpp"
 #include "signals.hpp"
 
@@ -65,8 +66,7 @@ int serve(const program& p, const serve_options& o) {
   if (operator_says.wait() == signals::event::interrupted) _exit(done);
   const auto started = outcome.get_future().get();
   if (!started) return report(started.error());
-  std::puts("ready");
-  std::fflush(stdout);
+  print("ready\n");
 
   while (operator_says.wait() != signals::event::interrupted) {
   }

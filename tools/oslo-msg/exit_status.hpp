@@ -12,7 +12,8 @@ enum exit_status : int {
   usage = 2,          ///< the command line cannot be understood
   timed_out = 3,
   not_delivered = 4,  ///< returned or refused, or nobody knows
-  unusable = 5  ///< configuration, credentials, permission, TLS, or no broker within the retries
+  unusable = 5,  ///< configuration, credentials, permission, TLS, or no broker within the retries
+  unwritten = 6  ///< what it has to print, or --json, could not be written
 };
 
 /// A command line that CLI11 accepts and we cannot.

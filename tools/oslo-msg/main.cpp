@@ -1,10 +1,13 @@
 // oslo-msg: RPC and notifications over a message bus from the command line.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <iostream>
+#include <sstream>
 #include <string>
 #include <string_view>
 
 #include "exit_status.hpp"
+#include "output.hpp"
 #include "program.hpp"
 
 namespace oslo::messaging::cli {
@@ -24,6 +27,8 @@ Exit status:
   3  timed out
   4  not delivered: returned or refused, or it is unknown whether it was
   5  configuration, credentials, permission, TLS, or no broker could be reached (retries used up)
+  6  standard output, or a file, could not be written; a notification that listen could not print
+     is given back to the bus, anything else may have had its effect
 
 Examples:
   oslo-msg serve calc --server host1 --ping
@@ -50,7 +55,10 @@ int parse_and_run(CLI::App& app, int argc, char** argv, program& p) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? done : usage;
+    std::ostringstream help;
+    const int status = app.exit(e, help, std::cerr);
+    print(help.str());
+    return status == 0 ? done : usage;
   }
   if (!p.run) throw usage_error{"a command is missing; oslo-msg --help lists them"};
   return p.run();
@@ -97,6 +105,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   namespace cli = oslo::messaging::cli;
+  cli::prepare_standard_streams();
   try {
     return cli::run(argc, argv);
   } catch (const oslo::messaging::messaging_error& e) {
@@ -104,6 +113,9 @@ int main(int argc, char** argv) {
   } catch (const cli::usage_error& e) {
     std::fprintf(stderr, "oslo-msg: %s\n", e.what());
     return cli::usage;
+  } catch (const cli::output_error& e) {
+    std::fprintf(stderr, "oslo-msg: %s\n", e.what());
+    return cli::unwritten;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "oslo-msg: %s\n", e.what());
     return cli::unusable;
