@@ -7,13 +7,6 @@
 #include <utility>
 
 namespace oslo::messaging::notify {
-namespace {
-
-verdict asked(outcome what) {
-  return {what, what == outcome::requeue ? "The handler asked for it." : ""};
-}
-
-}  // namespace
 
 delivery::~delivery() {
   if (!done_) owner_->done(std::move(messages_), {});
@@ -83,9 +76,9 @@ bool delivery::start(const detail::handler& h) {
   try {
     h.start(shared_from_this());
   } catch (...) {
-    verdict v = failed(std::current_exception());
+    const opinion o = failed(std::current_exception());
     if (!dropped()) return true;  // the answer was given, or will be
-    take(std::move(v));
+    take(o);
     return false;
   }
   if (dropped()) abandon();
@@ -116,28 +109,45 @@ bool delivery::wants(const endpoint& e, const notification& n) const noexcept {
   }
 }
 
-/// A requeue ends the work on its group.
-void delivery::take(verdict v) {
-  if (v.what == outcome::handled) return;
-  for (const auto i : groups_[group_].from) verdicts_[i] = v;
+delivery::opinion delivery::asked(outcome what) {
+  return {{what, what == outcome::requeue ? "The handler asked for it." : ""}};
+}
+
+/// A requeue ends the work on its group. What this handler cannot read stays for the others.
+void delivery::take(const opinion& o) {
+  if (o.what == outcome::handled) return;
+  group& g = groups_[group_];
+  group left{g.priority};
+  for (std::size_t i = 0; i < g.read.size(); ++i) {
+    if (o.unreadable && g.read[i].payload_json == *o.unreadable) {
+      left.read.push_back(g.read[i]);
+      left.from.push_back(g.from[i]);
+    } else {
+      verdicts_[g.from[i]] = o;
+    }
+  }
+  if (!left.read.empty()) {
+    g = std::move(left);
+    return;
+  }
   ++group_;
   endpoint_ = 0;
 }
 
-verdict delivery::failed(const std::exception_ptr& error) const {
+delivery::opinion delivery::failed(const std::exception_ptr& error) const {
   const auto& log = dispatcher_.log();
   std::string text = "not a std::exception";
   try {
     std::rethrow_exception(error);
   } catch (const detail::wrong_payload& e) {
     unreadable(e.failure());
-    return {};
+    return {{outcome::requeue, e.what()}, e.payload_json()};
   } catch (const std::exception& e) {
     text = e.what();
   } catch (...) {
   }
   log(log_level::error, "Exception during message handling: " + text);
-  return {outcome::requeue, std::move(text)};
+  return {{outcome::requeue, std::move(text)}};
 }
 
 void delivery::unreadable(const failure& why) const noexcept {
@@ -171,10 +181,10 @@ void delivery::abandon() noexcept {
 }
 
 /// Not at once: this may be a thread of the application, in the middle of something.
-void delivery::answered_later(verdict v) noexcept {
+void delivery::answered_later(opinion o) noexcept {
   try {
-    owner_->resume([self = shared_from_this(), v = std::move(v)]() mutable {
-      self->take(std::move(v));
+    owner_->resume([self = shared_from_this(), o = std::move(o)] {
+      self->take(o);
       self->proceed();
     });
   } catch (const std::exception& e) {

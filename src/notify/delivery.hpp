@@ -74,10 +74,16 @@ class delivery final : public detail::invocation, public std::enable_shared_from
   bool start(const detail::handler& h);
   /// "was dropped, because its handler": what becomes of it, and who is at fault.
   void cannot_read(std::string_view who, const failure& why) const noexcept;
-  void take(verdict v);
-  void answered_later(verdict v) noexcept;
-  /// The verdict on what a handler has thrown.
-  verdict failed(const std::exception_ptr& error) const;
+  /// What a handler says of its messages.
+  struct opinion : verdict {
+    /// The payload that it could not read: those that have it are no case for another delivery.
+    std::shared_ptr<const std::string> unreadable{};
+  };
+  static opinion asked(outcome what);
+  /// The opinion of a handler that has thrown. Logs what.
+  opinion failed(const std::exception_ptr& error) const;
+  void take(const opinion& o);
+  void answered_later(opinion o) noexcept;
 
   const std::shared_ptr<delivery_owner> owner_;
   const dispatcher& dispatcher_;

@@ -1,5 +1,3 @@
-#include "notify/delivery.hpp"
-
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -7,90 +5,15 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/describe/class.hpp>
 #include <thread>
 
-#include "support/log_lines.hpp"
-#include "support/odd_code.hpp"
-#include "unit/notify/plain_message.hpp"
+#include "unit/notify/delivery_harness.hpp"
 
 namespace oslo::messaging::notify {
-
-struct sized_payload {
-  std::string name;
-  int size = 0;
-};
-BOOST_DESCRIBE_STRUCT(sized_payload, (), (name, size))
 
 namespace {
 
 namespace asio = boost::asio;
-
-std::string body_of(std::string_view priority, std::string_view event = "ev",
-                    std::string_view payload = R"({"name": "n", "size": 3})") {
-  return R"({"message_id": "m1", "publisher_id": "p1", "event_type": ")" + std::string(event) +
-         R"(", "priority": ")" + std::string(priority) + R"(", "payload": )" +
-         std::string(payload) + R"(, "timestamp": "t1"})";
-}
-
-/// Runs deliveries on this thread, until there is nothing left to do.
-class harness {
- public:
-  harness(dispatcher::endpoints all, std::shared_ptr<const serializer> s, logger log, bool batches)
-      : rules_(std::move(all), std::move(s), std::move(log), batches) {}
-
-  const dispatcher& rules() const { return rules_; }
-  outcome dispatch(std::string body, context c = {}) {
-    incoming_batch one;
-    one.push_back(std::make_unique<plain_message>(std::move(body), std::move(c)));
-    const auto v = verdicts(std::move(one));
-    return v.empty() ? throw std::runtime_error("abandoned") : v.front().what;
-  }
-  std::vector<outcome> dispatch(incoming_batch batch) {
-    std::vector<outcome> out;
-    for (const auto& v : verdicts(std::move(batch))) out.push_back(v.what);
-    return out;
-  }
-  std::vector<verdict> verdicts(incoming_batch batch) {
-    const auto owner = std::make_shared<direct>();
-    std::make_shared<delivery>(owner, rules_, std::move(batch))->begin();
-    owner->io.run();
-    EXPECT_EQ(owner->ended, 1);
-    return owner->verdicts;
-  }
-
- private:
-  struct direct final : delivery_owner {
-    void run(boost::asio::awaitable<outcome> handler,
-             unique_function<void(std::exception_ptr, outcome)> done) override {
-      boost::asio::co_spawn(io, std::move(handler), std::move(done));
-    }
-    void resume(unique_function<void()> work) override { boost::asio::post(io, std::move(work)); }
-    void done(incoming_batch, std::vector<verdict> v) noexcept override {
-      ++ended;
-      verdicts = std::move(v);
-    }
-    boost::asio::io_context io;
-    int ended = 0;
-    std::vector<verdict> verdicts;
-  };
-  dispatcher rules_;
-};
-
-incoming_batch batch_of(const std::vector<std::string>& bodies) {
-  incoming_batch out;
-  for (const auto& b : bodies) out.push_back(std::make_unique<plain_message>(b));
-  return out;
-}
-
-class deliveries : public ::testing::Test {
- protected:
-  harness make(dispatcher::endpoints all, bool batches = false,
-               std::shared_ptr<const serializer> s = {}) {
-    return {std::move(all), std::move(s), lines.into(), batches};
-  }
-  testing::log_lines lines;
-};
 
 TEST_F(deliveries, gives_each_handler_what_its_parameters_ask_for) {
   auto e = std::make_shared<endpoint>();
@@ -178,13 +101,6 @@ TEST_F(deliveries, an_exception_counts_as_requeue_and_is_logged) {
   EXPECT_EQ(lines.count(log_level::error, "not a std::exception"), 1);
 }
 
-TEST_F(deliveries, a_payload_of_another_type_is_dropped_with_its_path) {
-  auto e = std::make_shared<endpoint>();
-  e->bind(priority::info, [](sized_payload) { FAIL(); });
-  EXPECT_EQ(make({e}).dispatch(body_of("INFO", "ev", R"({"size": "big"})")), outcome::handled);
-  EXPECT_EQ(lines.count(log_level::error, "payload.size: expected int, got string"), 1);
-}
-
 TEST_F(deliveries, an_unknown_priority_is_ignored_with_a_warning) {
   auto e = std::make_shared<endpoint>();
   e->bind(priority::info, [] { FAIL(); });
@@ -260,46 +176,6 @@ TEST_F(deliveries, an_exception_in_one_group_does_not_lose_another) {
   EXPECT_EQ(make({e}, true).dispatch(std::move(batch)),
             (std::vector<outcome>{outcome::requeue, outcome::handled}));
   EXPECT_EQ(handled, 1);
-}
-
-TEST_F(deliveries, a_batch_can_be_read_as_a_type) {
-  auto e = std::make_shared<endpoint>();
-  std::string seen;
-  e->bind_batch(priority::info, [&](std::span<const typed_notification<sized_payload>> batch) {
-    for (const auto& n : batch)
-      seen += *n.about.event_type + '=' + n.payload.name + std::to_string(n.payload.size) + ' ';
-  });
-  e->bind_batch(priority::warn, [&](std::span<const typed_notification<value>> batch) {
-    for (const auto& n : batch) seen += to_json(n.payload) + ' ';
-  });
-  e->bind_batch(priority::error, [&](std::span<const typed_notification<raw_json>> batch) {
-    for (const auto& n : batch) seen += n.payload.text + ' ';
-    return outcome::requeue;
-  });
-  const auto v = make({e}, true).dispatch(
-      batch_of({body_of("INFO", "a"), body_of("INFO", "b", R"({"size": "big"})"),
-                body_of("INFO", "c", R"({"name": "m", "size": 4})"), body_of("WARN", "d", "[1]"),
-                body_of("ERROR", "e", "2.50")}));
-  const auto h = outcome::handled;
-  EXPECT_EQ(v, (std::vector<outcome>{h, h, h, h, outcome::requeue}));
-  EXPECT_EQ(seen, "a=n3 c=m4 [1] 2.50 ");
-  EXPECT_EQ(lines.count(log_level::error,
-                        "A notification was dropped, because its handler cannot read it: "
-                        "payload.size: expected int, got string"),
-            1);
-}
-
-TEST_F(deliveries, a_batch_of_which_nothing_can_be_read_is_not_handed_out) {
-  auto e = std::make_shared<endpoint>();
-  e->bind_batch(priority::info, [](std::span<const typed_notification<sized_payload>>) { FAIL(); });
-  e->bind_batch(priority::warn,
-                [](std::span<const typed_notification<sized_payload>>) -> asio::awaitable<void> {
-                  ADD_FAILURE();
-                  co_return;
-                });
-  EXPECT_EQ(
-      make({e}, true).dispatch(batch_of({body_of("INFO", "a", "1"), body_of("WARN", "b", "1")})),
-      (std::vector<outcome>{outcome::handled, outcome::handled}));
 }
 
 /// A turn of the loop, so that a coroutine is not done when it is first suspended.
@@ -499,58 +375,6 @@ TEST_F(deliveries, the_serializer_sees_context_and_payload) {
           [&](raw_json p, const context& c) { seen = p.text + to_json(c.entries()); });
   make({e}, false, std::make_shared<unmarking>()).dispatch(body_of("INFO", "e", "5"));
   EXPECT_EQ(seen, R"({"was": 5, "by": "deserialized"}{"user": "deserialized"})");
-}
-
-TEST_F(deliveries, what_no_codec_can_read_is_handled) {
-  for (const auto& [kind, reason] : testing::odd_kinds) {
-    auto e = std::make_shared<endpoint>();
-    int calls = 0;
-    e->bind(priority::info, [&](const testing::odd_value&) { ++calls; });
-    e->bind(priority::warn, [&](const testing::odd_value&) -> asio::awaitable<void> {
-      ++calls;
-      co_return;
-    });
-    e->bind(priority::error, [&](const testing::odd_value&, responder r) {
-      ++calls;
-      r.answer();
-    });
-    e->bind_batch(priority::info,
-                  [&](std::span<const typed_notification<testing::odd_value>> batch) {
-                    calls += static_cast<int>(batch.size());
-                  });
-    const auto bad = "\"" + std::string(kind) + "\"";
-    for (const char* p : {"INFO", "WARN", "ERROR"})
-      EXPECT_EQ(make({e}).dispatch(body_of(p, "ev", bad)), outcome::handled) << kind << p;
-    EXPECT_EQ(calls, 0);
-    EXPECT_EQ(make({e}, true).dispatch(
-                  batch_of({body_of("INFO", "a", bad), body_of("INFO", "b", R"("good")")})),
-              (std::vector<outcome>{outcome::handled, outcome::handled}));
-    EXPECT_EQ(calls, 1) << "the other one of the batch";
-    const std::string place =
-        std::string_view(kind) == "failure" ? "" : "payload: cannot be read: ";
-    EXPECT_EQ(lines.count(log_level::error,
-                          "A notification was dropped, because its handler cannot read it: " +
-                              place + std::string(reason)),
-              4);
-  }
-}
-
-TEST_F(deliveries, what_no_serializer_can_read_is_handled) {
-  auto e = std::make_shared<endpoint>();
-  e->bind(priority::info, [] { FAIL(); });
-  e->bind_batch(priority::info, [](std::span<const notification>) { FAIL(); });
-  for (const auto& [kind, reason] : testing::odd_kinds)
-    for (const bool of_context : {false, true})
-      for (const bool batches : {false, true}) {
-        const auto s = std::make_shared<testing::odd_serializer>(of_context ? "" : kind,
-                                                                 of_context ? kind : "");
-        EXPECT_EQ(make({e}, batches, s).dispatch(body_of("INFO")), outcome::handled);
-      }
-  for (const auto& [kind, reason] : testing::odd_kinds)
-    EXPECT_EQ(lines.count(log_level::error,
-                          "A notification was dropped, because the serializer cannot read it: " +
-                              std::string(reason)),
-              4);
 }
 
 }  // namespace

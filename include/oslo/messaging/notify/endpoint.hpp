@@ -19,14 +19,15 @@ namespace oslo::messaging::notify {
 ///
 /// A handler is any callable whose parameters, in any order, are among: the payload (a described
 /// struct, `value`, `raw_json`, …), `const context&`, `const notification&`. It returns nothing,
-/// which means handled, or an `outcome`. What it throws is logged and counts as requeue. A payload
-/// that cannot be read as the handler's type, or by the listener's serializer, is logged and counts
-/// as handled, whatever codec or serializer have thrown: it would not become readable by another
-/// delivery.
+/// which means handled, or an `outcome`. What it throws is logged and counts as requeue, as with
+/// oslo. A payload that cannot be read as the handler's type, by `notification::payload` in the
+/// handler, or by the listener's serializer, is logged and counts as handled, whatever codec or
+/// serializer have thrown: it would not become readable by another delivery.
 ///
 /// A handler of batches is called with the notifications of one priority, as a
 /// `std::span<const notification>` or a `std::span<const typed_notification<P>>`. The latter leaves
-/// out, as handled and with a line in the log, those whose payload is no `P`.
+/// out, as handled and with a line in the log, those whose payload is no `P`. When it throws, the
+/// batch counts as requeue, but for those that `notification::payload` could not read.
 ///
 /// Either kind may be a coroutine, which returns `asio::awaitable<void>` or
 /// `asio::awaitable<outcome>`, or deferred: it takes a `notify::responder` and returns nothing. No

@@ -3,12 +3,14 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <oslo/messaging/context.hpp>
 #include <oslo/messaging/convert.hpp>
 #include <oslo/messaging/notify/priority.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #pragma GCC visibility push(default)
 
@@ -25,6 +27,23 @@ enum class outcome {
 inline constexpr std::string_view dead_letter_error = "oslo-dead-letter-error";
 inline constexpr std::string_view dead_letter_requeues = "oslo-dead-letter-requeues";
 
+namespace detail {
+
+/// A payload that is not what the handler reads it as. It never will be, however often it is
+/// delivered.
+class wrong_payload : public messaging_error {
+ public:
+  wrong_payload(messaging::failure why, const std::string& payload_json)
+      : messaging_error(std::move(why)),
+        payload_json_(std::make_shared<const std::string>(payload_json)) {}
+  const std::shared_ptr<const std::string>& payload_json() const noexcept { return payload_json_; }
+
+ private:
+  std::shared_ptr<const std::string> payload_json_;
+};
+
+}  // namespace detail
+
 /// One notification, as handlers see it. A publisher of another program may leave out or misuse any
 /// field: none stands for one that is missing, null or not text.
 struct notification {
@@ -39,10 +58,13 @@ struct notification {
   std::map<std::string, std::string, std::less<>> headers{};
 
   /// The payload as a C++ type. Throws `messaging_error` (`errc::malformed_message`) with the path
-  /// of what does not fit, as in "payload.ram: expected int, got string".
+  /// of what does not fit, as in "payload.ram: expected int, got string". A handler that lets this
+  /// exception through has handled the message, as if it took its payload as that type.
   template <class P>
   P payload() const {
-    return from_json<P>(payload_json, "payload");
+    auto read = try_from_json<P>(payload_json, "payload");
+    if (!read) throw detail::wrong_payload(read.error(), payload_json);
+    return *std::move(read);
   }
 };
 

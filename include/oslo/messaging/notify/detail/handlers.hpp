@@ -39,12 +39,6 @@ class handler {
   virtual void start(std::shared_ptr<invocation>) const {}
 };
 
-/// A payload that is not what the handler takes. It never will be, however often it is delivered.
-class wrong_payload : public messaging_error {
- public:
-  using messaging_error::messaging_error;
-};
-
 // ---- what a callable takes and returns ----------------------------------------------------------
 
 template <class P>
@@ -92,15 +86,10 @@ struct single_input {
 
   explicit single_input(const invocation& call) : about(call.what().front()), read(decode(about)) {}
   static payload decode(const notification& n) {
-    if constexpr (std::same_as<payload, nothing>) {
+    if constexpr (std::same_as<payload, nothing>)
       return {};
-    } else {
-      try {
-        return n.payload<payload>();
-      } catch (...) {
-        throw wrong_payload(current_failure(errc::malformed_message, {}));
-      }
-    }
+    else
+      return n.payload<payload>();
   }
   bool empty() const noexcept { return false; }
 
