@@ -7,11 +7,11 @@ namespace oslo::messaging::blocking {
 notifier::report notifier::send(messaging::notify::priority p, context ctxt,
                                 std::string_view event_type, result<std::string> payload,
                                 std::stop_token cancel) const {
-  return wait_for<report>(
-      async_.bus(), {"notification was sent", "notification was not sent", async_.timeout()},
-      std::move(cancel), [&](std::stop_token given_up, auto done) {
-        async_.send_text(p, ctxt, event_type, payload, std::move(given_up), std::move(done));
-      });
+  return wait_for<report>(async_.bus(), {"notification", event_type, {}, async_.timeout()},
+                          std::move(cancel), [&](std::stop_token given_up, auto done) {
+                            async_.send_text(p, ctxt, event_type, payload, std::move(given_up),
+                                             std::move(done));
+                          });
 }
 
 }  // namespace oslo::messaging::blocking

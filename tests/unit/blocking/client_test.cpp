@@ -87,7 +87,11 @@ TEST(blocking_client_on_a_foreign_loop, refuses_to_wait_on_the_only_thread_that_
     const client c{bus, {.topic = "t"}};
     std::vector<errc> codes;
     asio::post(io, [&] {
-      codes = {c.try_call(tick, {}).error().code(), c.try_cast(tick, {}).error().code()};
+      const auto why = c.try_call(tick, {}).error();
+      EXPECT_TRUE(why.message().starts_with(
+          "A blocking call of \"tick\" on topic \"t\" was made on the transport's loop"))
+          << why.message();
+      codes = {why.code(), c.try_cast(tick, {}).error().code()};
     });
     io.restart();
     io.run();
@@ -117,11 +121,17 @@ TEST(blocking_client_on_a_foreign_loop, gives_up_soon_after_its_timeout_when_not
   const auto bus = open_recording(sent, {.loop = asio_scheduler(io.get_executor())});
   const client c(bus, {.topic = "t"}, {.timeout = 1ms});
   const notifier n(bus, {.drivers = {{"messaging"}}, .timeout = 1ms});
-  auto cast = std::async(std::launch::async, [&] { return c.try_cast(tick, {}).error().code(); });
-  auto told = std::async(std::launch::async, [&] { return n.info({}, "e", 1).error().code(); });
-  EXPECT_EQ(c.try_call(tick, {}).error().code(), errc::timed_out);
-  EXPECT_EQ(cast.get(), errc::timed_out);
-  EXPECT_EQ(told.get(), errc::timed_out);
+  auto cast = std::async(std::launch::async, [&] { return c.try_cast(tick, {}).error(); });
+  auto told = std::async(std::launch::async, [&] { return n.info({}, "e", 1).error(); });
+  const auto expect = [](const failure& why, const std::string& what) {
+    EXPECT_EQ(why.code(), errc::timed_out);
+    EXPECT_EQ(why.message(),
+              "The " + what +
+                  " did not complete within 5001 ms, because the transport's loop does not run.");
+  };
+  expect(c.try_call(tick, {}).error(), "call of \"tick\" on topic \"t\"");
+  expect(cast.get(), "cast of \"tick\" on topic \"t\"");
+  expect(told.get(), "notification of \"e\"");
 }
 
 TEST(blocking_cancellation, ends_a_call_and_a_cast_that_wait) {
