@@ -359,7 +359,16 @@ TEST_P(rpc_over, a_cancelled_call_ends_at_once) {
 
 TEST_P(rpc_over, at_least_once_says_when_nobody_ever_listened) {
   EXPECT_THROW(client({.at_least_once = true}).cast("note", {}), message_undeliverable);
-  EXPECT_THROW(client({.at_least_once = true}).call("note", {}), message_undeliverable);
+  try {
+    client({.at_least_once = true}).prepare({.server = "s1"}).call("note", {});
+    ADD_FAILURE();
+  } catch (const message_undeliverable& e) {
+    EXPECT_EQ(e.exchange(), "openstack");
+    EXPECT_EQ(e.routing_key(), topic + ".s1");
+    EXPECT_FALSE(e.message_id().empty());
+    EXPECT_EQ(e.failure().detail().stage, "returned");
+    EXPECT_EQ(e.failure().detail().destination, "openstack/" + topic + ".s1");
+  }
   const auto server = serve_here();
   EXPECT_EQ(client({.at_least_once = true}).call("first", {}, value{{"v", 1}}), 1);
 }

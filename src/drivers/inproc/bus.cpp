@@ -4,6 +4,8 @@
 #include <oslo/messaging/json.hpp>
 #include <utility>
 
+#include "core/send_stage.hpp"
+
 namespace oslo::messaging::inproc {
 
 content::content(std::string body, context ctxt) : body_(std::move(body)), ctxt_(std::move(ctxt)) {
@@ -73,6 +75,22 @@ void bus::wake(const wake_list& chosen) {
   for (const auto& s : chosen) s->loop_->post([s] { s->serve(); });
 }
 
+namespace {
+
+/// With the routing key that RabbitMQ would see.
+failure undeliverable(const bus::destination& to, const content& what, std::string text) {
+  std::string key(to.topic);
+  if (to.server) key.append(".").append(*to.server);
+  failure_detail detail;
+  detail.stage = to_string(send_stage::returned);
+  detail.destination = std::string(to.exchange) + "/" + key;
+  if (what.reply_to) detail.message_id = what.reply_to->id.str();
+  return failure(errc::undeliverable, std::move(text), std::move(detail))
+      .about({.exchange = std::string(to.exchange), .routing_key = std::move(key)});
+}
+
+}  // namespace
+
 result<void> bus::deliver(const destination& to, std::shared_ptr<const content> what,
                           bool at_least_once) {
   wake_list to_wake;
@@ -86,7 +104,7 @@ result<void> bus::deliver(const destination& to, std::shared_ptr<const content> 
     } else if (to.server) {
       auto found = t.servers.find(*to.server);
       if (found == t.servers.end()) {
-        if (at_least_once) return failure(errc::undeliverable, "No server of that name listens.");
+        if (at_least_once) return undeliverable(to, *what, "No server of that name listens.");
         found = t.servers.emplace(*to.server, std::make_shared<queue>()).first;
       }
       receivers.push_back(found->second.get());
@@ -96,8 +114,8 @@ result<void> bus::deliver(const destination& to, std::shared_ptr<const content> 
     }
     if (at_least_once && !to.fanout &&
         std::none_of(receivers.begin(), receivers.end(), [](auto* q) { return q->declared; }))
-      return failure(errc::undeliverable,
-                     "Nobody has ever listened on topic " + std::string(to.topic) + ".");
+      return undeliverable(to, *what,
+                           "Nobody has ever listened on topic " + std::string(to.topic) + ".");
     // Where pools do all the listening, nobody will ever empty the default queue: it then keeps the
     // newest messages, for pools to come.
     if (!t.pools.empty() && t.common->consumers.empty() && !to.server)

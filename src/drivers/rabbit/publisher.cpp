@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/send_stage.hpp"
 #include "core/tasks/raised_flag.hpp"
 #include "drivers/rabbit/consumer.hpp"
 #include "drivers/rabbit/deadline.hpp"
@@ -251,9 +252,14 @@ void publisher::confirmed(lane& l, const send_ptr& s, bool ack) {
   if (!s->returned) ++s->refusals;
   if (comes_again(*s, !s->returned)) return pause(s);
   if (s->returned)
-    give_up(s, failure(errc::undeliverable, "No queue is bound for " + s->to.text() + " on " +
-                                                link_.broker_name() + " (" +
-                                                std::to_string(s->return_code) + ").")
+    give_up(s, failure(errc::undeliverable,
+                       "No queue is bound for " + s->to.text() + " on " + link_.broker_name() +
+                           " (" + std::to_string(s->return_code) + ").",
+                       {std::string(to_string(send_stage::returned)),
+                        s->to.text(),
+                        s->wants_reply && s->id ? s->id->str() : std::string(),
+                        link_.broker_name(),
+                        {}})
                    .about({.exchange = s->to.to.name, .routing_key = s->to.routing_key}));
   else
     give_up(s, failure(errc::rejected,

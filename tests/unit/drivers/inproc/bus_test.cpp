@@ -135,6 +135,13 @@ TEST_F(bus_rules, at_least_once_wants_a_queue_that_somebody_declared) {
   EXPECT_EQ(send("m", "b", false, true).error().code(), errc::undeliverable);
 }
 
+TEST_F(bus_rules, what_is_undeliverable_says_where_it_was_to_go) {
+  const auto nowhere = send("m", {}, false, true).error().subject();
+  EXPECT_EQ(nowhere.exchange, "x");
+  EXPECT_EQ(nowhere.routing_key, "t");
+  EXPECT_EQ(send("m", "a", false, true).error().subject().routing_key, "t.a");
+}
+
 TEST_F(bus_rules, a_full_queue_refuses) {
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(send("m"));
   const auto refused = send("m");
