@@ -122,7 +122,8 @@ class incoming_message {
   /// When the sender stops waiting for an answer, on this process's clock; none: it did not say.
   virtual std::optional<scheduler::time_point> deadline() const noexcept { return std::nullopt; }
 
-  /// Tells the bus that it can forget the message. Idempotent.
+  /// Tells the bus that it can forget the message. Idempotent. When it throws, and
+  /// `acknowledge_later` was not called before, the message is not worked on.
   virtual void acknowledge() = 0;
   /// To be called before the work on a message that is only acknowledged after it: a second copy
   /// that arrives meanwhile (after a lost connection) is settled with this one and not handed out.
@@ -151,7 +152,8 @@ class listener {
  public:
   virtual ~listener() = default;
   /// Completes with 1 to `max` messages as soon as there is one, perhaps before it returns, or with
-  /// an empty batch after `stop()`. One pull at a time; `next` may be called again from `done`.
+  /// an empty batch after `stop()`. One pull at a time; `next` may be called again from `done`, and
+  /// is a second after it has thrown.
   virtual void next(std::size_t max, unique_function<void(incoming_batch)> done) = 0;
   /// Takes nothing more from the bus. Messages handed out stay valid. Idempotent.
   virtual void stop() = 0;
@@ -182,6 +184,12 @@ struct notification_topic {
 // ---- the driver ---------------------------------------------------------------------------------
 
 /// A message bus. Keeps itself connected from the first use until `close`.
+///
+/// A member that throws, here or of a listener or message, harms nobody: a transport reports that
+/// as the outcome of what was begun, once, or in the log. A `messaging_error` keeps its failure.
+/// What a send throws otherwise is `errc::outcome_unknown`, since the message may have left before;
+/// all else is `errc::broker_error`. `transport::driver` is the guard that does this, not the
+/// driver.
 ///
 /// Thread safety: from any thread, except for the two members that listen.
 class driver {
@@ -243,7 +251,8 @@ class driver_registry {
   /// `options`: the section of a configuration file that the driver reads; without a name: none.
   /// Throws `configuration_error` when the scheme is already taken.
   void add(std::string scheme, factory make, option_group options = {});
-  /// Throws `driver_load_failure` for an unknown scheme, `configuration_error` for bad options.
+  /// Throws `driver_load_failure` for an unknown scheme, `configuration_error` for bad options, and
+  /// what else the factory throws (`transport::open`: as `driver_load_failure`).
   std::unique_ptr<driver> make(const transport_url& url, driver_environment env) const;
   /// The sections that its drivers read, in the order of `add`.
   const std::vector<option_group>& options() const noexcept { return options_; }

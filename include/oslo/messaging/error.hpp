@@ -178,7 +178,8 @@ class rpc_dispatcher_error     : public messaging_server_error { using messaging
 // clang-format on
 
 // These have attributes, as in Python, for failures of this process. They are empty where it is not
-// known what the failure is about, as for one that came from a peer.
+// known what the failure is about, as for one that came from a peer: what that one brought is
+// in `failure().remote()`.
 class invalid_transport_url : public messaging_error {  ///< invalid_url
  public:
   using messaging_error::messaging_error;
@@ -196,6 +197,7 @@ class message_undeliverable : public messaging_error {  ///< undeliverable
   using messaging_error::messaging_error;
   const std::string& exchange() const noexcept { return failure().subject().exchange; }
   const std::string& routing_key() const noexcept { return failure().subject().routing_key; }
+  /// Of a call. The text of the message is not kept: failures get into logs.
   const std::string& message_id() const noexcept { return failure().detail().message_id; }
 };
 class rpc_version_cap_error : public messaging_error {  ///< version_cap
