@@ -389,8 +389,8 @@ TEST_F(servers, start_says_why_it_cannot_listen) {
     FAIL();
   } catch (const server_listen_error& e) {
     EXPECT_STREQ(e.what(),
-                 "Failed to listen on target \"<Target topic=t, server=s>\": The recording driver "
-                 "only sends.");
+                 "Failed to listen on target \"<Target topic=t, server=s>\": The driver of "
+                 "this test cannot do that.");
     EXPECT_EQ(e.failure().code(), errc::not_supported);
   }
   s.wait(patience);  // it has not started, so there is nothing to wait for
