@@ -17,9 +17,7 @@ class counting_endpoint : public notify::endpoint {
     bind(notify::priority::info, [this](const notify::notification&) { take(); });
     if (count == 0) all_.set_value();
   }
-  void wait() {
-    wait_while_taking(all_.get_future(), taken_, count_, "notifications came back");
-  }
+  void wait() { wait_while_taking(all_.get_future(), taken_, count_, "notifications came back"); }
 
  private:
   void take() {
