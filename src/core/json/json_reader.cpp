@@ -1,15 +1,32 @@
-#include <boost/json/value_stack.hpp>
+#include <array>
 #include <charconv>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/json.hpp>
 
 #include "core/json/json_number.hpp"
+#include "core/json/json_text.hpp"
+#include "core/utf8.hpp"
 
 namespace oslo::messaging {
 namespace {
 
 using json_number::is_digit;
 using json_number::is_integer;
+
+/// What the character after a backslash means: 0 = not an escape, 'u' = \uXXXX.
+constexpr auto escape_meanings = [] {
+  std::array<char, 256> table{};
+  for (const char c : {'"', '\\', '/', 'u'}) table[static_cast<unsigned char>(c)] = c;
+  table['b'] = '\b';
+  table['f'] = '\f';
+  table['n'] = '\n';
+  table['r'] = '\r';
+  table['t'] = '\t';
+  return table;
+}();
+char escape_meaning(char c) noexcept {
+  return escape_meanings[static_cast<unsigned char>(c)];
+}
 
 }  // namespace
 
@@ -126,6 +143,148 @@ double json_reader::read_double() {
   return json_number::to_double(read_number());
 }
 
+// ---- strings ------------------------------------------------------------------------------------
+
+inline void json_reader::scan_plain() {
+  for (;;) {
+    const int plain = json_text::plain_run<json_text::direction::reading>(p_, end_);
+    p_ += plain;
+    if (plain == json_text::step) {
+      p_ = json_text::skip_plain_blocks<json_text::direction::reading>(p_, end_);
+      continue;
+    }
+    if (p_ == end_) fail_at(p_, "the string has no end");
+    const auto c = static_cast<unsigned char>(*p_);
+    if (c == '"' || c == '\\') return;
+    if (c < 0x20) fail_at(p_, "control character inside a string");
+    unsigned length = 1;
+    if (c > 0x7f && (length = utf8_length(p_, end_)) == 0)
+      fail_at(p_, "the text is not valid UTF-8");
+    p_ += length;
+  }
+}
+
+unsigned json_reader::hex4() {
+  unsigned unit = 0;
+  for (int i = 0; i < 4; ++i) {
+    const char c = current();
+    const char lower = static_cast<char>(c | 0x20);
+    unsigned digit;
+    if (is_digit(c))
+      digit = static_cast<unsigned>(c - '0');
+    else if (lower >= 'a' && lower <= 'f')
+      digit = static_cast<unsigned>(lower - 'a' + 10);
+    else
+      fail_at(p_, "expected four hexadecimal digits");
+    unit = unit << 4 | digit;
+    ++p_;
+  }
+  return unit;
+}
+
+inline void json_reader::scan_escape() {
+  const char meaning = end_ - p_ < 2 ? '\0' : escape_meaning(p_[1]);
+  if (meaning == 0) fail_at(p_, "invalid escape");
+  p_ += 2;
+  if (meaning == 'u') hex4();
+}
+
+/// Writes one escape (or surrogate pair): at most four bytes.
+inline char* json_reader::decode_escape(char* to) {
+  const char meaning = end_ - p_ < 2 ? '\0' : escape_meaning(p_[1]);
+  if (meaning == 0) fail_at(p_, "invalid escape");
+  p_ += 2;
+  if (meaning != 'u') {
+    *to = meaning;
+    return to + 1;
+  }
+  unsigned code = hex4();
+  if (code >> 10 == 0xd800 >> 10 && end_ - p_ >= 6 && p_[0] == '\\' && p_[1] == 'u') {
+    const char* const second = p_;
+    p_ += 2;
+    const unsigned low = hex4();
+    if (low >> 10 == 0xdc00 >> 10)
+      code = 0x10000 + ((code & 0x3ff) << 10 | (low & 0x3ff));
+    else
+      p_ = second;  // both stand alone
+  }
+  return put_utf8(to, code);
+}
+
+void json_reader::scan_string() {
+  ++p_;
+  for (;;) {
+    scan_plain();
+    if (*p_ == '"') break;
+    scan_escape();
+  }
+  ++p_;
+}
+
+/// Appends the rest of a string from its first escape on, and leaves it.
+void json_reader::decode_tail(std::string& out) {
+  // Through a small buffer, as in `json_text::escape`.
+  constexpr std::size_t room = 512;
+  char buffer[room + json_text::step + 16];
+  char* to = buffer;
+  for (;;) {
+    if (to >= buffer + room) {
+      out.append(buffer, static_cast<std::size_t>(to - buffer));
+      to = buffer;
+    }
+    const int plain = json_text::copy_plain<json_text::direction::reading>(to, p_, end_);
+    p_ += plain;
+    to += plain;
+    if (plain == json_text::step) {
+      json_text::append_plain_blocks<json_text::direction::reading>(out, buffer, to, p_, end_);
+      continue;
+    }
+    if (p_ == end_) fail_at(p_, "the string has no end");
+    const auto c = static_cast<unsigned char>(*p_);
+    if (c == '"') break;
+    if (c == '\\') {
+      // What an envelope is full of.
+      if (end_ - p_ >= 2 && p_[1] == '"') [[likely]] {
+        *to++ = '"';
+        p_ += 2;
+        continue;
+      }
+      to = decode_escape(to);
+    } else if (c < 0x20) {
+      fail_at(p_, "control character inside a string");
+    } else {
+      unsigned length = 1;
+      if (c > 0x7f && (length = utf8_length(p_, end_)) == 0)
+        fail_at(p_, "the text is not valid UTF-8");
+      std::memcpy(to, p_, length);
+      to += length;
+      p_ += length;
+    }
+  }
+  ++p_;
+  out.append(buffer, static_cast<std::size_t>(to - buffer));
+}
+
+std::string_view json_reader::read_string_view(std::string& scratch) {
+  skip_space();
+  if (current() != '"') fail("a string");
+  const char* const from = ++p_;
+  scan_plain();
+  const std::size_t plain = static_cast<std::size_t>(p_ - from);
+  if (*p_ == '"') {
+    ++p_;
+    return {from, plain};
+  }
+  scratch.assign(from, plain);
+  decode_tail(scratch);
+  return scratch;
+}
+
+void json_reader::read_string(std::string& out) {
+  const std::string_view text = read_string_view(out);
+  if (text.data() != out.data()) out.assign(text);
+}
+
 // ---- containers ---------------------------------------------------------------------------------
 
 void json_reader::enter(char open, std::string_view what) {
@@ -190,167 +349,6 @@ bool json_reader::next_key(std::string& out) {
 void json_reader::finish() {
   skip_space();
   if (p_ != end_) fail("nothing after the value");
-}
-
-// ---- whole values -------------------------------------------------------------------------------
-
-/// Goes through one value of any depth. The handler reads the flat values and the keys.
-template <class Handler>
-void json_reader::walk(Handler& handler) {
-  std::uint64_t objects[default_max_depth / 64];  // one bit a level: is it an object?
-  const unsigned bottom = depth_;
-  const auto inside_object = [&] {
-    const unsigned level = depth_ - 1;
-    return (objects[level / 64] >> (level % 64) & 1) != 0;
-  };
-  const auto read_key = [&] {
-    if (current() != '"') fail("a key in double quotes");
-    handler.key(*this);
-    expect_colon();
-  };
-  for (;;) {
-    skip_space();
-    const char c = current();
-    if (c == '{' || c == '[') {
-      const bool object = c == '{';
-      enter(c, "");
-      const std::uint64_t bit = std::uint64_t{1} << ((depth_ - 1) % 64);
-      auto& word = objects[(depth_ - 1) / 64];
-      word = object ? word | bit : word & ~bit;
-      handler.open();
-      skip_space();
-      if (current() != (object ? '}' : ']')) {
-        if (object) read_key();
-        continue;
-      }
-      ++p_;
-      --depth_;
-      handler.close(object);
-    } else {
-      handler.flat(*this);
-    }
-    for (;;) {  // after a value: leave what ends here
-      if (depth_ == bottom) {
-        first_ = false;
-        return;
-      }
-      skip_space();
-      const bool object = inside_object();
-      const char next = current();
-      if (next == ',') {
-        ++p_;
-        handler.next();
-        skip_space();
-        if (object) read_key();
-        break;
-      }
-      if (next != (object ? '}' : ']')) fail(object ? "',' or '}'" : "',' or ']'");
-      ++p_;
-      --depth_;
-      handler.next();
-      handler.close(object);
-    }
-  }
-}
-
-struct json_reader::skip_handler {
-  void open() {}
-  void close(bool) {}
-  void next() {}
-  void key(json_reader& r) { r.scan_string(); }
-  void flat(json_reader& r) {
-    switch (r.current()) {
-      case '"': r.scan_string(); break;
-      case 't': r.expect_literal("true"); break;
-      case 'f': r.expect_literal("false"); break;
-      case 'n': r.expect_literal("null"); break;
-      default:
-        if (r.peek() != kind::number) r.fail("a value");
-        r.read_number();
-    }
-  }
-};
-
-std::string_view json_reader::skip_value() {
-  skip_space();
-  const char* const from = p_;
-  skip_handler handler;
-  if (const char c = current(); c == '{' || c == '[')
-    walk(handler);
-  else
-    handler.flat(*this);
-  return {from, static_cast<std::size_t>(p_ - from)};
-}
-
-struct json_reader::value_handler {
-  unsigned char memory[2048];
-  boost::json::value_stack stack{{}, memory, sizeof memory};
-  std::size_t counts[default_max_depth + 1];  // values so far in each open container
-  unsigned level = 0;
-  std::string scratch;
-  digits integers = digits::kept;
-
-  void open() { counts[++level] = 0; }
-  void next() { ++counts[level]; }
-  void close(bool object) {
-    const std::size_t count = counts[level--];
-    if (object)
-      stack.push_object(count);
-    else
-      stack.push_array(count);
-  }
-  void key(json_reader& r) { stack.push_key(view(r)); }
-  void flat(json_reader& r) {
-    switch (r.peek()) {
-      case kind::null:
-        r.read_null();
-        stack.push_null();
-        break;
-      case kind::boolean: stack.push_bool(r.read_bool()); break;
-      case kind::string: stack.push_string(view(r)); break;
-      case kind::number: number(r.read_number()); break;
-      default: r.fail("a value");
-    }
-  }
-
- private:
-  boost::json::string_view view(json_reader& r) {
-    const std::string_view text = r.read_string_view(scratch);
-    return {text.data(), text.size()};
-  }
-  void number(std::string_view text) {
-    if (is_integer(text)) {
-      const char* const end = text.data() + text.size();
-      std::int64_t i = 0;
-      if (std::from_chars(text.data(), end, i).ec == std::errc{}) return stack.push_int64(i);
-      std::uint64_t u = 0;
-      if (text.front() != '-' && std::from_chars(text.data(), end, u).ec == std::errc{})
-        return stack.push_uint64(u);
-      if (text.size() - (text.front() == '-') > longest_integer)
-        integers = digits::too_many;
-      else if (integers == digits::kept)
-        integers = digits::lost;
-    }
-    stack.push_double(json_number::to_double(text));
-  }
-};
-
-value json_reader::read_value() {
-  digits ignored;
-  return read_value(ignored);
-}
-value json_reader::read_value(digits& what_became) {
-  value_handler handler;
-  walk(handler);
-  what_became = handler.integers;
-  return handler.stack.release();
-}
-
-value parse_json(std::string_view text, unsigned max_depth) {
-  json_reader reader(text, max_depth);
-  value v = reader.read_value();
-  reader.finish();
-  return v;
 }
 
 }  // namespace oslo::messaging
