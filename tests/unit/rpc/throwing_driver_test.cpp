@@ -65,7 +65,7 @@ TEST_F(throwing_driver, ends_a_call_once_although_it_was_sent) {
   plan->throw_in("send, at its end");
   std::atomic<int> ends{0};
   rpc::client c{bus, {.topic = "t"}};
-  c.async_call_json("echo", {}, "{}", {}, [&](result<std::string>) { ++ends; });
+  rpc::detail::start_call(c, "echo", {}, "{}", {}, [&](result<std::string>) { ++ends; });
   plan->stop();
   EXPECT_EQ(client().try_call("echo", {}).has_value(), true);
   EXPECT_EQ(ends, 1);
@@ -104,7 +104,8 @@ TEST_F(throwing_driver, is_asked_for_messages_again_later) {
   s.start();
   std::atomic<bool> answered{false};
   rpc::client c{bus, {.topic = "t"}};
-  c.async_call_json("echo", {}, "{}", {}, [&](result<std::string> r) { answered = r.has_value(); });
+  rpc::detail::start_call(c, "echo", {}, "{}", {},
+                          [&](result<std::string> r) { answered = r.has_value(); });
   loop->advance(999ms);
   EXPECT_EQ(lines.count(log_level::error, threw("next")), 1);
   loop->advance(1ms);
