@@ -13,6 +13,7 @@ import unittest
 from interrupting import terminate_when_shown
 
 PROGRAM = os.environ["OSLO_MSG"]
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "command-line.md"
 COMMANDS = ["demo", "serve", "call", "cast", "ping", "notify",
             "send-notification", "listen", "bench"]
 
@@ -54,6 +55,26 @@ class Help(unittest.TestCase):
                 shown = run(name, "--help")
                 self.assertEqual(shown.returncode, 0, shown.stderr)
                 self.assertIn("Example: oslo-msg", shown.stdout)
+
+    def test_the_page_has_all_of_it(self):
+        """docs/command-line.md has a section for each command, with its arguments and no others."""
+        sections = re.split(r"^## ", PAGE.read_text("utf-8"), flags=re.MULTILINE)
+        before, sections = sections[0], dict(one.split("\n", 1) for one in sections[1:])
+        shown = run("--help").stdout
+        commands = re.findall(r"^  ([a-z-]+) {2,}", shown.partition("\nSubcommands:\n")[2], re.MULTILINE)
+        self.assertEqual(commands, COMMANDS)
+        self.assertEqual(list(sections), ["Exit status", "Environment", *commands])
+        self.assertEqual(re.findall(r"^  (\d)  (.*)$", shown, re.MULTILINE),
+                         re.findall(r"^\| (\d) \| (.*) \|$", sections["Exit status"].replace("`", ""),
+                                    re.MULTILINE))
+        common = set(re.findall(r"`(--[\w-]+)", before))
+        self.assertEqual(common, set(re.findall(r"^ +(?:-h,)?(--[\w-]+)", shown, re.MULTILINE)))
+        for name in commands:
+            with self.subTest(name):
+                ours = set(re.findall(r"^\| `(--[\w-]+|[A-Z_]+)", sections[name], re.MULTILINE))
+                theirs = set(re.findall(r"^  (--[\w-]+|[A-Z_]+)\b", run(name, "--help").stdout,
+                                        re.MULTILINE))
+                self.assertEqual(ours, theirs - {"--help-all"})
 
     def test_version(self):
         self.assertRegex(run("--version").stdout, r"^\d+\.\d+\.\d+\n$")
