@@ -1,4 +1,4 @@
-// The pieces of docs/notifications.md, as one program.
+// The pieces of docs/notifications-*.md, as one program.
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
