@@ -201,15 +201,15 @@ class Broker:
 
     # -- commands ------------------------------------------------------------------------------
 
-    def start(self, settings=()):
-        """`settings`: lines for rabbitmq.conf."""
+    def start(self, settings=(), plugins=()):
+        """`settings`: lines for rabbitmq.conf. `plugins`: names of those that are enabled."""
         with self.locked():
             if self.running():
                 return
             self.end_all(self.state())
             for attempt in range(3):
                 state = self.fresh_state(*free_ports(3))
-                self.prepare(settings)
+                self.prepare(settings, plugins)
                 try:
                     self.launch(state)
                     return
@@ -274,14 +274,14 @@ class Broker:
             "epmd_port": epmd_port,
         }
 
-    def prepare(self, settings):
+    def prepare(self, settings, plugins=()):
         """Nothing of an earlier node but its logs stays."""
         shutil.rmtree(os.path.join(self.folder, "data"), ignore_errors=True)
         lines = ["disk_free_limit.absolute = 1MB", "log.file.level = info", *settings]
         texts = {
             "rabbitmq.conf": "".join(f"{line}\n" for line in lines),
             "advanced.config": "[].\n",
-            "plugins": "[].\n",
+            "plugins": f"[{','.join(plugins)}].\n",
         }
         for name, text in texts.items():
             with open(os.path.join(self.folder, name), "w", encoding="ascii") as file:

@@ -7,15 +7,15 @@ from broker import Broker
 
 
 class OwnBroker:
-    """A context manager. `settings`: lines of its rabbitmq.conf."""
+    """A context manager. `settings`: lines of its rabbitmq.conf. `plugins`: those it has."""
 
-    def __init__(self, name, *settings):
+    def __init__(self, name, *settings, plugins=()):
         self.broker = Broker(f"{os.environ['OSLO_TEST_BROKER_DIR']}-{name}")
-        self.settings = settings
+        self.settings, self.plugins = settings, plugins
 
     def __enter__(self):
         try:
-            self.broker.start(self.settings)
+            self.broker.start(self.settings, self.plugins)
         except BaseException:
             self.broker.stop()
             raise
