@@ -5,6 +5,9 @@ import re
 import shlex
 import unittest
 
+import oslo_messaging
+from oslo_config import cfg
+
 from error_case import DONE, TIMED_OUT, UNUSABLE, ErrorCase
 from own_broker import OwnBroker
 from programs import Server, oslo_msg
@@ -38,6 +41,16 @@ def url(user):
     return own.url(user, passwords[user])
 
 
+def python_transport(user):
+    cfg.CONF([])
+    return oslo_messaging.get_rpc_transport(cfg.CONF, url(user))
+
+
+class Adder:
+    def subtract(self, ctxt, a, b):
+        return a - b
+
+
 class Permissions(ErrorCase):
     @classmethod
     def setUpClass(cls):
@@ -60,6 +73,21 @@ class Permissions(ErrorCase):
             self.assert_done(client, "cast", TOPIC, "hit", "--timeout", "20", *extra)
         self.assert_done(client, "cast", TOPIC, "hit", "--timeout", "20", "--fanout")
         self.assert_done(client, "ping", TOPIC)
+
+    def test_python_needs_the_same(self):
+        target = oslo_messaging.Target(topic=TOPIC, server="python")
+        transport = python_transport("store-server")
+        self.addCleanup(transport.cleanup)
+        server = oslo_messaging.get_rpc_server(transport, target, [Adder()], executor="threading")
+        server.start()
+        try:
+            transport = python_transport("store-client")
+            self.addCleanup(transport.cleanup)
+            client = oslo_messaging.get_rpc_client(transport, target, timeout=20)
+            self.assertEqual(client.call({}, "subtract", a=3, b=2), 1)
+        finally:
+            server.stop()
+            server.wait()
 
     def test_notifications_go_from_the_notifier_to_the_listener(self):
         self.assert_done("store-notifier", "notify", "store.reserved", "1", "--topic", EVENTS)
