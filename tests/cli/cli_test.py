@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -13,7 +14,8 @@ import unittest
 from interrupting import terminate_when_shown
 
 PROGRAM = os.environ["OSLO_MSG"]
-PAGE = pathlib.Path(__file__).parents[2] / "docs" / "command-line.md"
+ROOT = pathlib.Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "command-line.md"
 COMMANDS = ["demo", "serve", "call", "cast", "ping", "notify",
             "send-notification", "listen", "bench"]
 
@@ -75,6 +77,24 @@ class Help(unittest.TestCase):
                 theirs = set(re.findall(r"^  (--[\w-]+|[A-Z_]+)\b", run(name, "--help").stdout,
                                         re.MULTILINE))
                 self.assertEqual(ours, theirs - {"--help-all"})
+
+    def test_pages_type_what_there_is(self):
+        """The command lines of all pages have commands and flags that exist."""
+        def flags(*command):
+            return set(re.findall(r"(?:^ +|-h,)(--[\w-]+)", run(*command, "--help").stdout, re.MULTILINE))
+
+        common, known = flags(), {name: flags(name) for name in COMMANDS}
+        typed = re.compile(r"^ {4}.*?\boslo-msg +(.*?)(?: +#.*|[&|].*)?$", re.MULTILINE)
+        lines = {(page.name, line) for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]
+                 for line in typed.findall(page.read_text("utf-8")) if "COMMAND" not in line}
+        self.assertGreater(len(lines), 15)
+        for page, line in lines:
+            with self.subTest(page=page, line=line):
+                words = shlex.split(line)
+                command = next((word for word in words if word in COMMANDS), None)
+                self.assertIsNotNone(command)
+                used = {word for word in words if word.startswith("--")} - {"--"}
+                self.assertLessEqual(used, common | known[command])
 
     def test_version(self):
         self.assertRegex(run("--version").stdout, r"^\d+\.\d+\.\d+\n$")
