@@ -38,7 +38,7 @@ class delivery_owner {
 };
 
 /// Hands one message, or a batch, to each handler that wants it, one after the other
-/// (docs/notifications.md). Nothing throws what a handler threw.
+/// (docs/notifications-listening.md). Nothing throws what a handler threw.
 ///
 /// Thread safety: `begin` once; the answers of handlers from any thread.
 class delivery final : public detail::invocation, public std::enable_shared_from_this<delivery> {

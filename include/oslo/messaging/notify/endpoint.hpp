@@ -14,7 +14,7 @@
 
 namespace oslo::messaging::notify {
 
-/// Handlers by priority, and a filter for all of them (docs/notifications.md). A listener
+/// Handlers by priority, and a filter for all of them (docs/notifications-listening.md). A listener
 /// subscribes to the priorities that its endpoints have a handler for.
 ///
 /// A handler is any callable whose parameters, in any order, are among: the payload (a described

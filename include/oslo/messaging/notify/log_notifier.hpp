@@ -41,7 +41,7 @@ inline outbox_options log_outbox() {
   return o;
 }
 
-/// Sends each record as oslo's LoggingNotificationHandler does (docs/notifications.md): event type
+/// Sends each record as oslo's LoggingNotificationHandler does (docs/notifications-sending.md): event type
 /// "logrecord", priority by level, no context, payload {"name", "levelno", "levelname", "exc_info",
 /// "pathname", "lineno", "msg", "funcName", "thread", "processName", "process", "extra"}.
 ///

@@ -34,7 +34,7 @@ namespace detail {
 class notifier_core;
 }
 
-/// How a notifier sends (docs/notifications.md). What is not given comes from the options of
+/// How a notifier sends (docs/notifications-sending.md). What is not given comes from the options of
 /// [oslo_messaging_notifications].
 struct notifier_options {
   /// Who tells, "compute.host1"; null in the message when not given.

@@ -67,7 +67,7 @@ struct request_notifier_options {
 /// does: "http.request" with {"request": variables}, then "http.response" with {"request":
 /// variables, "response": {"status": "200 OK", "headers": {...}}} or {"request": variables,
 /// "exception": {"value": text, "traceback": [...]}}; both of priority info, without a context.
-/// Variables are those in capitals. See docs/notifications.md.
+/// Variables are those in capitals. See docs/notifications-sending.md.
 ///
 /// Without a publisher id of the notifier it is the name of the program. Nothing throws, except the
 /// constructor (as `outbox`); a request never fails because of a notification.
