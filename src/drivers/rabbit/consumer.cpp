@@ -110,6 +110,8 @@ void consumer::reject(subscription& s, std::uint64_t lifetime, std::uint64_t tag
 
 void consumer::establish(subscription& s) {
   s.retry_at_ = instant::max();
+  // What it would get goes back to the broker at once, which sends it again at once.
+  if (s.is_ending()) return;
   s.starved_ = false;
   const auto words = "Cannot consume " + s.sources_.front().to.name + ": ";
   try {
@@ -280,7 +282,7 @@ void consumer::on_request_ok(amqp091::channel_id ch, amqp091::request_id request
 /// A queue was deleted or moved under us: everything of that listener is set up again.
 void consumer::on_consumer_cancelled(amqp091::channel_id ch, std::string_view) {
   const auto s = find(ch);
-  if (!s) return;
+  if (!s || s->is_ending()) return;
   link_.log()(log_level::warning, "[consume] The broker " + link_.broker_name() +
                                       " cancelled a consumer of " + s->sources_.front().to.name +
                                       "; consuming again.");

@@ -27,6 +27,7 @@ class recording_subscription : public subscription {
   void on_gone() override { events.push_back("gone"); }
   void on_refused(const failure& why) override { events.push_back("refused: " + why.message()); }
   void on_unreachable(const net::link_loss&) override { events.push_back("unreachable"); }
+  bool is_ending() const noexcept override { return ending; }
   void on_malformed() override { events.push_back("malformed"); }
   void on_delivery(const amqp091::delivery& d) override {
     if (d.body == "throw") throw std::runtime_error("It cannot be read");
@@ -35,6 +36,7 @@ class recording_subscription : public subscription {
   }
   std::vector<std::string> events;
   std::uint64_t last_tag = 0;
+  bool ending = false;
 };
 
 class rabbit_consumer : public ::testing::Test, public consumer_owner {
@@ -162,6 +164,48 @@ TEST_F(rabbit_consumer, a_consumer_that_the_broker_cancels_is_set_up_again) {
   advance_to_retry();
   EXPECT_THAT(s->events, ElementsAre("lost", "ready"));
   EXPECT_EQ(link.connections, 1);
+}
+
+/// It would be sent messages that it gives back at once, and those again, as fast as both can.
+TEST_F(rabbit_consumer, what_is_ending_is_not_set_up_again) {
+  const auto s = add_ready();
+  s->ending = true;  // it only waits for what its handlers have in work
+  in.stop_deliveries(s);
+  link.drop();
+  link.connect();
+  advance(1min);
+  EXPECT_THAT(s->events, ElementsAre("lost"));
+  EXPECT_THAT(link.rest(), ::testing::Each(::testing::Field(&broker_script::request::what,
+                                                            ::testing::Ne(method::basic_consume))));
+  EXPECT_EQ(in.next_deadline(), net::link::instant::max());
+  in.remove(s);
+  EXPECT_THAT(s->events, ElementsAre("lost", "removed", "gone"));
+}
+
+TEST_F(rabbit_consumer, what_was_never_set_up_and_is_ending_stays_so) {
+  link.script.on(method::queue_declare, [](const broker_script::request& r) {
+    return amqp_script::close_frame(r.channel, 404, "NOT_FOUND - down", method::queue_declare);
+  });
+  const auto s = add();
+  link.connect();
+  link.script.as_usual(method::queue_declare);
+  s->ending = true;
+  in.stop_deliveries(s);
+  advance(1min);
+  EXPECT_THAT(s->events, ElementsAre("lost"));
+}
+
+/// Its handlers can still acknowledge what they have: with the channel all that would come again.
+TEST_F(rabbit_consumer, a_queue_that_is_deleted_under_what_is_ending_changes_nothing) {
+  const auto s = add_ready();
+  deliver("in work", 1, "1");
+  s->ending = true;
+  in.stop_deliveries(s);
+  link.rest();
+  link.send(amqp_script::method_hex(1, method::basic_cancel, "01'1' 01"));
+  in.ack(*s, s->lifetime(), 1);
+  EXPECT_EQ(link.next(method::basic_ack).channel, 1);
+  EXPECT_THAT(s->events, ElementsAre("delivery in work"));
 }
 
 TEST_F(rabbit_consumer, the_end_of_a_subscription_deletes_its_private_queues_only) {
