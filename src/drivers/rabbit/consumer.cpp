@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/rabbit/mismatch.hpp"
+#include "protocol/amqp091/spec.hpp"
 
 namespace oslo::messaging::rabbit {
 namespace {
@@ -17,12 +18,24 @@ constexpr milliseconds longest_vanished_pause{1'000};
 /// A set-up that lasted shorter does not count as good, so that pauses grow.
 constexpr std::chrono::seconds good_after{2};
 constexpr std::uint16_t not_found = 404;
+constexpr std::uint16_t precondition_failed = 406;
 constexpr milliseconds pause_of_starved{50};
 constexpr milliseconds ack_delay{2};
 constexpr std::size_t many_outstanding = 16;
 /// A broker that is alive and does not answer a declaration (its object was on a node that died)
 /// may never do so; a new channel may be luckier.
 constexpr std::chrono::seconds set_up_limit{15};
+
+/// An acknowledgement that the broker misses, or does not expect, is no word about the queues.
+/// What it misses it says of its own accord, without a method.
+bool is_about_acknowledgements(const amqp091::close_reason& why) {
+  if (why.code != precondition_failed) return false;
+  if (why.class_id == 0) return true;
+  using amqp091::method;
+  for (const auto m : {method::basic_ack, method::basic_nack, method::basic_reject})
+    if (why.class_id == class_of(m) && why.method_id == method_of(m)) return true;
+  return false;
+}
 
 }  // namespace
 
@@ -255,7 +268,7 @@ void consumer::on_channel_closed(amqp091::channel_id ch, const amqp091::close_re
   } else if (const auto s = find(ch)) {
     const auto reason = explained(net::to_failure(why, link_.broker_name()));
     lost(*s);
-    if (net::is_verdict(reason.code())) {
+    if (net::is_verdict(reason.code()) && !is_about_acknowledgements(why)) {
       retry(*s, refused_pause());
       refused(*s, reason);
     } else {

@@ -255,6 +255,21 @@ TEST_F(rabbit_consumer, a_refused_queue_is_reported_with_the_brokers_words_and_t
   EXPECT_EQ(s->events.back(), "ready");
 }
 
+/// What RabbitMQ says of an acknowledgement is no word about the queue.
+TEST_F(rabbit_consumer, a_channel_that_ends_over_an_acknowledgement_is_replaced_at_once) {
+  const auto s = add_ready();
+  link.send(amqp_script::close_frame(1, 406,
+                                     "PRECONDITION_FAILED - delivery acknowledgement on "
+                                     "channel 1 timed out. Timeout value used: 1800000 ms"));
+  EXPECT_THAT(s->events, ElementsAre("lost"));
+  advance_to_retry();
+  EXPECT_THAT(s->events, ElementsAre("lost", "ready"));
+  link.send(amqp_script::close_frame(1, 406, "PRECONDITION_FAILED - unknown delivery tag 1",
+                                     method::basic_ack));
+  EXPECT_THAT(s->events, ElementsAre("lost", "ready", "lost"));
+  EXPECT_LE(in.next_deadline(), link.now() + 1s);
+}
+
 TEST_F(rabbit_consumer, pauses_after_a_refusal_differ) {
   link.script.on(method::queue_declare, [](const broker_script::request& r) {
     return amqp_script::close_frame(r.channel, 403, "ACCESS_REFUSED", method::queue_declare);
