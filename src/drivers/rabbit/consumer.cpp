@@ -195,6 +195,12 @@ void consumer::retry(subscription& s, milliseconds pause) {
   owner_.wake_at(s.retry_at_);
 }
 
+void consumer::consume_again(subscription& s) {
+  link_.machine().close_channel(s.channel_);
+  lost(s);
+  retry(s, s.backoff_.next());
+}
+
 milliseconds consumer::refused_pause() {
   const auto half = static_cast<std::uint64_t>(longest_refused_pause.count() / 2);
   return longest_refused_pause / 2 + milliseconds(random_.below(half + 1));
@@ -212,9 +218,7 @@ void consumer::give_up_late(instant now) {
                                         " did not set up the consumers of " +
                                         s->sources_.front().to.name + " within " +
                                         std::to_string(set_up_limit.count()) + " s; trying again.");
-    link_.machine().close_channel(s->channel_);
-    lost(*s);
-    retry(*s, s->backoff_.next());
+    consume_again(*s);
   }
 }
 
@@ -299,9 +303,7 @@ void consumer::on_consumer_cancelled(amqp091::channel_id ch, std::string_view) {
   link_.log()(log_level::warning, "[consume] The broker " + link_.broker_name() +
                                       " cancelled a consumer of " + s->sources_.front().to.name +
                                       "; consuming again.");
-  link_.machine().close_channel(ch);
-  lost(*s);
-  retry(*s, s->backoff_.next());
+  consume_again(*s);
 }
 
 // ---- messages -----------------------------------------------------------------------------------
@@ -310,14 +312,25 @@ void consumer::on_consumer_cancelled(amqp091::channel_id ch, std::string_view) {
 void consumer::on_delivery(const amqp091::delivery& d) {
   auto* s = at(d.channel);
   if (s == nullptr) return;
-  ++s->outstanding_;
+  const auto most = 2 * s->sources_.size() * s->prefetch_;
+  if (++s->outstanding_ > most && most != 0) return overfed(*s, most);
   try {
     s->on_delivery(d);
   } catch (const std::exception& e) {
     link_.machine().reject(d.channel, d.delivery_tag, false);
+    if (s->outstanding_ != 0) --s->outstanding_;
     link_.flush_later();
     dropped(s, d, e.what());
   }
+}
+
+/// Each consumer of a channel has the prefetch for itself. No broker sends twice as much, unless it
+/// heeds no prefetch at all: then nothing else would bound what waits here.
+void consumer::overfed(subscription& s, std::size_t most) {
+  link_.log()(log_level::error, "[consume] " + link_.broker_name() + " sent more than " +
+                                    std::to_string(most) + " messages of " +
+                                    s.sources_.front().to.name + " ahead; consuming again.");
+  consume_again(s);
 }
 
 void consumer::on_delivery_refused(const amqp091::delivery& d, std::string_view why) {

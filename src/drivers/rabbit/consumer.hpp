@@ -120,9 +120,11 @@ class consumer final : public net::link_user {
   void give_up_late(instant now);
   void refused(subscription& s, const failure& why);
   void flush_acks();
+  void overfed(subscription& s, std::size_t most);
   void lost(subscription& s);
   void everything_is_gone();
   void retry(subscription& s, std::chrono::milliseconds pause);
+  void consume_again(subscription& s);
   void dropped(subscription* s, const amqp091::delivery& d, std::string_view why);
   subscription_ptr find(amqp091::channel_id ch) const;
   subscription* at(amqp091::channel_id ch) const noexcept {

@@ -354,6 +354,31 @@ TEST_F(rabbit_consumer, acknowledgements_leave_in_groups_when_many_are_in_work) 
   EXPECT_EQ(in.next_deadline(), net::link::instant::max()) << "with what comes next";
 }
 
+TEST_F(rabbit_consumer, messages_that_cannot_be_read_make_no_acknowledgement_late) {
+  const auto s = add_ready();
+  for (std::uint64_t tag = 1; tag <= 20; ++tag) deliver("throw", tag, "1");
+  deliver("good", 21, "1");
+  in.ack(*s, s->lifetime(), 21);
+  EXPECT_EQ(in.next_deadline(), net::link::instant::max()) << "at once";
+}
+
+/// Each queue may have as many on the way as were asked for; a broker that sends ever more would
+/// fill the memory.
+TEST_F(rabbit_consumer, a_broker_that_sends_far_more_than_was_asked_for_loses_the_channel) {
+  const auto s = add_ready();
+  const std::uint64_t most = 2 * 3 * 10;
+  for (std::uint64_t tag = 1; tag <= most; ++tag) deliver("x", tag, "1");
+  in.ack(*s, s->lifetime(), 1);
+  deliver("one more", most + 1, "1");
+  EXPECT_EQ(s->events.back(), "delivery one more");
+  deliver("too much", most + 2, "1");
+  EXPECT_EQ(s->events.back(), "lost");
+  EXPECT_EQ(link.next(method::channel_close).channel, 1);
+  EXPECT_EQ(link.lines.count(log_level::error, "sent more than 60 messages"), 1);
+  advance_to_retry();
+  EXPECT_EQ(s->events.back(), "ready");
+}
+
 TEST_F(rabbit_consumer, a_subscription_without_a_channel_says_so_and_gets_the_next_one) {
   link.options.channel_max = 1;
   const auto first = add();
