@@ -14,7 +14,7 @@ void connection::impl::drop_channel(channel_id id) {
 
 void connection::impl::on_channel_close(channel_id id, channel& ch, reader& in) {
   auto why = read_close(in);
-  send_empty_method(id, method::channel_close_ok);
+  answer(id, method::channel_close_ok, [](writer&) {});
   if (ch.now == channel::phase::closing) {
     // Both sides closed at once. The id is free only when our own close is answered.
     ch.why_closing = std::move(why);

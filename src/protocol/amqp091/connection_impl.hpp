@@ -61,6 +61,7 @@ class connection::impl {
 
   // frames.cpp: from frames to methods.
   void on_frame(std::string_view whole);
+  void dispatch(const frame& f);
   void on_method(const frame& f);
   void on_connection_method(method m, reader& in);
   void on_channel_method(channel_id id, method m, reader& in, std::string_view arguments);
@@ -99,7 +100,8 @@ class connection::impl {
   void send_empty_method(channel_id id, method m) {
     send_method(id, m, [](writer&) {});
   }
-  /// As `send_method`, for what the broker can make us say as often as it likes.
+  /// As `send_method`, for what the broker can make us say as often as it likes: `on_frame` bounds
+  /// what of it may wait.
   template <class Write>
   void answer(channel_id id, method m, Write&& write);
 
@@ -144,12 +146,9 @@ void connection::impl::send_method(channel_id id, method m, Write&& write) {
 
 template <class Write>
 void connection::impl::answer(channel_id id, method m, Write&& write) {
-  constexpr std::size_t limit = 1u << 20;
   const std::size_t before = out_.size();
   send_method(id, m, write);
   answers_ += out_.size() - before;
-  if (answers_ > limit)
-    throw violation(reply_code::resource_error, "it asks for answers and does not read them");
 }
 
 template <class Write>

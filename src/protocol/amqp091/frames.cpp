@@ -4,6 +4,12 @@
 #include "protocol/amqp091/connection_impl.hpp"
 
 namespace amqp091 {
+namespace {
+
+/// Three times the rejects of as many messages as the largest prefetch allows.
+constexpr std::size_t most_answers = 4u << 20;
+
+}  // namespace
 
 void connection::impl::on_frame(std::string_view whole) {
   reader header{whole};
@@ -14,7 +20,12 @@ void connection::impl::on_frame(std::string_view whole) {
   current_channel_ = f.channel;
   if (static_cast<std::uint8_t>(whole.back()) != frame_end)
     throw violation(reply_code::frame_error, "a frame does not end with the byte 206");
+  dispatch(f);
+  if (state_ == state::open && answers_ > most_answers)
+    throw violation(reply_code::resource_error, "it asks for answers and does not read them");
+}
 
+void connection::impl::dispatch(const frame& f) {
   if (f.type == frame_type::method) {
     on_method(f);
     return;

@@ -109,7 +109,7 @@ void connection::impl::ack(channel_id id, std::uint64_t tag) {
 void connection::impl::reject(channel_id id, std::uint64_t tag, bool requeue) {
   channel* ch = find_usable(id);
   if (ch == nullptr || !ch->acks.settle(tag)) return;
-  send_method(id, method::basic_reject, [&](writer& w) {
+  answer(id, method::basic_reject, [&](writer& w) {
     w.u64(tag);
     w.u8(bits(requeue));
   });

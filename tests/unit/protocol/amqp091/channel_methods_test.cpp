@@ -181,11 +181,46 @@ TEST(Channels, AnswersThatAreNotReadAreBounded) {
     c.sent();
   }
   EXPECT_THAT(c.events(), ElementsAre());
-  for (int i = 0; i < 1000; ++i) c.feed(flows);
+  for (int i = 0; i < 500; ++i) c.feed(flows);
   EXPECT_THAT(c.events(),
               ElementsAre("closed protocol 506 The broker broke the protocol: it asks for answers "
                           "and does not read them (channel.flow, channel 1)."));
-  EXPECT_LT(c.machine.output_size(), 2u << 20);
+  EXPECT_LT(c.machine.output_size(), 5u << 20);
+}
+
+TEST(Channels, ClosesOfAClosingChannelThatAreNotReadAreBounded) {
+  client c;
+  const channel_id ch = c.open().channel();
+  c.machine.close_channel(ch);
+  std::string closes;
+  for (int i = 0; i < 1000; ++i) closes += close_frame(ch, 406, "x");
+  for (int i = 0; i < 1000; ++i) c.feed(closes);
+  EXPECT_THAT(c.events(),
+              ElementsAre("closed protocol 506 The broker broke the protocol: it asks for answers "
+                          "and does not read them (channel.close, channel 1)."));
+  EXPECT_LT(c.machine.output_size(), 5u << 20);
+}
+
+TEST(Channels, RejectsThatAreNotReadAreBounded) {
+  struct rejecting : recorder {
+    connection* machine = nullptr;
+    void on_delivery(const delivery& d) override {
+      machine->reject(d.channel, d.delivery_tag, true);
+    }
+  } user;
+  client c({}, user);
+  user.machine = &c.machine;
+  const channel_id ch = c.open().channel();
+  constexpr std::uint64_t largest_prefetch = 65'535;
+  for (std::uint64_t tag = 1; tag <= largest_prefetch; ++tag) c.feed(deliver(ch, tag, "x"));
+  EXPECT_EQ(c.sent().size(), largest_prefetch * 21);
+  user.lines.clear();
+  for (std::uint64_t tag = largest_prefetch + 1; tag < 1'000'000 && user.lines.empty(); ++tag)
+    c.feed(deliver(ch, tag, "x"));
+  EXPECT_THAT(user.lines,
+              ElementsAre("closed protocol 506 The broker broke the protocol: it asks for answers "
+                          "and does not read them (basic.deliver, channel 1)."));
+  EXPECT_LT(c.machine.output_size(), 5u << 20);
 }
 
 TEST(Channels, AcksOfAClosedChannelAreNoOutput) {
