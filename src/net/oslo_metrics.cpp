@@ -25,6 +25,8 @@ namespace oslo::messaging {
 namespace {
 
 constexpr std::chrono::seconds pause_after_failure{1};
+/// For what still waits at the end: a collector may be slow without ever failing.
+constexpr std::chrono::seconds time_to_end{1};
 /// The collector reads no more of a datagram.
 constexpr std::size_t longest_datagram = 65'535;
 
@@ -103,6 +105,8 @@ class socket_address {
 };
 
 class collector final : public metrics {
+  using clock = std::chrono::steady_clock;
+
  public:
   collector(oslo_metrics_options o, logger log)
       : options_(std::move(o)), log_(std::move(log)), address_(options_.socket) {
@@ -117,7 +121,7 @@ class collector final : public metrics {
   ~collector() override {
     {
       const std::lock_guard lock(mutex_);
-      stopping_ = true;
+      stop_by_ = clock::now() + time_to_end;
     }
     changed_.notify_all();
     thread_.join();
@@ -159,23 +163,24 @@ class collector final : public metrics {
   }
 
   void run() {
-    bool failing = false;
+    bool complained = false;
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
+      changed_.wait(lock, [this] { return stop_by_ || !queue_.empty(); });
+      if (queue_.empty() || (stop_by_ && clock::now() >= *stop_by_)) return;
       const std::string& text = queue_.front();  // only this thread removes it
       lock.unlock();
       const int error = send(text);
-      if (error != 0 && !failing)
+      if (error != 0 && !std::exchange(complained, true))
         log_(log_level::error, "Measurements cannot be sent to the collector at " +
                                    options_.socket + ": " + std::system_category().message(error));
-      failing = error != 0;
       lock.lock();
-      if (!failing) {
+      if (error == 0) {
         queue_.pop_front();
-        dropping_ = false;
-      } else if (changed_.wait_for(lock, pause_after_failure, [this] { return stopping_; })) {
+        // One that is slow is not well before it has taken everything.
+        if (queue_.empty()) complained = dropping_ = false;
+      } else if (changed_.wait_for(lock, pause_after_failure,
+                                   [this] { return stop_by_.has_value(); })) {
         return;
       }
     }
@@ -202,7 +207,7 @@ class collector final : public metrics {
   std::condition_variable changed_;
   std::deque<std::string> queue_;
   bool dropping_ = false;
-  bool stopping_ = false;
+  std::optional<clock::time_point> stop_by_;
   int socket_ = -1;  // of the thread
   std::thread thread_;
 };

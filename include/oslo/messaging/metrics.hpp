@@ -46,7 +46,8 @@ struct oslo_metrics_options {
 /// Sends the measurements of calls, casts and requests to the collector of oslo.metrics, as
 /// oslo.messaging does (docs/rpc.md); others, which it does not know, are left out. A thread
 /// of its own sends; while the collector is away it tries again once a second, with one error in
-/// the log. Destroying it sends what waits, unless the collector is away.
+/// the log. Destroying it sends what waits, for a second or two at most, unless the collector is
+/// away.
 ///
 /// A transport makes one itself when option metrics_enabled is on and it is given no `metrics`.
 /// Throws `configuration_error` for a path that is too long or a buffer of 0.

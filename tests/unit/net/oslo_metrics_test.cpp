@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
@@ -13,7 +14,9 @@
 #include <oslo/messaging/metrics.hpp>
 #include <oslo/messaging/rpc.hpp>
 #include <oslo/messaging/transport.hpp>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace oslo::messaging {
@@ -140,6 +143,44 @@ TEST_F(oslo_metrics_socket, gets_what_waits_before_the_sender_ends) {
   meter.reset();
   for (int i = 0; i < 5; ++i)
     EXPECT_THAT(collector.next(), HasSubstr("\"value\": " + std::to_string(i) + ","));
+}
+
+/// What it reads each time, so that nothing ever counts as failed.
+TEST_F(oslo_metrics_socket, of_a_slow_collector_does_not_hold_up_the_end) {
+  constexpr std::size_t all = 1'000;
+  const listening_socket collector(path);
+  auto meter = oslo_metrics({.socket = path, .buffer = all}, log());
+  for (std::size_t i = 0; i < all; ++i) meter->add("rpc_client_invocation_end_total", {}, 1);
+  std::size_t read = 0;
+  std::jthread slow([&](const std::stop_token& stop) {
+    for (; read < all && !stop.stop_requested(); ++read) {
+      (void)collector.next();
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));  // its pace
+    }
+  });
+  meter.reset();
+  slow.request_stop();
+  slow.join();
+  EXPECT_LT(read, all / 2);
+}
+
+TEST_F(oslo_metrics_socket, of_a_slow_collector_is_one_line_in_the_log) {
+  constexpr std::size_t room = 100;
+  const listening_socket collector(path);
+  auto meter = oslo_metrics({.socket = path, .buffer = room}, log());
+  const auto add = [&](std::size_t times) {
+    for (std::size_t i = 0; i < times; ++i) meter->add("rpc_client_invocation_end_total", {}, 1);
+  };
+  add(2 * room);
+  for (std::size_t i = 0; i < room / 2; ++i) {  // some always wait
+    (void)collector.next();
+    add(3);
+  }
+  meter.reset();
+  EXPECT_EQ(
+      std::ranges::count_if(
+          said, [](const auto& line) { return line.starts_with("Measurements are dropped"); }),
+      1);
 }
 
 TEST_F(oslo_metrics_socket, needs_a_path_that_fits_and_room) {
