@@ -9,7 +9,8 @@
 namespace oslo::messaging {
 
 /// "2026-01-02T03:04:05.006Z WARNING text\n". A line break inside `text` is followed by four spaces
-/// and other control characters become \xXX, so that no text can pass for a line of its own.
+/// and the bytes of other control characters, and those that are not UTF-8, become \xXX, so that no
+/// text can pass for a line of its own, or for a command to a terminal.
 std::string log_line(std::chrono::system_clock::time_point when, log_level level,
                      std::string_view text);
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "core/log_line.hpp"
+#include "core/utf8.hpp"
 
 namespace oslo::messaging {
 namespace {
@@ -14,6 +15,21 @@ void write_to_stderr(std::string_view line) noexcept {
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return;  // there is no other place to report this to
     line.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+/// Of one character. A terminal obeys those behind ASCII, too.
+bool is_control(std::string_view c) noexcept {
+  const char32_t code = utf8_character(c.data(), static_cast<unsigned>(c.size()));
+  return (code < 0x20 && code != '\t') || (code >= 0x7f && code < 0xa0);
+}
+
+void append_hex(std::string& line, std::string_view bytes) {
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    line += "\\x";
+    line += "0123456789abcdef"[byte >> 4];
+    line += "0123456789abcdef"[byte & 15];
   }
 }
 
@@ -46,19 +62,17 @@ std::string log_line(std::chrono::system_clock::time_point when, log_level level
   std::string line(stamp, static_cast<std::size_t>(length));
   line.append(to_string(level)).append(1, ' ');
   while (text.ends_with('\n')) text.remove_suffix(1);
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
+  const char* const end = text.data() + text.size();
+  for (const char* p = text.data(); p != end;) {
+    const auto part = next_utf8(p, end, surrogates::refuse);
+    const std::string_view c(p, part.length);
+    p += part.length;
+    if (c == "\n")
       line += "\n    ";
-    } else if (byte < 0x20 && c != '\t') {
-      line += "\\x";
-      line += "0123456789abcdef"[byte >> 4];
-      line += "0123456789abcdef"[byte & 15];
-    } else if (byte == 0x7f) {
-      line += "\\x7f";
-    } else {
+    else if (!part.valid || is_control(c))
+      append_hex(line, c);
+    else
       line += c;
-    }
   }
   return line += '\n';
 }

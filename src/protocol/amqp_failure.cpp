@@ -1,5 +1,7 @@
 #include "protocol/amqp_failure.hpp"
 
+#include "core/utf8.hpp"
+
 namespace oslo::messaging::protocol {
 namespace {
 
@@ -58,7 +60,7 @@ failure to_failure(const amqp091::close_reason& why, std::string_view broker) {
       text += " refused with code " + std::to_string(why.code);
       break;
   }
-  if (!why.text.empty()) text += ": " + why.text;
+  if (!why.text.empty()) text += ": " + to_valid_utf8(why.text);
   return {classify(why), std::move(text)};
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/send_stage.hpp"
 #include "core/tasks/raised_flag.hpp"
+#include "core/utf8.hpp"
 #include "drivers/rabbit/consumer.hpp"
 #include "drivers/rabbit/deadline.hpp"
 
@@ -314,7 +315,7 @@ publisher::instant publisher::next_deadline() const {
 }
 
 void publisher::on_blocked(std::string_view reason) {
-  blocked_reason_ = reason;
+  blocked_reason_ = to_valid_utf8(reason);
   link_.log()(log_level::error, "The broker " + link_.broker_name() +
                                     " has blocked the connection: " + blocked_reason_ + ". " +
                                     std::to_string(pending()) + " messages wait.");

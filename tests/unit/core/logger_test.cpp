@@ -25,6 +25,12 @@ TEST(log_line, text_cannot_forge_a_line) {
             stamp + "ERROR a\n    b\\x0d\\x1b[31m\tc\\x7f\n");
   EXPECT_EQ(log_line(when, log_level::info, std::string_view("a\0b", 3)), stamp + "INFO a\\x00b\n");
   EXPECT_EQ(log_line(when, log_level::debug, "\xc3\xa9"), stamp + "DEBUG \xc3\xa9\n");
+  EXPECT_EQ(log_line(when, log_level::info,
+                     "\xc2\x9b"
+                     "31m\xc2\xa0"),
+            stamp + "INFO \\xc2\\x9b31m\xc2\xa0\n");
+  EXPECT_EQ(log_line(when, log_level::info, "no \xff text \xe2\x82"),
+            stamp + "INFO no \\xff text \\xe2\\x82\n");
 }
 
 TEST(log_level, has_names) {
