@@ -30,7 +30,7 @@ const option table[] = {
     {"rabbit_ha_queues", t::boolean, "false", "Classic queues are declared with x-ha-policy=all. RabbitMQ mirrors by policy since 3.0 and ignores it.", true, false, {}, {}, {}, {"DEFAULT/rabbit_ha_queues"}},
     {"rabbit_transient_queues_ttl", t::integer, "1800", "Seconds after which an unused reply or fanout queue vanishes; 0 = never.", true, false, 0, 2147483},
     refused({"rabbit_stream_fanout", t::boolean, "false", "One stream for each fanout topic in place of one queue for each server."}),
-    refused({"use_queue_manager", t::boolean, "false", "Reply and fanout queues keep their names when a program starts again."}),
+    no_effect({"use_queue_manager", t::boolean, "false", "Reply and fanout queues have a new name each time a program starts, which is nobody else's business, and expire."}),
     no_effect({"hostname", t::string, "", "Part of the names of use_queue_manager.", false}),
     no_effect({"processname", t::string, "", "Part of the names of use_queue_manager.", false}),
     // Messages.

@@ -56,7 +56,8 @@ TEST(transport, what_is_wrong_with_the_options_of_rabbit_is_said_when_it_is_open
   const auto bus = open_transport("rabbit://127.0.0.1:1/", {.conf = conf, .log = log.into()});
   EXPECT_EQ(log.count(log_level::warning, "certificates of brokers are not checked"), 1);
   EXPECT_EQ(log.count(log_level::warning, "no effect here: heartbeat_rate (f.conf:4)."), 1);
-  EXPECT_THROW(open_transport("rabbit://127.0.0.1:1/?use_queue_manager=true"), configuration_error);
+  EXPECT_THROW(open_transport("rabbit://127.0.0.1:1/?rabbit_stream_fanout=true"),
+               configuration_error);
 }
 
 TEST(transport, its_driver_names_the_system_by_whatever_name_it_was_opened) {
