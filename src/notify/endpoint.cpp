@@ -13,6 +13,10 @@ const detail::handler* find_in(const Handlers& all, priority p) noexcept {
 }  // namespace
 
 void endpoint::add(handlers& all, priority p, std::unique_ptr<const detail::handler> h) {
+  if (!h)
+    throw configuration_error(
+        {errc::invalid_argument,
+         "The handler of priority " + std::string(to_string(p)) + " is an empty function."});
   if (!all.try_emplace(p, std::move(h)).second)
     throw configuration_error({errc::invalid_argument, "Priority " + std::string(to_string(p)) +
                                                            " is bound twice on one endpoint."});

@@ -20,6 +20,15 @@ void binding::require_one(std::string_view name) {
 }
 
 namespace detail {
+namespace {
+
+void refuse_null(const std::unique_ptr<const handler>& h, const std::string& name) {
+  if (!h)
+    throw configuration_error(
+        {errc::invalid_argument, "The handler of method \"" + name + "\" is an empty function."});
+}
+
+}  // namespace
 
 void read_arguments(const request& r, void* into, described_arguments members) {
   const messaging::detail::member_rules rules{r.method, !r.rules.allow_unknown, r.rules.required};
@@ -42,6 +51,7 @@ method_table::method_table(target accepts, bool allow_unknown)
 
 binding& method_table::add(std::string name, std::unique_ptr<const handler> h) {
   if (name.empty()) throw configuration_error({errc::invalid_argument, "A method needs a name."});
+  refuse_null(h, name);
   const auto [at, added] = bindings_.try_emplace(name);
   if (!added)
     throw configuration_error(
@@ -51,6 +61,7 @@ binding& method_table::add(std::string name, std::unique_ptr<const handler> h) {
 }
 
 binding& method_table::add_any(std::unique_ptr<const handler> h) {
+  refuse_null(h, "*");
   if (any_)
     throw configuration_error(
         {errc::invalid_argument, "An endpoint has one handler for any method, not two."});

@@ -1,6 +1,7 @@
 // A callable that can be moved but not copied, with room for small captures.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <new>
 #include <type_traits>
@@ -13,8 +14,44 @@ namespace oslo::messaging {
 template <class Signature>
 class unique_function;
 
+namespace detail {
+
+template <class F>
+inline constexpr bool is_unique_function = false;
+template <class S>
+inline constexpr bool is_unique_function<unique_function<S>> = true;
+
+template <class F>
+concept equals_null = requires(const F& f) {
+  { f == nullptr } -> std::convertible_to<bool>;
+};
+template <class F>
+concept becomes_pointer = requires(const F& f) {
+  +f;
+};
+/// Function pointers, `std::function` and its like; not lambdas, whatever they convert to.
+template <class F>
+concept nullable_function = std::is_pointer_v<F> || std::is_member_pointer_v<F> ||
+    is_unique_function<F> ||
+    (std::is_class_v<F>&& std::is_constructible_v<bool, const F&>&& equals_null<F> &&
+     !becomes_pointer<F>);
+
+/// True for what can be called by its type, but holds no function.
+template <class F>
+constexpr bool is_null_function(const F& f) {
+  if constexpr (nullable_function<F>)
+    return !f;
+  else
+    return false;
+}
+
+[[noreturn]] void null_function_called();
+
+}  // namespace detail
+
 /// A move-only `std::function`: completions own move-only state (promises, handlers, buffers), and
 /// C++20 has no `std::move_only_function`. Captures up to `inline_size` bytes cost no allocation.
+/// Made from a null pointer or an empty `std::function` it is empty, too.
 ///
 /// Thread safety: distinct objects are safe; one object must be used by one thread at a time.
 template <class R, class... Args>
@@ -29,6 +66,8 @@ class unique_function<R(Args...)> {
   template <class F, class D = std::decay_t<F>>
   requires(!std::is_same_v<D, unique_function> && std::is_invocable_r_v<R, D&, Args...>)
       unique_function(F&& f) {
+    if constexpr (detail::nullable_function<std::remove_cvref_t<F>>)
+      if (detail::is_null_function(f)) return;
     if constexpr (fits<D>) {
       ::new (static_cast<void*>(storage_)) D(std::forward<F>(f));
       table_ = &inline_table<D>;
@@ -56,8 +95,11 @@ class unique_function<R(Args...)> {
 
   explicit operator bool() const noexcept { return table_ != nullptr; }
 
-  /// Calls the target. Precondition: not empty.
-  R operator()(Args... args) { return table_->invoke(storage_, std::forward<Args>(args)...); }
+  /// Calls the target. Throws `std::bad_function_call` when it is empty.
+  R operator()(Args... args) {
+    if (table_ == nullptr) detail::null_function_called();
+    return table_->invoke(storage_, std::forward<Args>(args)...);
+  }
 
  private:
   struct table {

@@ -44,7 +44,8 @@ class endpoint {
   endpoint(const endpoint&) = delete;
   endpoint& operator=(const endpoint&) = delete;
 
-  /// Each throws `configuration_error` when that priority has a handler already.
+  /// Each throws `configuration_error` when that priority has a handler already, or this one is a
+  /// null pointer or an empty `std::function`.
   template <class F>
   requires(!std::is_member_function_pointer_v<F>) void bind(priority p, F f) {
     add(singles_, p, detail::make_single(std::move(f)));

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <oslo/messaging/function.hpp>
 #include <oslo/messaging/rpc/detail/handler.hpp>
 #include <oslo/messaging/rpc/method.hpp>
 #include <oslo/messaging/rpc/remote_exception.hpp>
@@ -163,6 +164,7 @@ auto make_callable(Endpoint* self, F f) {
 
 template <class F>
 std::unique_ptr<const handler> make_handler(F f) {
+  if (messaging::detail::is_null_function(f)) return nullptr;
   return std::make_unique<bound_handler<F>>(std::move(f));
 }
 
@@ -208,7 +210,8 @@ class endpoint {
 
   /// Binds a method of a contract. The handler's arguments and result are checked against it when
   /// it is compiled; `value` and `raw_json` are allowed in the place of either. Throws
-  /// `configuration_error` when the name is bound already.
+  /// `configuration_error` when the name is bound already, or `f` is a null pointer or an empty
+  /// `std::function`.
   template <class Signature, class F>
   binding& bind(const method<Signature>& m, F f) {
     auto callable = detail::make_callable(this, std::move(f));
@@ -220,7 +223,8 @@ class endpoint {
     return ignores_arguments ? bound.allow_unknown() : bound;
   }
 
-  /// Binds a method by name. Throws `configuration_error` when the name is empty or bound already.
+  /// Binds a method by name. Throws `configuration_error` when the name is empty or bound already,
+  /// or `f` is a null pointer or an empty `std::function`.
   template <class F>
   binding& bind(std::string name, F f) {
     return table_.add(std::move(name),

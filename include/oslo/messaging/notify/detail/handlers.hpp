@@ -8,6 +8,7 @@
 #include <oslo/messaging/detail/callable.hpp>
 #include <oslo/messaging/detail/current_failure.hpp>
 #include <oslo/messaging/error.hpp>
+#include <oslo/messaging/function.hpp>
 #include <oslo/messaging/notify/detail/invocation.hpp>
 #include <oslo/messaging/notify/notification.hpp>
 #include <oslo/messaging/notify/responder.hpp>
@@ -229,10 +230,12 @@ class bound_handler<Input, F, std::tuple<P...>> final : public handler {
 
 template <class F>
 std::unique_ptr<const handler> make_single(F f) {
+  if (messaging::detail::is_null_function(f)) return nullptr;
   return std::make_unique<bound_handler<single_input, F>>(std::move(f));
 }
 template <class F>
 std::unique_ptr<const handler> make_batch(F f) {
+  if (messaging::detail::is_null_function(f)) return nullptr;
   return std::make_unique<bound_handler<batch_input, F>>(std::move(f));
 }
 
