@@ -14,14 +14,19 @@ enum class log_level { trace, debug, info, warning, error, off };
 /// A level and a sink. Secrets never reach the sink.
 ///
 /// Thread safety: `sink` is called from any thread, possibly at once from several.
-/// It must not throw and must not call back into the library.
+/// It must not call back into the library. What it throws is dropped: a log must not end the work
+/// that it tells of, and there is no other place to report to.
 struct logger {
   log_level level = log_level::warning;
   std::function<void(log_level, std::string_view)> sink;
 
   bool enabled(log_level l) const noexcept { return sink && l >= level; }
-  void operator()(log_level l, std::string_view text) const {
-    if (enabled(l)) sink(l, text);
+  void operator()(log_level l, std::string_view text) const noexcept {
+    if (!enabled(l)) return;
+    try {
+      sink(l, text);
+    } catch (...) {
+    }
   }
 };
 

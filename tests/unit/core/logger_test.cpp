@@ -42,6 +42,13 @@ TEST(log_level, has_names) {
   EXPECT_EQ(to_string(log_level::off), "OFF");
 }
 
+TEST(logger, keeps_what_its_sink_throws) {
+  int calls = 0;
+  const logger log{log_level::info, [&](log_level, std::string_view) { throw ++calls; }};
+  EXPECT_NO_THROW(log(log_level::error, "text"));
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(logger, filters_by_level) {
   std::string seen;
   const logger log{log_level::warning, [&](log_level, std::string_view t) { seen += t; }};
