@@ -39,6 +39,24 @@ struct derived : base {
 };
 BOOST_DESCRIBE_STRUCT(derived, (), (y))  // a base is left out on purpose
 
+struct other_base {
+  int z = 0;
+};
+BOOST_DESCRIBE_STRUCT(base, (), (x, not_sent))
+BOOST_DESCRIBE_STRUCT(other_base, (), (z))
+/// A base takes one initialiser, whatever its members are; a member of its type takes one, too.
+struct derived_twice : base, other_base {
+  base b{};
+  int last = 0;
+};
+#if defined(forgotten_member_of_a_derived_type)
+BOOST_DESCRIBE_STRUCT(derived_twice, (base, other_base), ())
+#else
+BOOST_DESCRIBE_STRUCT(derived_twice, (base, other_base), (b, last))
+#endif
+struct derived_without_more : base {};
+BOOST_DESCRIBE_STRUCT(derived_without_more, (base), ())
+
 class with_constructor {
  public:
   with_constructor() {}
@@ -69,6 +87,8 @@ void used() {
   om::to_json(everything());
   om::from_json<everything>("{}");
   om::from_json<derived>("{}");
+  om::from_json<derived_twice>("{}");
+  om::from_json<derived_without_more>("{}");
   om::from_json<with_constructor>("{}");
   om::to_json(text_of_fixed_length());
 #if defined(forgotten_member)

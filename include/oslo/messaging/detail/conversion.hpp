@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/describe/enumerators.hpp>
 #include <boost/describe/members.hpp>
+#include <boost/describe/modifiers.hpp>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -124,8 +125,8 @@ inline constexpr bool is_optional = false;
 template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
 
-// Every member of an aggregate takes one initialiser, so that one too many says which were
-// forgotten.
+// Every base and every member of an aggregate takes one initialiser, so that one too many says that
+// a member was forgotten.
 template <class T>
 struct any_member {
   template <class U>
@@ -140,13 +141,33 @@ template <class T, class... M>
 concept initialised_by = requires {
   T{M()...};
 };
-template <class T, std::size_t... I>
-constexpr bool has_members(std::index_sequence<I...>) {
-  return initialised_by<T, std::enable_if_t<(I + 1 > 0), any_member<T>>...>;
+template <class T, std::size_t... B, std::size_t... M>
+constexpr bool has(std::index_sequence<B...>, std::index_sequence<M...>) {
+  return initialised_by<T, std::enable_if_t<(B + 1 > 0), any_base<T>>...,
+                        std::enable_if_t<(M + 1 > 0), any_member<T>>...>;
 }
-template <class T, std::size_t Described>
-inline constexpr bool describes_all = !std::is_aggregate_v<T> || initialised_by<T, any_base<T>> ||
-                                      !has_members<T>(std::make_index_sequence<Described + 1>());
+/// Bases, and at most some members of such a type, which come after them.
+template <class T, std::size_t Known = 0>
+constexpr std::size_t count_bases() {
+  if constexpr (has<T>(std::make_index_sequence<Known + 1>(), std::index_sequence<>()))
+    return count_bases<T, Known + 1>();
+  else
+    return Known;
+}
+template <class List>
+inline constexpr std::size_t length_of = 0;
+template <template <class...> class List, class... D>
+inline constexpr std::size_t length_of<List<D...>> = sizeof...(D);
+template <class T>
+constexpr bool describes_all() {
+  if constexpr (std::is_aggregate_v<T>) {
+    using own = boost::describe::describe_members<T, boost::describe::mod_any_access>;
+    return !has<T>(std::make_index_sequence<count_bases<T>()>(),
+                   std::make_index_sequence<length_of<own> + 1>());
+  } else {
+    return true;
+  }
+}
 
 /// `OmitEmpty`: optional members without a value are never written.
 template <class T, class Members, bool OmitEmpty>
@@ -155,7 +176,7 @@ template <class T, template <class...> class List, class... D, bool OmitEmpty>
 struct member_tables<T, List<D...>, OmitEmpty> {
   static_assert(
       (std::is_array_v<std::remove_reference_t<decltype(std::declval<T&>().*D::pointer)>> || ...) ||
-          describes_all<T, sizeof...(D)>,
+          describes_all<T>(),
       "a member of the struct is missing in its BOOST_DESCRIBE_STRUCT: it would never "
       "travel");
 
