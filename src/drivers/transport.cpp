@@ -4,6 +4,7 @@
 
 #include "core/features.hpp"
 #include "core/guarded_driver.hpp"
+#include "core/guarded_metrics.hpp"
 #include "core/saturating.hpp"
 #include "core/tasks/fork_guard.hpp"
 #include "core/tasks/handover.hpp"
@@ -74,7 +75,7 @@ class transport::impl {
   impl(std::string_view url_text, transport_options o, const driver_registry& drivers)
       : conf(std::move(o.conf)),
         log(std::move(o.log)),
-        meter(o.meter ? std::move(o.meter) : configured_metrics(conf, log)),
+        meter(o.meter ? guarded_metrics(std::move(o.meter), log) : configured_metrics(conf, log)),
         tracer(o.tracer ? std::move(o.tracer) : configured_tracer(conf, log)),
         defaults("DEFAULT", default_options(), conf),
         url(transport_url::parse(url_text.empty() ? defaults.string("transport_url")

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdio>
+#include <oslo/messaging/detail/current_failure.hpp>
 #include <utility>
 
 #include "rpc/exceptions.hpp"
@@ -42,15 +43,47 @@ void add_request_id(few<span_attribute>& facts, const context& c) {
               std::string_view(id->get_string().data(), id->get_string().size()));
 }
 
+/// Inside a catch block.
+void warn(const logger& log, const std::string& what) {
+  log(log_level::warning,
+      what + ": " + messaging::detail::current_failure(errc::handler_failed, {}).message());
+}
+
+/// A span of the application that ends nothing by what it throws.
+class guarded_span final : public trace_span {
+ public:
+  guarded_span(std::unique_ptr<trace_span> inner, logger log)
+      : inner_(std::move(inner)), log_(std::move(log)) {}
+  void inject(context& into) const override {
+    try {
+      inner_->inject(into);
+    } catch (...) {
+      warn(log_, "A span was not put into the context");
+    }
+  }
+  void fail(std::string_view why) override {
+    try {
+      inner_->fail(why);
+    } catch (...) {
+      warn(log_, "A span was not marked as failed");
+    }
+  }
+
+ private:
+  const std::unique_ptr<trace_span> inner_;
+  const logger log_;
+};
+
 std::unique_ptr<trace_span> start_span(const transport& bus, span_kind kind,
                                        const std::string& name, const few<span_attribute>& facts,
                                        const context& parent) {
   try {
-    return bus.tracer()->start(kind, name, facts, parent);
-  } catch (const std::exception& e) {
-    bus.log()(log_level::warning, std::string("Failed to set up tracing for ") +
-                                      (kind == span_kind::producer ? "send" : "receive") +
-                                      ", skipping: " + e.what());
+    auto span = bus.tracer()->start(kind, name, facts, parent);
+    if (!span) return nullptr;
+    return std::make_unique<guarded_span>(std::move(span), bus.log());
+  } catch (...) {
+    warn(bus.log(), std::string("Failed to set up tracing for ") +
+                        (kind == span_kind::producer ? "send" : "receive") + ", skipping");
     return nullptr;
   }
 }

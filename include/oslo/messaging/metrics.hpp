@@ -23,7 +23,8 @@ using metric_labels = std::span<const metric_label>;
 
 /// Receives measurements. Names and labels are fixed and documented in docs/architecture.md.
 ///
-/// Thread safety: called from any thread, possibly at once from several. Must not block or throw.
+/// Thread safety: called from any thread, possibly at once from several. Must not block. What
+/// it throws is one error line in the log, and ends nothing.
 class metrics {
  public:
   virtual ~metrics() = default;

@@ -25,7 +25,8 @@ struct span_attribute {
 
 /// A span that has begun. Destroying it ends it.
 ///
-/// Thread safety: one thread at a time, any thread. Nothing here may block or throw.
+/// Thread safety: one thread at a time, any thread. Nothing here may block, and the destructor may
+/// not throw; what the others throw is a warning in the log.
 class trace_span {
  public:
   virtual ~trace_span() = default;

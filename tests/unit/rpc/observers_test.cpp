@@ -216,6 +216,49 @@ TEST(tracing, that_does_not_work_costs_the_span_and_not_the_message) {
                    "Failed to set up tracing for receive, skipping: no exporter"}));
 }
 
+struct broken_metrics final : metrics {
+  void add(std::string_view, metric_labels, std::int64_t) override { throw 1; }
+  void set(std::string_view, metric_labels, double) override { throw 1; }
+  void observe(std::string_view, metric_labels, double) override { throw 1; }
+};
+
+TEST(measuring, that_does_not_work_costs_neither_call_nor_answer) {
+  testing::log_lines log;
+  const auto bus =
+      open_transport("fake://", {.log = log.into(), .meter = std::make_shared<broken_metrics>()});
+  server s(bus, {.topic = "t", .server = "s1"}, {standard()});
+  s.start();
+  const blocking::client c{bus, {.topic = "t", .namespace_ = "n"}, {.timeout = 20s}};
+  EXPECT_EQ(c.call("add", {}, value{{"a", 1}}), 2);
+  EXPECT_THROW(c.call("boom", {}), remote_error);
+  EXPECT_EQ(log.with("The metrics of the application have thrown").size(), 1u);
+}
+
+/// Makes spans of which nothing works.
+struct broken_spans final : tracer {
+  struct span final : trace_span {
+    void inject(context&) const override { throw std::runtime_error("no header"); }
+    void fail(std::string_view) override { throw std::runtime_error("no status"); }
+  };
+  std::unique_ptr<trace_span> start(span_kind, std::string_view, std::span<const span_attribute>,
+                                    const context&) override {
+    return std::make_unique<span>();
+  }
+};
+
+TEST(tracing, by_spans_that_do_not_work_costs_neither_call_nor_answer) {
+  testing::log_lines log;
+  const auto bus =
+      open_transport("fake://", {.log = log.into(), .tracer = std::make_shared<broken_spans>()});
+  server s(bus, {.topic = "t", .server = "s1"}, {standard()});
+  s.start();
+  const blocking::client c{bus, {.topic = "t", .namespace_ = "n"}, {.timeout = 20s}};
+  EXPECT_EQ(c.call("add", {}, value{{"a", 1}}), 2);
+  EXPECT_THROW(c.call("boom", {}), remote_error);
+  EXPECT_EQ(log.with("A span was not put into the context: no header").size(), 4u);
+  EXPECT_EQ(log.with("A span was not marked as failed: no status").size(), 2u);
+}
+
 TEST(tracing, is_an_option_of_the_config) {
   testing::log_lines log;
   const auto bus = open_transport(
