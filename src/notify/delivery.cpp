@@ -166,6 +166,8 @@ void delivery::answer(outcome what) noexcept {
 }
 
 void delivery::fail(std::exception_ptr error) noexcept {
+  if (!error)
+    error = std::make_exception_ptr(std::runtime_error("The handler failed without an exception."));
   answered_later(failed(error));
 }
 

@@ -100,6 +100,8 @@ void served_request::succeed(std::string result_json) noexcept {
 
 void served_request::fail(std::exception_ptr error) noexcept {
   if (claim()) answer_with(error);
+  if (!error)
+    error = std::make_exception_ptr(std::runtime_error("The handler failed without an exception."));
 }
 
 void served_request::answer_with(const std::exception_ptr& error) noexcept {

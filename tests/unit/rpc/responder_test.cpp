@@ -68,6 +68,14 @@ TEST_F(responders, what_is_thrown_while_another_owner_has_the_responder_is_the_a
   kept.reset();
 }
 
+TEST_F(responders, a_failure_without_an_exception_is_one) {
+  methods->bind("null", [](responder<int> r) { r.fail(std::exception_ptr()); });
+  serve();
+  const auto why = error_of("null");
+  ASSERT_NE(why.remote(), nullptr);
+  EXPECT_EQ(why.remote()->message, "The handler failed without an exception.");
+}
+
 TEST_F(responders, arguments_by_reference_live_until_the_answer) {
   std::optional<responder<std::string>> kept;
   const note_args* seen = nullptr;
