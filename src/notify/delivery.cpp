@@ -189,9 +189,10 @@ void delivery::answered_later(opinion o) noexcept {
       self->take(o);
       self->proceed();
     });
-  } catch (const std::exception& e) {
+  } catch (...) {
     dispatcher_.log()(log_level::error,
-                      std::string("The executor refused a notification: ") + e.what());
+                      "The executor refused a notification: " +
+                          detail::current_failure(errc::handler_failed, {}).message());
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <oslo/messaging/detail/current_failure.hpp>
 #include <string>
 
 #include "core/features.hpp"
@@ -154,8 +155,10 @@ void listener_state::submit(incoming_batch work) {
   auto d = std::make_shared<delivery>(self(), dispatcher_, std::move(work));
   try {
     execute([d = std::move(d)] { d->begin(); });
-  } catch (const std::exception& e) {
-    bus.log()(log_level::error, std::string("The executor refused a notification: ") + e.what());
+  } catch (...) {
+    bus.log()(log_level::error,
+              "The executor refused a notification: " +
+                  messaging::detail::current_failure(errc::handler_failed, {}).message());
   }
 }
 

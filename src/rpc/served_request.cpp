@@ -10,10 +10,14 @@ namespace oslo::messaging::rpc::detail {
 served_request::~served_request() {
   stop_timers();
   // Unreachable for handlers (they answer, throw or drop their responder), but an executor may
-  // destroy work that it never ran.
-  if (claim()) {
+  // refuse work, or destroy what it never ran.
+  if (!claim()) return;
+  if (late_) {
     server_->made_room();
-    server_->settled();
+    server_->settled();  // the bus gives it to another server
+  } else {
+    answer_with(std::make_exception_ptr(
+        std::runtime_error("The server's executor did not run the request.")));
   }
 }
 

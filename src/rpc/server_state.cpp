@@ -1,5 +1,6 @@
 #include "rpc/server_state.hpp"
 
+#include <oslo/messaging/detail/current_failure.hpp>
 #include <utility>
 
 #include "core/features.hpp"
@@ -96,8 +97,10 @@ void server_state::take(incoming_batch batch) {
     auto request = std::make_shared<served_request>(self(), std::move(message), late);
     try {
       execute([request = std::move(request)] { request->handle(); });
-    } catch (const std::exception& e) {
-      bus.log()(log_level::error, std::string("The executor refused a request: ") + e.what());
+    } catch (...) {
+      bus.log()(log_level::error,
+                "The executor refused a request: " +
+                    messaging::detail::current_failure(errc::handler_failed, {}).message());
     }
   }
 }

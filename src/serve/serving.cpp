@@ -14,7 +14,12 @@ serving::serving(transport b, serving_options o, std::shared_ptr<messaging::exec
       has_own_pool_(given == nullptr),
       inline_(given != nullptr && given->is_inline()),
       limit_(how.max_running) {
-  if (given) use(std::move(given));
+  if (!given) return;
+  if (given->concurrency() == 0)
+    throw configuration_error(
+        {errc::invalid_argument,
+         std::string("The executor of a ") + how.kind + " must have a concurrency of at least 1."});
+  use(std::move(given));
 }
 
 bool serving::waiting_would_deadlock() const {
