@@ -98,9 +98,10 @@ void outbox::sender::stop_flushing(const flusher_ptr& f) {
 
 result<void> outbox::sender::flush(milliseconds limit) {
   if (inherited()) return failure(errc::wrong_process, "The outbox is the parent's.");
-  if (bus().loop().running_here() || reporting_here())
+  if (reporting_here() || !bus().loop().may_wait_here())
     return failure(errc::would_deadlock,
-                   "An outbox was flushed on the transport's loop, which delivers what it holds.");
+                   "An outbox was flushed on the transport's loop, or on the only thread that runs "
+                   "it, which delivers what it holds.");
   const auto outcome = std::make_shared<handover<result<void>>>();
   flusher_ptr f;
   {
@@ -163,7 +164,7 @@ void outbox::sender::close(milliseconds limit) {
   run(todo);
   const bool inside_report = reporting_here();
   const bool on_loop = bus().loop().running_here();
-  if (!inside_report && !on_loop && limit > milliseconds(0)) (void)flush(limit);
+  if (limit > milliseconds(0)) (void)flush(limit);  // where that can be waited for
   give_up_the_rest();
   if (inside_report) return;  // the one who reports goes on
   for (;;) {

@@ -93,11 +93,18 @@ result<void> outbox::sender::post(entry_ptr e) {
   later todo;
   std::unique_lock lock(mutex_);
   auto got = admit(e, todo);
-  if (got.what == verdict::must_wait && bus().loop().running_here())
-    got = {verdict::refused,
-           failure(errc::would_deadlock,
-                   "A notification would have to wait for room in its outbox on the transport's "
-                   "loop, which makes the room.")};
+  if (got.what == verdict::must_wait) {
+    lock.unlock();  // the answer may have to come from the loop
+    const bool may_wait = bus().loop().may_wait_here();
+    lock.lock();
+    if (may_wait)
+      got = admit(e, todo);
+    else
+      got = {verdict::refused,
+             failure(errc::would_deadlock,
+                     "A notification would have to wait for room in its outbox on the transport's "
+                     "loop, or on the only thread that runs it, which makes the room.")};
+  }
   if (got.what != verdict::must_wait) {
     if (got.what == verdict::refused) queue_.refuse();
     lock.unlock();

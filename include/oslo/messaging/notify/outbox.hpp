@@ -100,17 +100,19 @@ class outbox {
  public:
   /// Throws `configuration_error` for limits that are not positive.
   explicit outbox(notifier through, outbox_options o = {});
-  /// `close(linger)`. On the transport's loop it does not wait.
+  /// `close(linger)`. On the transport's loop, and on the only thread that runs it, it does not
+  /// wait.
   ~outbox();
   outbox(const outbox&) = delete;
   outbox& operator=(const outbox&) = delete;
 
   /// Takes the message, or says why not: `errc::limit_exceeded` (full; with rule `wait` for the
-  /// whole of `wait_limit`), `would_deadlock` (it would have to wait on the transport's loop, which
-  /// makes the room), `not_sent` (the notifier has no driver), `serialization_failed`, `closed`,
-  /// `wrong_process` (in a child of the process that made it), or what the application's serializer
-  /// throws. A message that is refused has no report. Returns at once, unless the rule is `wait`.
-  /// `done` gets the report of this message instead of `on_report`.
+  /// whole of `wait_limit`), `would_deadlock` (it would have to wait on the transport's loop, or
+  /// on the only thread that runs it, which makes the room), `not_sent` (the notifier has no
+  /// driver), `serialization_failed`, `closed`, `wrong_process` (in a child of the process that
+  /// made it), or what the application's serializer throws. A message that is refused has no
+  /// report. Returns at once, unless the rule is `wait`. `done` gets the report of this message
+  /// instead of `on_report`.
   template <class P>
   result<void> post(notify::priority p, context ctxt, std::string_view event_type, const P& payload,
                     unique_function<void(const delivery_report&)> done = {}) {
@@ -137,7 +139,8 @@ class outbox {
                        unique_function<void(const delivery_report&)> done = {});
 
   /// Waits until everything accepted before is reported: `errc::timed_out` when that takes longer
-  /// than `limit`, `would_deadlock` on the transport's loop and inside of a report.
+  /// than `limit`, `would_deadlock` on the transport's loop, on the only thread that runs it, and
+  /// inside of a report.
   result<void> flush(std::chrono::milliseconds limit);
   [[nodiscard]] boost::asio::awaitable<result<void>> when_flushed(std::chrono::milliseconds limit);
   /// The erased core; `done` is called once, on the transport's loop or on a thread that closes the
@@ -146,8 +149,8 @@ class outbox {
 
   /// Takes nothing more, gives what it holds `limit` to be delivered, and then gives up the rest:
   /// reports of `errc::closed`. Afterwards every message is reported, also when it was called on
-  /// the transport's loop (where it does not wait), except when it is called inside of a report:
-  /// then the others follow that one. Idempotent.
+  /// the transport's loop or on the only thread that runs it (where it does not wait), except when
+  /// it is called inside of a report: then the others follow that one. Idempotent.
   void close(std::chrono::milliseconds limit);
 
   outbox_counts counts() const;
