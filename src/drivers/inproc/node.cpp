@@ -63,7 +63,7 @@ void node::start(target&& to, outgoing_message&& m, send_options&& o, send_compl
   if (o.timeout) deadline = deadline_after(now, *o.timeout);
   std::optional<scheduler::clock::duration> monitor;
   if (o.call_monitor_timeout) {
-    monitor = *o.call_monitor_timeout;
+    monitor = up_to_a_year(o.call_monitor_timeout->count());
     what->client_timeout = static_cast<double>(o.call_monitor_timeout->count());
   }
   if (calls_.size() >= calls_.capacity()) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <oslo/messaging/blocking.hpp>
+#include <oslo/messaging/rpc.hpp>
 #include <tuple>
 
 #include "support/recording_driver.hpp"
@@ -119,6 +120,17 @@ TEST_F(client_prepare, a_call_monitor_needs_two_seconds) {
   const client c(bus, {.topic = "t"}, {.call_monitor_timeout = 2s});
   EXPECT_THROW(c.prepare({.call_monitor_timeout = 0s}), configuration_error);
   EXPECT_FALSE(c.prepare({.call_monitor_timeout = std::nullopt}).options().call_monitor_timeout);
+}
+
+TEST(call_monitors, may_have_a_timeout_beyond_the_end_of_time) {
+  const auto in_process = open_transport("fake://");
+  auto methods = std::make_shared<endpoint>();
+  methods->bind("one", [] { return 1; });
+  server s(in_process, {.topic = "monitored", .server = "s"}, {methods});
+  s.start();
+  const blocking::client c(in_process, {.topic = "monitored"},
+                           {.timeout = 20s, .call_monitor_timeout = std::chrono::seconds::max()});
+  EXPECT_EQ(c.call("one", {}), 1);
 }
 
 TEST_F(client_prepare, the_options_of_a_call_come_from_where_they_were_given_last) {
