@@ -9,6 +9,7 @@
 
 #include "core/config/option_lookup.hpp"
 #include "core/features.hpp"
+#include "core/json/one_value.hpp"
 #include "core/unique_id.hpp"
 #include "notify/message_text.hpp"
 #include "notify/reports.hpp"
@@ -106,6 +107,7 @@ result<outgoing_notification> notifier_core::make(notify::priority p, const cont
     n.retry = *o.retry;
     n.timeout = o.timeout;
     n.ctxt = o.redact(ctxt);
+    require_one_value("The payload of a notification", payload);
     std::string translated;
     if (o.serializer) {
       translated = to_json(o.serializer->serialize_entity(ctxt, parse_json(payload)));

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/json/one_value.hpp"
 #include "rpc/exceptions.hpp"
 
 namespace oslo::messaging::rpc::detail {
@@ -91,21 +92,21 @@ void served_request::prepare_request() {
 }
 
 void served_request::succeed(std::string result_json) noexcept {
-  if (server_->endpoints.translator() != nullptr) {
-    try {
+  try {
+    require_one_value("The result of a method", result_json);
+    if (server_->endpoints.translator() != nullptr)
       result_json = server_->endpoints.translate_result(what().ctxt, result_json);
-    } catch (...) {
-      fail(std::current_exception());
-      return;
-    }
+  } catch (...) {
+    fail(std::current_exception());
+    return;
   }
   if (claim()) send({std::move(result_json), std::nullopt});
 }
 
 void served_request::fail(std::exception_ptr error) noexcept {
-  if (claim()) answer_with(error);
   if (!error)
     error = std::make_exception_ptr(std::runtime_error("The handler failed without an exception."));
+  if (claim()) answer_with(error);
 }
 
 void served_request::answer_with(const std::exception_ptr& error) noexcept {

@@ -37,6 +37,15 @@ struct json_codec<hour> {
   }
 };
 
+/// Its codec writes what is no JSON.
+struct scrawl {};
+
+template <>
+struct json_codec<scrawl> {
+  static void write(std::string& out, const scrawl&) { out += "gar{bage"; }
+  static void read(json_reader& r, scrawl&) { r.skip_value(); }
+};
+
 namespace rpc {
 
 struct meeting {
@@ -145,6 +154,18 @@ TEST_F(codec_errors, a_payload_that_cannot_be_written_is_a_report) {
   EXPECT_EQ(why.error().code(), errc::serialization_failed);
 }
 
+TEST_F(codec_errors, a_payload_that_is_no_json_is_not_sent) {
+  const notify::notifier n(bus, {.drivers = {{"messaging"}}, .topics = {{"t"}}});
+  const auto why = run(n.info({}, "event", scrawl()));
+  ASSERT_TRUE(why.has_error());
+  EXPECT_EQ(why.error().code(), errc::serialization_failed);
+  notify::outbox box(n);
+  const auto refused = box.post_json(notify::priority::info, {}, "event", "{} {}");
+  ASSERT_TRUE(refused.has_error());
+  EXPECT_EQ(refused.error().code(), errc::serialization_failed);
+  EXPECT_TRUE(sent->sent().empty());
+}
+
 TEST(codec_errors_of_a_server, are_a_type_error_that_names_the_argument) {
   const auto bus = open_transport("fake://");
   auto methods = std::make_shared<endpoint>();
@@ -177,6 +198,26 @@ TEST(codec_errors_of_a_server, are_thrown_by_a_responder_as_its_errors) {
   const blocking::client c(bus, {.topic = "codecs"}, {.timeout = 20s});
   EXPECT_EQ(c.call("later", {}), (value{{"when", {"1"}}}));
   EXPECT_EQ(code, errc::serialization_failed);
+}
+
+/// A reply that holds it would be dropped as malformed, and the caller wait for nothing.
+TEST(codec_errors_of_a_server, that_write_no_json_are_errors_of_the_method) {
+  const auto bus = open_transport("fake://");
+  auto methods = std::make_shared<endpoint>();
+  methods->bind("plain", [] { return scrawl(); });
+  methods->bind("later", [](responder<scrawl> r) { r.reply(scrawl()); });
+  methods->bind("coroutine", []() -> asio::awaitable<scrawl> { co_return scrawl(); });
+  server s(bus, {.topic = "codecs", .server = "s"}, {methods});
+  s.start();
+  const blocking::client c(bus, {.topic = "codecs"}, {.timeout = 20s});
+  for (const char* method : {"plain", "later", "coroutine"}) {
+    const auto answer = c.try_call(method, {});
+    ASSERT_TRUE(answer.has_error());
+    ASSERT_NE(answer.error().remote(), nullptr) << answer.error().message();
+    EXPECT_EQ(answer.error().remote()->message,
+              "The result of a method is not written as one JSON value: Malformed JSON at byte 0: "
+              "expected a value, got 'g'");
+  }
 }
 
 }  // namespace
