@@ -93,7 +93,8 @@ using messaging::task_options;
 using listener_health = serving_health;
 
 /// Subscribes to every target × every priority that an endpoint has a handler for, and calls the
-/// handlers (docs/notifications-listening.md). Each endpoint whose filter lets a message through gets it, in
+/// handlers (docs/notifications-listening.md).
+/// Each endpoint whose filter lets a message through gets it, in
 /// order; the first that answers `outcome::requeue` (or throws) ends that. Then the message is
 /// given back, with `allow_requeue`, or else acknowledged, so that without it a failing handler
 /// loses the message, as with oslo. A message of unknown priority is acknowledged with a warning.

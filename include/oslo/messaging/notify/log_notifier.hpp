@@ -41,9 +41,10 @@ inline outbox_options log_outbox() {
   return o;
 }
 
-/// Sends each record as oslo's LoggingNotificationHandler does (docs/notifications-sending.md): event type
-/// "logrecord", priority by level, no context, payload {"name", "levelno", "levelname", "exc_info",
-/// "pathname", "lineno", "msg", "funcName", "thread", "processName", "process", "extra"}.
+/// Sends each record as oslo's LoggingNotificationHandler does (docs/notifications-sending.md):
+/// event type "logrecord", priority by level, no context, payload {"name", "levelno", "levelname",
+/// "exc_info", "pathname", "lineno", "msg", "funcName", "thread", "processName", "process",
+/// "extra"}.
 ///
 /// Sends nothing, with a warning, when the notifier has driver "log", whose lines would come back
 /// as records for ever.

@@ -34,8 +34,8 @@ namespace detail {
 class notifier_core;
 }
 
-/// How a notifier sends (docs/notifications-sending.md). What is not given comes from the options of
-/// [oslo_messaging_notifications].
+/// How a notifier sends (docs/notifications-sending.md). What is not given comes
+/// from the options of [oslo_messaging_notifications].
 struct notifier_options {
   /// Who tells, "compute.host1"; null in the message when not given.
   std::optional<std::string> publisher_id{};
