@@ -21,16 +21,27 @@ failure unknown(std::string_view how) {
                                        ", which is not known here"};
 }
 
+/// Null and an empty text say that it is not.
+const amqp091::field_value* compression_of(const amqp091::delivery& d) noexcept {
+  const auto* const header =
+      d.props->headers ? d.props->headers->find(wire::compression_header) : nullptr;
+  if (header == nullptr || std::holds_alternative<std::monostate>(header->data)) return nullptr;
+  const auto* const name = header->as_string();
+  return name != nullptr && name->empty() ? nullptr : header;
+}
+
 }  // namespace
+
+bool is_compressed(const amqp091::delivery& d) noexcept {
+  return compression_of(d) != nullptr;
+}
 
 result<std::string_view> body_of(const amqp091::delivery& d, std::size_t most,
                                  std::string& storage) {
-  const auto* const header =
-      d.props->headers ? d.props->headers->find(wire::compression_header) : nullptr;
-  if (header == nullptr || std::holds_alternative<std::monostate>(header->data)) return d.body;
+  const auto* const header = compression_of(d);
+  if (header == nullptr) return d.body;
   const auto* const name = header->as_string();
   if (name == nullptr) return unknown("something that is no text");
-  if (name->empty()) return d.body;
   const auto codec = wire::codec_named(*name);
   if (!codec) return unknown(*name);
   const auto expanded = std::max(always_allowed, most_expansion * d.body.size());

@@ -9,6 +9,9 @@
 
 namespace oslo::messaging::rabbit {
 
+/// The body is not as its publisher wrote it.
+bool is_compressed(const amqp091::delivery& d) noexcept;
+
 /// `storage` takes the body when it came compressed. Fails with `errc::malformed_message` when it
 /// cannot be decompressed, or has more than `most` bytes then, or more than 1 MiB and 2,000 times
 /// its size.

@@ -337,6 +337,12 @@ void consumer::on_delivery_refused(const amqp091::delivery& d, std::string_view 
   dropped(at(d.channel), d, why);
 }
 
+void consumer::drop(subscription& s, std::uint64_t lifetime, const amqp091::delivery& d,
+                    std::string_view why) {
+  reject(s, lifetime, d.delivery_tag, false);
+  dropped(&s, d, why);
+}
+
 void consumer::dropped(subscription* s, const amqp091::delivery& d, std::string_view why) {
   std::string text = "Failed to process message from " + std::string(d.routing_key) + ": ";
   text += why;

@@ -98,6 +98,10 @@ class consumer final : public net::link_user {
   void ack(subscription& s, std::uint64_t lifetime, std::uint64_t tag);
   void reject(subscription& s, std::uint64_t lifetime, std::uint64_t tag, bool requeue);
 
+  /// The message turned out to be unreadable when it was taken.
+  void drop(subscription& s, std::uint64_t lifetime, const amqp091::delivery& d,
+            std::string_view why);
+
   void on_tick(instant now);
   /// `instant::max()`: nothing to wait for.
   instant next_deadline() const;

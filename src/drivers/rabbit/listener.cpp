@@ -48,20 +48,45 @@ bool rabbit_listener::is_copy(const rabbit_message& m) {
   return true;
 }
 
+/// A single message always has room.
+bool rabbit_listener::must_wait(const arrival& a) const noexcept {
+  return std::holds_alternative<packed_message>(a) && unpacked_ != 0 &&
+         unpacked_ >= engine_->opts().most_unpacked;
+}
+
+/// Null for what cannot be read.
+std::unique_ptr<rabbit_message> rabbit_listener::take(arrival a) {
+  if (auto* const read_already = std::get_if<std::unique_ptr<rabbit_message>>(&a))
+    return std::move(*read_already);
+  const auto& p = std::get<packed_message>(a);
+  const amqp091::delivery d{.delivery_tag = p.tag,
+                            .redelivered = p.redelivered,
+                            .routing_key = p.routing_key,
+                            .props = &p.props,
+                            .body = p.body};
+  try {
+    return read(d, true, p.deadline);
+  } catch (const std::exception& e) {
+    engine_->consumer().drop(*this, lifetime(), d, e.what());
+    return nullptr;
+  }
+}
+
 /// Hands out what has arrived. A pull that is answered may pull again from inside.
 void rabbit_listener::serve() {
   if (serving_) return;
   serving_ = true;
-  while (waiting_ && (stopped_ || !arrived_.empty())) {
+  while (waiting_ && (stopped_ || (!arrived_.empty() && !must_wait(arrived_.front())))) {
     incoming_batch batch;
-    while (!arrived_.empty() && batch.size() < want_) {
-      auto next = std::move(arrived_.front());
+    while (!arrived_.empty() && batch.size() < want_ && !must_wait(arrived_.front())) {
+      auto first = std::move(arrived_.front());
       arrived_.pop_front();
-      auto& m = static_cast<rabbit_message&>(*next);
-      if (is_copy(m))
-        m.forget();
+      auto m = take(std::move(first));
+      if (!m) continue;
+      if (is_copy(*m))
+        m->forget();
       else
-        batch.push_back(std::move(next));
+        batch.push_back(std::move(m));
     }
     if (batch.empty() && !stopped_) continue;  // an empty one would mean the end
     handed_out_ += batch.size();
@@ -70,15 +95,24 @@ void rabbit_listener::serve() {
   serving_ = false;
 }
 
+void rabbit_listener::unpacked_gone(std::size_t bytes) {
+  unpacked_ -= bytes;
+  serve();
+}
+
 void rabbit_listener::stop() {
   if (std::exchange(stopped_, true)) return;
   const auto self = shared_from_this();
   auto& consumer = engine_->consumer();
   consumer.stop_deliveries(self);
-  handed_out_ += arrived_.size();
   // Gives each of them back to the broker; the last one may bring us to `on_lost`, which must not
   // find them here half destroyed.
-  std::exchange(arrived_, {}).clear();
+  auto unwanted = std::exchange(arrived_, {});
+  handed_out_ += unwanted.size();
+  for (const auto& a : unwanted)
+    if (const auto* const p = std::get_if<packed_message>(&a))
+      settle(lifetime(), p->tag, {}, false);
+  unwanted.clear();
   answer_ready(failure(errc::closed, "The listener was stopped."));
   serve();
   remove_when_settled();
@@ -157,7 +191,8 @@ void rabbit_listener::on_refused(const failure& why) {
 
 /// What waits here will be delivered again.
 void rabbit_listener::on_lost() {
-  for (auto& m : arrived_) static_cast<rabbit_message&>(*m).forget();
+  for (auto& a : arrived_)
+    if (auto* const m = std::get_if<std::unique_ptr<rabbit_message>>(&a)) (*m)->forget();
   arrived_.clear();
   set_consuming(false);
 }
@@ -175,27 +210,38 @@ void rabbit_listener::on_delivery(const amqp091::delivery& d) {
   };
   if (d.props->content_type != "application/json")
     unreadable("its content type is " + d.props->content_type.value_or("not given"));
-  std::string decompressed;
-  auto request =
-      wire::read_request(body_of(d, engine_->opts().link.amqp.max_body, decompressed).value())
-          .value();
   std::optional<scheduler::time_point> deadline;
   if (d.props->expiration || d.props->headers) {
     const auto now = engine_->loop().now();
     if (const auto left = clocks_.time_left(call_time_of(*d.props), now)) deadline = now + *left;
   }
-  arrived_.push_back(std::make_unique<rabbit_message>(shared_from_this(), lifetime(), d,
-                                                      std::move(request), deadline));
+  if (is_compressed(d))
+    arrived_.push_back(packed_message{*d.props, std::string(d.routing_key), std::string(d.body),
+                                      d.delivery_tag, d.redelivered, deadline});
+  else
+    arrived_.push_back(read(d, false, deadline));
+}
+
+std::unique_ptr<rabbit_message> rabbit_listener::read(
+    const amqp091::delivery& d, bool compressed, std::optional<scheduler::time_point> deadline) {
+  std::string decompressed;
+  const auto body = body_of(d, engine_->opts().link.amqp.max_body, decompressed).value();
+  auto m = std::make_unique<rabbit_message>(shared_from_this(), lifetime(), d,
+                                            wire::read_request(body).value(), deadline,
+                                            compressed ? body.size() : 0);
+  if (compressed) unpacked_ += body.size();
+  return m;
 }
 
 // ---- rabbit_message -----------------------------------------------------------------------------
 
 rabbit_message::rabbit_message(std::shared_ptr<rabbit_listener> from, std::uint64_t lifetime,
                                const amqp091::delivery& d, wire::incoming_request r,
-                               std::optional<scheduler::time_point> deadline)
+                               std::optional<scheduler::time_point> deadline, std::size_t unpacked)
     : from_(std::move(from)),
       lifetime_(lifetime),
       tag_(d.delivery_tag),
+      unpacked_(unpacked),
       redelivered_(d.redelivered),
       deadline_(deadline),
       request_(std::move(r)) {
@@ -216,6 +262,8 @@ rabbit_message::rabbit_message(std::shared_ptr<rabbit_listener> from, std::uint6
 
 rabbit_message::~rabbit_message() {
   settle(false);
+  if (unpacked_ != 0)
+    from_->owner().loop().post([from = from_, bytes = unpacked_] { from->unpacked_gone(bytes); });
 }
 
 const context& rabbit_message::ctxt() const noexcept {

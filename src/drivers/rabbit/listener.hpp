@@ -5,7 +5,10 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <oslo/messaging/driver.hpp>
+#include <string>
+#include <variant>
 #include <vector>
 
 #include "drivers/rabbit/consumer.hpp"
@@ -17,6 +20,16 @@
 namespace oslo::messaging::rabbit {
 
 class rabbit_message;
+
+/// A message that came compressed, and waits so: a few bytes may be many megabytes.
+struct packed_message {
+  amqp091::properties props;
+  std::string routing_key;
+  std::string body;
+  std::uint64_t tag;
+  bool redelivered;
+  std::optional<scheduler::time_point> deadline;
+};
 
 /// Shared by the consumer, the messages and, by way of a handle, the listener's owner. On the loop.
 class rabbit_listener final : public listener,
@@ -36,6 +49,8 @@ class rabbit_listener final : public listener,
   bool consuming() const noexcept override { return consuming_.load(); }
   /// Second copies of the message with that id are tied to it until it is settled.
   void acknowledge_later(std::string_view unique_id);
+  /// A handed-out message that came compressed is gone.
+  void unpacked_gone(std::size_t bytes);
   /// A handed-out message was settled or dropped.
   void settle(std::uint64_t lifetime, std::uint64_t tag, std::string_view unique_id, bool ack);
 
@@ -52,15 +67,22 @@ class rabbit_listener final : public listener,
   void on_malformed() override { engine_->count("server_malformed_messages_total"); }
   void on_input_done() override { serve(); }
 
+  using arrival = std::variant<std::unique_ptr<rabbit_message>, packed_message>;
+
   void serve();
+  std::unique_ptr<rabbit_message> take(arrival a);
+  std::unique_ptr<rabbit_message> read(const amqp091::delivery& d, bool compressed,
+                                       std::optional<scheduler::time_point> deadline);
+  bool must_wait(const arrival& a) const noexcept;
   bool is_copy(const rabbit_message& m);
   void answer_ready(const result<void>& r);
   void remove_when_settled();
   void set_consuming(bool now);
 
   std::shared_ptr<engine> engine_;
-  std::deque<std::unique_ptr<incoming_message>> arrived_;
+  std::deque<arrival> arrived_;
   std::size_t handed_out_ = 0;
+  std::size_t unpacked_ = 0;  ///< bytes of handed-out messages that came compressed
   std::size_t want_ = 0;
   unique_function<void(incoming_batch)> waiting_;
   std::vector<unique_function<void(result<void>)>> ready_waiters_;
@@ -86,7 +108,7 @@ class rabbit_message final : public incoming_message {
  public:
   rabbit_message(std::shared_ptr<rabbit_listener> from, std::uint64_t lifetime,
                  const amqp091::delivery& d, wire::incoming_request r,
-                 std::optional<scheduler::time_point> deadline);
+                 std::optional<scheduler::time_point> deadline, std::size_t unpacked);
   ~rabbit_message() override;
 
   std::span<const message_field> fields() const noexcept override { return request_.fields; }
@@ -115,6 +137,7 @@ class rabbit_message final : public incoming_message {
   std::shared_ptr<rabbit_listener> from_;
   std::uint64_t lifetime_;
   std::uint64_t tag_;
+  std::size_t unpacked_;  ///< its bytes, when it came compressed
   bool redelivered_;
   bool settled_ = false;
   std::optional<std::size_t> requeues_;  ///< only quorum queues count them

@@ -33,6 +33,9 @@ struct options {
   std::optional<wire::codec> compression;  ///< of everything that is sent
   std::chrono::seconds transient_ttl{1800};
   std::uint16_t prefetch = 0;  ///< 0: the listener's own choice
+  /// Bytes of messages that came compressed and are worked on at once, of one listener; no option.
+  /// What a peer packs into a few bytes waits as it came.
+  std::size_t most_unpacked = std::size_t{256} << 20;
   bool mandatory_replies = true;
   bool unacknowledged_replies = false;  ///< cpp_unacknowledged_replies
   std::chrono::seconds missing_reply_queue_timeout{60};

@@ -1,6 +1,7 @@
 // What a transport over RabbitMQ makes of trouble, against a broker that does what the test says.
 #include "drivers/rabbit/engine.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <oslo/messaging/asio.hpp>
@@ -116,6 +117,61 @@ TEST_F(rabbit_engine, everything_that_is_sent_may_be_compressed) {
   answer(2, wire::compress(wire::codec::zlib, reply));
   ASSERT_TRUE(outcome && outcome->has_value());
   EXPECT_EQ((**outcome).result, "42");
+}
+
+/// Else some kilobytes a message would cost a server gigabytes.
+TEST_F(rabbit_engine, what_comes_compressed_waits_so_until_there_is_room_for_it) {
+  end();
+  options small;
+  small.most_unpacked = 1'000;
+  start(std::move(small));
+  const auto from = std::make_shared<rabbit_listener>(
+      driver, std::vector{notification_source(driver->opts(), "openstack", "t")},
+      std::uint16_t{10});
+  const auto handle = from->handle();
+  driver->consumer().add(from);
+  const auto consume = broker.next(method::basic_consume);
+  std::vector<std::unique_ptr<incoming_message>> taken;
+  std::size_t batches = 0;
+  const auto pull = [&] {
+    from->next(10, [&](incoming_batch b) {
+      ++batches;
+      for (auto& m : b) taken.push_back(std::move(m));
+    });
+  };
+  const auto deliver = [&](std::uint64_t tag, std::size_t blanks) {
+    amqp091::properties p;
+    p.content_type = "application/json";
+    p.headers = amqp091::field_table{{"compression", "gzip"}};
+    const auto body = R"({"oslo.version": "2.0", "oslo.message": "{\"method\": \"m\", )"
+                      R"(\"args\": {}, \"_unique_id\": \")" +
+                      std::to_string(tag) + "\"}\"}" + std::string(blanks, ' ');
+    broker.send(
+        amqp_script::deliver_method(consume.channel, tag, "1") +
+            amqp_script::content(consume.channel, wire::compress(wire::codec::zlib, body), p),
+        consume.connection);
+  };
+  deliver(1, 5'000);
+  deliver(2, 5'000);
+  deliver(3, 0);
+  pull();
+  ASSERT_EQ(taken.size(), 1u) << "a single one has room whatever its size";
+  pull();
+  taken[0]->acknowledge();
+  broker.rest();
+  EXPECT_EQ(batches, 1u) << "it is still there";
+  taken.clear();
+  broker.run_until([&] { return batches == 2; }, "the next one");
+  ASSERT_EQ(taken.size(), 1u);
+  pull();
+  from->stop();
+  EXPECT_EQ(batches, 3u) << "the end";
+  std::vector<std::uint64_t> back;
+  for (const auto& r : broker.rest())
+    if (r.what == method::basic_reject) back.push_back(amqp091::reader{r.arguments}.u64());
+  EXPECT_THAT(back, ::testing::ElementsAre(3u));
+  taken[0]->acknowledge();
+  taken.clear();
 }
 
 TEST_F(rabbit_engine, casts_and_calls_time_out_with_the_stage_they_got_to) {
