@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <iostream>
+#include <oslo/messaging/version.hpp>
 #include <sstream>
 #include <string>
 #include <string_view>
