@@ -152,7 +152,7 @@ void listener_state::hand_out_batch() {
 
 void listener_state::submit(incoming_batch work) {
   enter();
-  auto d = std::make_shared<delivery>(self(), dispatcher_, std::move(work));
+  auto d = std::make_shared<handling>(self(), dispatcher_, std::move(work));
   try {
     execute([d = std::move(d)] { d->begin(); });
   } catch (...) {
@@ -174,26 +174,26 @@ void listener_state::resume(unique_function<void()> work) {
     execute(std::move(work));
 }
 
-void listener_state::done(incoming_batch work, std::vector<verdict> verdicts) noexcept {
+void listener_state::done(incoming_batch work, std::vector<handling_result> results) noexcept {
   const auto messages = work.size();
   std::shared_ptr<void> open_work;  // made for dead letters only, which are settled later
-  for (std::size_t i = 0; i < verdicts.size(); ++i) {
-    const auto failures = is_hopeless(*work[i], verdicts[i]);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const auto failures = is_hopeless(*work[i], results[i]);
     if (!failures) {
-      settle(*work[i], verdicts[i]);
+      settle(*work[i], results[i]);
       continue;
     }
     if (!open_work)
       open_work = std::shared_ptr<void>(
           this, [self = self(), messages](void*) { self->finished(messages); });
-    bury(std::move(work[i]), verdicts[i], *failures, open_work);
+    bury(std::move(work[i]), results[i], *failures, open_work);
   }
-  work.clear();  // without verdicts this gives them back
+  work.clear();  // without results this gives them back
   if (!open_work) finished(messages);
 }
 
 std::optional<std::size_t> listener_state::is_hopeless(const incoming_message& m,
-                                                       const verdict& v) {
+                                                       const handling_result& v) {
   if (!options.dead_letters) return std::nullopt;
   if (v.what == outcome::handled) {
     requeues_.forget(m);
@@ -204,7 +204,7 @@ std::optional<std::size_t> listener_state::is_hopeless(const incoming_message& m
   return failures >= options.dead_letters->after ? std::optional(failures) : std::nullopt;
 }
 
-void listener_state::bury(std::shared_ptr<incoming_message> m, const verdict& v,
+void listener_state::bury(std::shared_ptr<incoming_message> m, const handling_result& v,
                           std::size_t failures, std::shared_ptr<void> open_work) noexcept {
   // Only a message whose priority is known gets to a handler that can fail.
   const auto p = parse_priority(text_of(*m, "priority").value_or("")).value_or(priority::info);
@@ -244,7 +244,7 @@ void listener_state::bury(std::shared_ptr<incoming_message> m, const verdict& v,
   }
 }
 
-void listener_state::settle(incoming_message& m, const verdict& v) noexcept {
+void listener_state::settle(incoming_message& m, const handling_result& v) noexcept {
   try {
     if (v.what == outcome::requeue && options.allow_requeue)
       m.requeue();

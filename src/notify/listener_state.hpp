@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "notify/dead_letters.hpp"
-#include "notify/delivery.hpp"
+#include "notify/handling.hpp"
 #include "serve/serving.hpp"
 
 namespace oslo::messaging::notify::detail {
@@ -20,7 +20,7 @@ namespace oslo::messaging::notify::detail {
 /// Hands work (a message, or a batch) to the executor, and settles it.
 ///
 /// Members marked "loop" are touched on the transport's loop only.
-class listener_state final : public serve::serving, public delivery_owner {
+class listener_state final : public serve::serving, public handling_owner {
  public:
   listener_state(transport b, std::vector<target> where,
                  std::vector<std::shared_ptr<endpoint>> endpoints, listener_options o);
@@ -48,12 +48,12 @@ class listener_state final : public serve::serving, public delivery_owner {
   void run(boost::asio::awaitable<outcome> handler,
            unique_function<void(std::exception_ptr, outcome)> done) override;
   void resume(unique_function<void()> work) override;
-  void done(incoming_batch work, std::vector<verdict> verdicts) noexcept override;
-  void settle(incoming_message& m, const verdict& v) noexcept;
+  void done(incoming_batch work, std::vector<handling_result> results) noexcept override;
+  void settle(incoming_message& m, const handling_result& v) noexcept;
   /// How many deliveries have failed, when this one was the last; else none.
-  std::optional<std::size_t> is_hopeless(const incoming_message& m, const verdict& v);
+  std::optional<std::size_t> is_hopeless(const incoming_message& m, const handling_result& v);
   /// Sends it to the dead letters. `open` ends when it is settled.
-  void bury(std::shared_ptr<incoming_message> m, const verdict& v, std::size_t failures,
+  void bury(std::shared_ptr<incoming_message> m, const handling_result& v, std::size_t failures,
             std::shared_ptr<void> open) noexcept;
   void finished(std::size_t messages);
 

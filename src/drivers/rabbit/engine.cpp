@@ -62,7 +62,7 @@ void engine::start() {
   publish_link_->serve(*publisher_);
   consume_link_->serve(*consumer_);
   publisher_->watch_readers(options_.notifications.reader_check);
-  answers_ = std::make_shared<rabbit::answers>(*this);
+  replies_ = std::make_shared<rabbit::reply_sender>(*this);
 }
 
 // ---- sends --------------------------------------------------------------------------------------

@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "drivers/rabbit/answers.hpp"
 #include "drivers/rabbit/connection_health.hpp"
 #include "drivers/rabbit/consumer.hpp"
 #include "drivers/rabbit/options.hpp"
 #include "drivers/rabbit/pending_send.hpp"
 #include "drivers/rabbit/publisher.hpp"
+#include "drivers/rabbit/reply_sender.hpp"
 #include "net/amqp_link.hpp"
 #include "net/asio_loop.hpp"
 #include "protocol/call_tracker.hpp"
@@ -59,7 +59,7 @@ class engine final : public std::enable_shared_from_this<engine>,
   std::atomic<std::size_t> crossing_bytes{0};  ///< any thread: handed to the loop, not yet begun
 
   rabbit::consumer& consumer() noexcept { return *consumer_; }
-  rabbit::answers& answers() noexcept { return *answers_; }
+  rabbit::reply_sender& replies() noexcept { return *replies_; }
 
  private:
   friend class reply_subscription;
@@ -98,7 +98,7 @@ class engine final : public std::enable_shared_from_this<engine>,
   std::unique_ptr<rabbit::consumer> consumer_;
   std::shared_ptr<net::amqp_link> publish_link_;
   std::shared_ptr<net::amqp_link> consume_link_;
-  std::shared_ptr<rabbit::answers> answers_;
+  std::shared_ptr<rabbit::reply_sender> replies_;
   std::unique_ptr<connection_health> health_;
 
   protocol::call_tracker<send_ptr> sends_;

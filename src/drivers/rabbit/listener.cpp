@@ -291,16 +291,16 @@ void rabbit_message::reply(outgoing_reply r, unique_function<void(result<void>)>
   }
   std::string body;  // written here, on the handler's thread, not on the loop
   wire::write_reply(body, r, request_.msg_id, unique_digits());
-  outgoing_answer a{std::string(request_.reply_q),
-                    std::string(request_.msg_id),
-                    std::move(body),
-                    !settled_,
-                    from_,
-                    std::move(done)};
+  pending_reply a{std::string(request_.reply_q),
+                  std::string(request_.msg_id),
+                  std::move(body),
+                  !settled_,
+                  from_,
+                  std::move(done)};
   auto& owner = from_->owner();
-  if (owner.loop().running_here()) return owner.answers().send(std::move(a));
+  if (owner.loop().running_here()) return owner.replies().send(std::move(a));
   owner.loop().post(
-      [from = from_, a = std::move(a)]() mutable { from->owner().answers().send(std::move(a)); });
+      [from = from_, a = std::move(a)]() mutable { from->owner().replies().send(std::move(a)); });
 }
 
 void rabbit_message::heartbeat() {
@@ -309,7 +309,7 @@ void rabbit_message::heartbeat() {
   wire::write_heartbeat(body, request_.msg_id, unique_digits());
   from_->owner().loop().dispatch(
       [from = from_, queue = std::string(request_.reply_q), body = std::move(body)]() mutable {
-        from->owner().answers().heartbeat(std::move(queue), std::move(body));
+        from->owner().replies().heartbeat(std::move(queue), std::move(body));
       });
 }
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "support/odd_code.hpp"
-#include "unit/notify/delivery_harness.hpp"
+#include "unit/notify/handling_harness.hpp"
 
 namespace oslo::messaging::notify {
 namespace {

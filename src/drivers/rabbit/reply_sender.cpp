@@ -1,4 +1,4 @@
-#include "drivers/rabbit/answers.hpp"
+#include "drivers/rabbit/reply_sender.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -20,7 +20,7 @@ bool is_about_the_answer(errc e) noexcept {
 
 }  // namespace
 
-send_ptr answers::make(std::string queue, std::string body) const {
+send_ptr reply_sender::make(std::string queue, std::string body) const {
   const auto s = std::make_shared<pending_send>();
   s->to = reply_destination(std::move(queue));
   s->body = std::move(body);
@@ -29,7 +29,7 @@ send_ptr answers::make(std::string queue, std::string body) const {
   return s;
 }
 
-void answers::send(outgoing_answer a) {
+void reply_sender::send(pending_reply a) {
   if (is_dead(a.queue)) {
     owner_.env().log(log_level::warning, a.queue + " doesn't exist, drop reply to " + a.message_id);
     owner_.count("rpc_server_dropped_replies_total");
@@ -48,7 +48,7 @@ void answers::send(outgoing_answer a) {
   owner_.send(s);
 }
 
-void answers::sent(outgoing_answer& a, clock::time_point since, result<void> r) {
+void reply_sender::sent(pending_reply& a, clock::time_point since, result<void> r) {
   if (r.has_error()) {
     const auto& why = r.error();
     const auto waited = owner_.loop().now() - since;
@@ -71,7 +71,7 @@ void answers::sent(outgoing_answer& a, clock::time_point since, result<void> r) 
 }
 
 /// The caller learns why there is no answer instead of waiting until its time is over.
-void answers::replace(outgoing_answer& a, const failure& why) {
+void reply_sender::replace(pending_reply& a, const failure& why) {
   outgoing_reply instead;
   auto& error = instead.failure.emplace();
   error.type = "MessageDeliveryFailure";
@@ -88,7 +88,7 @@ void answers::replace(outgoing_answer& a, const failure& why) {
   owner_.send(s);
 }
 
-void answers::heartbeat(std::string queue, std::string body) {
+void reply_sender::heartbeat(std::string queue, std::string body) {
   if (is_dead(queue)) return;
   const auto s = make(std::move(queue), std::move(body));
   s->done = [log = owner_.env().log](result<reply> r) {
@@ -97,7 +97,7 @@ void answers::heartbeat(std::string queue, std::string body) {
   owner_.send(s);
 }
 
-bool answers::is_dead(const std::string& queue) {
+bool reply_sender::is_dead(const std::string& queue) {
   if (dead_.empty()) return false;
   const auto it = dead_.find(queue);
   if (it == dead_.end()) return false;
@@ -106,7 +106,7 @@ bool answers::is_dead(const std::string& queue) {
   return false;
 }
 
-void answers::remember_dead(const std::string& queue) {
+void reply_sender::remember_dead(const std::string& queue) {
   if (dead_.size() >= max_dead)
     dead_.erase(std::min_element(dead_.begin(), dead_.end(),
                                  [](const auto& a, const auto& b) { return a.second < b.second; }));

@@ -1,4 +1,4 @@
-// The answers of a server, and the reply queues that nobody comes back to.
+// The replies of a server, and the reply queues that nobody comes back to.
 #pragma once
 
 #include <chrono>
@@ -13,8 +13,8 @@ namespace oslo::messaging::rabbit {
 
 class engine;
 
-/// One answer on its way.
-struct outgoing_answer {
+/// One reply on its way.
+struct pending_reply {
   std::string queue;
   std::string message_id;
   std::string body;
@@ -24,18 +24,18 @@ struct outgoing_answer {
 };
 
 /// A reply queue that does not exist is either not there again since the broker was restarted, or
-/// will never be: its caller is gone. So the answer is tried again for
+/// will never be: its caller is gone. So the reply is tried again for
 /// kombu_missing_consumer_retry_timeout; then the queue is remembered as dead for a minute and
-/// later answers for it are dropped at once (docs/wire/rabbitmq.md, RMQ-22). A server that is
-/// stopping waits only briefly. An answer that the broker will not take is replaced by one that
+/// later replies for it are dropped at once (docs/wire/rabbitmq.md, RMQ-22). A server that is
+/// stopping waits only briefly. A reply that the broker will not take is replaced by one that
 /// says so.
 ///
 /// Not thread safe; lives on the loop.
-class answers : public std::enable_shared_from_this<answers> {
+class reply_sender : public std::enable_shared_from_this<reply_sender> {
  public:
-  explicit answers(engine& owner) : owner_(owner) {}
+  explicit reply_sender(engine& owner) : owner_(owner) {}
 
-  void send(outgoing_answer a);
+  void send(pending_reply a);
   /// Best effort: a caller whose queue is gone needs no sign of life.
   void heartbeat(std::string queue, std::string body);
 
@@ -43,8 +43,8 @@ class answers : public std::enable_shared_from_this<answers> {
   using clock = std::chrono::steady_clock;
 
   send_ptr make(std::string queue, std::string body) const;
-  void sent(outgoing_answer& a, clock::time_point since, result<void> r);
-  void replace(outgoing_answer& a, const failure& why);
+  void sent(pending_reply& a, clock::time_point since, result<void> r);
+  void replace(pending_reply& a, const failure& why);
   bool is_dead(const std::string& queue);
   void remember_dead(const std::string& queue);
 

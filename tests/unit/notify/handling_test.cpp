@@ -7,7 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <thread>
 
-#include "unit/notify/delivery_harness.hpp"
+#include "unit/notify/handling_harness.hpp"
 
 namespace oslo::messaging::notify {
 
@@ -281,7 +281,7 @@ TEST_F(deliveries, what_a_handler_throws_that_has_taken_its_responder_is_its_err
   const auto error_of = [&](std::string body) {
     incoming_batch one;
     one.push_back(std::make_unique<plain_message>(std::move(body), context()));
-    const auto v = d.verdicts(std::move(one));
+    const auto v = d.results(std::move(one));
     return v.at(0).what == outcome::requeue ? v[0].error : "handled";
   };
   EXPECT_EQ(error_of(body_of("INFO")), "by value");
@@ -324,21 +324,21 @@ TEST_F(deliveries, say_why_a_message_is_requeued) {
   e->bind_batch(priority::info, [](std::span<const notification>) { return outcome::requeue; });
   e->bind_batch(priority::warn,
                 [](std::span<const notification>) { throw std::runtime_error("broken"); });
-  const auto v = make({e}, true).verdicts(batch_of({body_of("INFO"), body_of("WARN")}));
+  const auto v = make({e}, true).results(batch_of({body_of("INFO"), body_of("WARN")}));
   EXPECT_EQ(v.at(0).error, "The handler asked for it.");
   EXPECT_EQ(v.at(1).error, "broken");
 }
 
 TEST_F(deliveries, that_an_executor_never_ran_end_without_a_verdict) {
-  struct counting final : delivery_owner {
+  struct counting final : handling_owner {
     void run(asio::awaitable<outcome>,
              unique_function<void(std::exception_ptr, outcome)>) override {}
     void resume(unique_function<void()>) override {}
-    void done(incoming_batch m, std::vector<verdict> v) noexcept override {
+    void done(incoming_batch m, std::vector<handling_result> v) noexcept override {
       messages += m.size();
-      verdicts += v.size();
+      results += v.size();
     }
-    std::size_t messages = 0, verdicts = 0;
+    std::size_t messages = 0, results = 0;
   };
   auto e = std::make_shared<endpoint>();
   e->bind(priority::info, []() -> asio::awaitable<void> { co_return; });
@@ -346,14 +346,14 @@ TEST_F(deliveries, that_an_executor_never_ran_end_without_a_verdict) {
   const dispatcher rules({e}, nullptr, lines.into(), false);
   const auto owner = std::make_shared<counting>();
   {
-    const auto never_begun = std::make_shared<delivery>(owner, rules, batch_of({body_of("INFO")}));
+    const auto never_begun = std::make_shared<handling>(owner, rules, batch_of({body_of("INFO")}));
   }
   EXPECT_EQ(owner->messages, 1u);
-  std::make_shared<delivery>(owner, rules, batch_of({body_of("INFO")}))->begin();
+  std::make_shared<handling>(owner, rules, batch_of({body_of("INFO")}))->begin();
   EXPECT_EQ(owner->messages, 2u);
-  std::make_shared<delivery>(owner, rules, batch_of({body_of("WARN")}))->begin();
+  std::make_shared<handling>(owner, rules, batch_of({body_of("WARN")}))->begin();
   EXPECT_EQ(owner->messages, 3u);
-  EXPECT_EQ(owner->verdicts, 0u);
+  EXPECT_EQ(owner->results, 0u);
 }
 
 class unmarking final : public serializer {

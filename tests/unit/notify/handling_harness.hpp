@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "notify/delivery.hpp"
+#include "notify/handling.hpp"
 #include "support/log_lines.hpp"
 #include "unit/notify/plain_message.hpp"
 
@@ -43,36 +43,36 @@ class harness {
   outcome dispatch(std::string body, context c = {}) {
     incoming_batch one;
     one.push_back(std::make_unique<plain_message>(std::move(body), std::move(c)));
-    const auto v = verdicts(std::move(one));
+    const auto v = results(std::move(one));
     return v.empty() ? throw std::runtime_error("abandoned") : v.front().what;
   }
   std::vector<outcome> dispatch(incoming_batch batch) {
     std::vector<outcome> out;
-    for (const auto& v : verdicts(std::move(batch))) out.push_back(v.what);
+    for (const auto& v : results(std::move(batch))) out.push_back(v.what);
     return out;
   }
-  std::vector<verdict> verdicts(incoming_batch batch) {
+  std::vector<handling_result> results(incoming_batch batch) {
     const auto owner = std::make_shared<direct>();
-    std::make_shared<delivery>(owner, rules_, std::move(batch))->begin();
+    std::make_shared<handling>(owner, rules_, std::move(batch))->begin();
     owner->io.run();
     EXPECT_EQ(owner->ended, 1);
-    return owner->verdicts;
+    return owner->results;
   }
 
  private:
-  struct direct final : delivery_owner {
+  struct direct final : handling_owner {
     void run(boost::asio::awaitable<outcome> handler,
              unique_function<void(std::exception_ptr, outcome)> done) override {
       boost::asio::co_spawn(io, std::move(handler), std::move(done));
     }
     void resume(unique_function<void()> work) override { boost::asio::post(io, std::move(work)); }
-    void done(incoming_batch, std::vector<verdict> v) noexcept override {
+    void done(incoming_batch, std::vector<handling_result> v) noexcept override {
       ++ended;
-      verdicts = std::move(v);
+      results = std::move(v);
     }
     boost::asio::io_context io;
     int ended = 0;
-    std::vector<verdict> verdicts;
+    std::vector<handling_result> results;
   };
   dispatcher rules_;
 };

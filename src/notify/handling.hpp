@@ -18,36 +18,36 @@
 namespace oslo::messaging::notify {
 
 /// What became of a message.
-struct verdict {
+struct handling_result {
   outcome what = outcome::handled;
   std::string error{};  ///< of a requeue: what the handler threw, or that it asked for it
 };
 
-/// Whom a delivery works for.
-class delivery_owner {
+/// Whom it works for.
+class handling_owner {
  public:
-  virtual ~delivery_owner() = default;
+  virtual ~handling_owner() = default;
   /// Runs a coroutine where handlers run; `done` as well.
   virtual void run(boost::asio::awaitable<outcome> handler,
                    unique_function<void(std::exception_ptr, outcome)> done) = 0;
   /// Runs `work` where handlers run, not before this returns.
   virtual void resume(unique_function<void()> work) = 0;
-  /// Called once, on any thread: the messages with a verdict for each. No verdicts: the handlers
+  /// Called once, on any thread: the messages with a result for each. No results: the handlers
   /// never ended, and never will.
-  virtual void done(incoming_batch messages, std::vector<verdict> verdicts) noexcept = 0;
+  virtual void done(incoming_batch messages, std::vector<handling_result> results) noexcept = 0;
 };
 
 /// Hands one message, or a batch, to each handler that wants it, one after the other
 /// (docs/notifications-listening.md). Nothing throws what a handler threw.
 ///
 /// Thread safety: `begin` once; the answers of handlers from any thread.
-class delivery final : public detail::invocation, public std::enable_shared_from_this<delivery> {
+class handling final : public detail::invocation, public std::enable_shared_from_this<handling> {
  public:
   /// `d` lives as long as `owner`.
-  delivery(std::shared_ptr<delivery_owner> owner, const dispatcher& d, incoming_batch messages)
+  handling(std::shared_ptr<handling_owner> owner, const dispatcher& d, incoming_batch messages)
       : owner_(std::move(owner)), dispatcher_(d), messages_(std::move(messages)) {}
   /// An executor may destroy work that it never ran, or never finished.
-  ~delivery() override;
+  ~handling() override;
 
   /// On the executor.
   void begin() noexcept;
@@ -75,7 +75,7 @@ class delivery final : public detail::invocation, public std::enable_shared_from
   /// "was dropped, because its handler": what becomes of it, and who is at fault.
   void cannot_read(std::string_view who, const failure& why) const noexcept;
   /// What a handler says of its messages.
-  struct opinion : verdict {
+  struct opinion : handling_result {
     /// The payload that it could not read: those that have it are no case for another delivery.
     std::shared_ptr<const std::string> unreadable{};
   };
@@ -85,10 +85,10 @@ class delivery final : public detail::invocation, public std::enable_shared_from
   void take(const opinion& o);
   void answered_later(opinion o) noexcept;
 
-  const std::shared_ptr<delivery_owner> owner_;
+  const std::shared_ptr<handling_owner> owner_;
   const dispatcher& dispatcher_;
   incoming_batch messages_;
-  std::vector<verdict> verdicts_;
+  std::vector<handling_result> results_;
   std::vector<group> groups_;
   std::size_t group_ = 0;     ///< the one in work
   std::size_t endpoint_ = 0;  ///< the next one to ask

@@ -1,4 +1,4 @@
-#include "notify/delivery.hpp"
+#include "notify/handling.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -8,17 +8,17 @@
 
 namespace oslo::messaging::notify {
 
-delivery::~delivery() {
+handling::~handling() {
   if (!done_) owner_->done(std::move(messages_), {});
 }
 
-void delivery::begin() noexcept {
-  verdicts_.resize(messages_.size());
+void handling::begin() noexcept {
+  results_.resize(messages_.size());
   read_all();
   proceed();
 }
 
-void delivery::read_all() {
+void handling::read_all() {
   for (std::size_t i = 0; i < messages_.size(); ++i) try {
       auto n = dispatcher_.read(*messages_[i]);
       if (!n) continue;
@@ -35,7 +35,7 @@ void delivery::read_all() {
             [](const group& a, const group& b) { return a.priority < b.priority; });
 }
 
-void delivery::proceed() {
+void handling::proceed() {
   const auto& endpoints = dispatcher_.all();
   while (group_ < groups_.size()) {
     const group& g = groups_[group_];
@@ -59,11 +59,11 @@ void delivery::proceed() {
     }
   }
   done_ = true;
-  owner_->done(std::move(messages_), std::move(verdicts_));
+  owner_->done(std::move(messages_), std::move(results_));
 }
 
 /// False: the handler threw, and its responder went down with that.
-bool delivery::start(const detail::handler& h) {
+bool handling::start(const detail::handler& h) {
   using step = start_state::step;
   const std::uint32_t number = start_.load().number + 1;
   start_ = {number, step::running};
@@ -86,7 +86,7 @@ bool delivery::start(const detail::handler& h) {
 }
 
 /// Fills `what_` with what the filter lets through; false when that is nothing.
-bool delivery::choose(const endpoint& e, const group& g) {
+bool handling::choose(const endpoint& e, const group& g) {
   if (e.wanted().takes_everything()) {
     what_ = g.read;
     return true;
@@ -99,7 +99,7 @@ bool delivery::choose(const endpoint& e, const group& g) {
 }
 
 /// What a filter cannot read it does not let through.
-bool delivery::wants(const endpoint& e, const notification& n) const noexcept {
+bool handling::wants(const endpoint& e, const notification& n) const noexcept {
   try {
     return e.wanted().matches(n);
   } catch (...) {
@@ -109,12 +109,12 @@ bool delivery::wants(const endpoint& e, const notification& n) const noexcept {
   }
 }
 
-delivery::opinion delivery::asked(outcome what) {
+handling::opinion handling::asked(outcome what) {
   return {{what, what == outcome::requeue ? "The handler asked for it." : ""}};
 }
 
 /// A requeue ends the work on its group. What this handler cannot read stays for the others.
-void delivery::take(const opinion& o) {
+void handling::take(const opinion& o) {
   if (o.what == outcome::handled) return;
   group& g = groups_[group_];
   group left{g.priority};
@@ -123,7 +123,7 @@ void delivery::take(const opinion& o) {
       left.read.push_back(g.read[i]);
       left.from.push_back(g.from[i]);
     } else {
-      verdicts_[g.from[i]] = o;
+      results_[g.from[i]] = o;
     }
   }
   if (!left.read.empty()) {
@@ -134,7 +134,7 @@ void delivery::take(const opinion& o) {
   endpoint_ = 0;
 }
 
-delivery::opinion delivery::failed(const std::exception_ptr& error) const {
+handling::opinion handling::failed(const std::exception_ptr& error) const {
   const auto& log = dispatcher_.log();
   std::string text = "not a std::exception";
   try {
@@ -150,28 +150,28 @@ delivery::opinion delivery::failed(const std::exception_ptr& error) const {
   return {{outcome::requeue, std::move(text)}};
 }
 
-void delivery::unreadable(const failure& why) const noexcept {
+void handling::unreadable(const failure& why) const noexcept {
   cannot_read("was dropped, because its handler", why);
 }
 
-void delivery::cannot_read(std::string_view who, const failure& why) const noexcept {
+void handling::cannot_read(std::string_view who, const failure& why) const noexcept {
   dispatcher_.log()(log_level::error,
                     "A notification " + std::string(who) + " cannot read it: " + why.message());
 }
 
 // ---- answers that come later --------------------------------------------------------------------
 
-void delivery::answer(outcome what) noexcept {
+void handling::answer(outcome what) noexcept {
   answered_later(asked(what));
 }
 
-void delivery::fail(std::exception_ptr error) noexcept {
+void handling::fail(std::exception_ptr error) noexcept {
   if (!error)
     error = std::make_exception_ptr(std::runtime_error("The handler failed without an exception."));
   answered_later(failed(error));
 }
 
-void delivery::abandon() noexcept {
+void handling::abandon() noexcept {
   // It may go down with the exception that is the reason.
   auto now = start_.load();
   if (now.at == start_state::step::running &&
@@ -183,7 +183,7 @@ void delivery::abandon() noexcept {
 }
 
 /// Not at once: this may be a thread of the application, in the middle of something.
-void delivery::answered_later(opinion o) noexcept {
+void handling::answered_later(opinion o) noexcept {
   try {
     owner_->resume([self = shared_from_this(), o = std::move(o)] {
       self->take(o);
@@ -196,7 +196,7 @@ void delivery::answered_later(opinion o) noexcept {
   }
 }
 
-void delivery::run(boost::asio::awaitable<outcome> handler) {
+void handling::run(boost::asio::awaitable<outcome> handler) {
   owner_->run(std::move(handler),
               [self = shared_from_this()](std::exception_ptr error, outcome what) {
                 if (error)

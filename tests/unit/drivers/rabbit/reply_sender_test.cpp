@@ -1,5 +1,5 @@
 // Answers of a server whose caller's queue is missing, or that the broker will not take.
-#include "drivers/rabbit/answers.hpp"
+#include "drivers/rabbit/reply_sender.hpp"
 
 #include <gtest/gtest.h>
 
@@ -16,9 +16,9 @@ using amqp091::method;
 using amqp_script::confirm;
 using amqp_script::scripted_broker;
 
-class rabbit_answers : public ::testing::Test {
+class rabbit_replies : public ::testing::Test {
  protected:
-  rabbit_answers() : broker(io), meter(std::make_shared<testing::recording_metrics>()) {
+  rabbit_replies() : broker(io), meter(std::make_shared<testing::recording_metrics>()) {
     options o;
     o.missing_reply_queue_timeout = std::chrono::seconds(1);
     o.link = broker.settings();
@@ -29,7 +29,7 @@ class rabbit_answers : public ::testing::Test {
                                       std::dynamic_pointer_cast<net::asio_loop>(env.loop));
     driver->start();
   }
-  ~rabbit_answers() override { close(); }
+  ~rabbit_replies() override { close(); }
 
   void close() {
     bool closed = false;
@@ -37,9 +37,9 @@ class rabbit_answers : public ::testing::Test {
     broker.run_until([&] { return closed; }, "the end of the driver");
   }
   void send(const std::string& queue) {
-    verdict.reset();
-    driver->answers().send(
-        {queue, "m1", "{}", true, nullptr, [this](result<void> r) { verdict = r; }});
+    outcome.reset();
+    driver->replies().send(
+        {queue, "m1", "{}", true, nullptr, [this](result<void> r) { outcome = r; }});
   }
   /// The broker's answer to the next publish.
   void publish_arrives(bool routed) {
@@ -58,63 +58,63 @@ class rabbit_answers : public ::testing::Test {
   scripted_broker broker;
   std::shared_ptr<testing::recording_metrics> meter;
   std::shared_ptr<engine> driver;
-  std::optional<result<void>> verdict;
+  std::optional<result<void>> outcome;
   std::uint64_t published = 0;
 };
 
-TEST_F(rabbit_answers, a_queue_that_comes_back_gets_its_answer) {
+TEST_F(rabbit_replies, a_queue_that_comes_back_gets_its_answer) {
   send("reply_x");
   publish_arrives(false);
-  EXPECT_FALSE(verdict);
+  EXPECT_FALSE(outcome);
   publish_arrives(true);
-  broker.run_until([&] { return verdict.has_value(); }, "the verdict");
-  EXPECT_TRUE(verdict->has_value());
+  broker.run_until([&] { return outcome.has_value(); }, "the outcome");
+  EXPECT_TRUE(outcome->has_value());
   EXPECT_FALSE(dropped());
 }
 
-TEST_F(rabbit_answers, a_queue_that_stays_away_is_given_up_and_remembered) {
+TEST_F(rabbit_replies, a_queue_that_stays_away_is_given_up_and_remembered) {
   send("reply_x");
-  while (!verdict) {
+  while (!outcome) {
     publish_arrives(false);
-    broker.run_until([&] { return verdict || broker.has_requests(); }, "the next try");
+    broker.run_until([&] { return outcome || broker.has_requests(); }, "the next try");
   }
-  EXPECT_EQ(verdict->error().code(), errc::undeliverable);
+  EXPECT_EQ(outcome->error().code(), errc::undeliverable);
   EXPECT_TRUE(dropped());
   EXPECT_GE(published, 3u);
 
   // The next one for it is not even tried; one for another queue is.
   send("reply_x");
-  broker.run_until([&] { return verdict.has_value(); }, "the verdict");
-  EXPECT_EQ(verdict->error().code(), errc::undeliverable);
-  driver->answers().heartbeat("reply_x", "{}");
+  broker.run_until([&] { return outcome.has_value(); }, "the outcome");
+  EXPECT_EQ(outcome->error().code(), errc::undeliverable);
+  driver->replies().heartbeat("reply_x", "{}");
   for (const auto& r : broker.rest()) EXPECT_NE(r.what, method::basic_publish);
   send("reply_y");
   publish_arrives(true);
-  broker.run_until([&] { return verdict.has_value(); }, "the verdict");
-  EXPECT_TRUE(verdict->has_value());
+  broker.run_until([&] { return outcome.has_value(); }, "the outcome");
+  EXPECT_TRUE(outcome->has_value());
 }
 
-TEST_F(rabbit_answers, closing_gives_up_what_waits_and_does_not_call_the_queue_dead) {
+TEST_F(rabbit_replies, closing_gives_up_what_waits_and_does_not_call_the_queue_dead) {
   send("reply_x");
   publish_arrives(false);
-  EXPECT_FALSE(verdict);
+  EXPECT_FALSE(outcome);
   close();
-  ASSERT_TRUE(verdict);
-  EXPECT_EQ(verdict->error().code(), errc::closed);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->error().code(), errc::closed);
 }
 
-TEST_F(rabbit_answers, an_answer_that_was_refused_comes_again) {
+TEST_F(rabbit_replies, an_answer_that_was_refused_comes_again) {
   send("reply_x");
   const auto p = broker.next(method::basic_publish);
   broker.send(confirm(p.channel, method::basic_nack, 1, false));
-  EXPECT_FALSE(verdict);
+  EXPECT_FALSE(outcome);
   ++published;
   publish_arrives(true);
-  broker.run_until([&] { return verdict.has_value(); }, "the verdict");
-  EXPECT_TRUE(verdict->has_value());
+  broker.run_until([&] { return outcome.has_value(); }, "the outcome");
+  EXPECT_TRUE(outcome->has_value());
 }
 
-TEST_F(rabbit_answers, an_answer_that_the_broker_will_not_take_becomes_one_that_says_so) {
+TEST_F(rabbit_replies, an_answer_that_the_broker_will_not_take_becomes_one_that_says_so) {
   send("reply_x");
   const auto p = broker.next(method::basic_publish);
   broker.send(amqp_script::close_frame(p.channel, 406, "PRECONDITION_FAILED - message size is \xff",
@@ -123,8 +123,8 @@ TEST_F(rabbit_answers, an_answer_that_the_broker_will_not_take_becomes_one_that_
   EXPECT_NE(instead.body.find("MessageDeliveryFailure"), std::string::npos) << instead.body;
   EXPECT_NE(instead.body.find("message size is"), std::string::npos) << instead.body;
   EXPECT_NE(instead.body.find("m1"), std::string::npos) << instead.body;
-  ASSERT_TRUE(verdict);
-  EXPECT_EQ(verdict->error().code(), errc::precondition_failed);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->error().code(), errc::precondition_failed);
   EXPECT_TRUE(dropped());
   broker.send(confirm(instead.channel, method::basic_ack, 1, false));
 }
