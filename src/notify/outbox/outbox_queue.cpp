@@ -58,36 +58,36 @@ void outbox_queue::take_in(const entry_ptr& e, time_point now) {
 
 outbox_queue::admission outbox_queue::admit(const entry_ptr& e, time_point now,
                                             const circumstances& c, endings& out) {
-  if (closing_) return {admission::refused, failure(errc::closed, "The outbox is closed.")};
+  if (closing_) return {decision::refused, failure(errc::closed, "The outbox is closed.")};
   if (e->bytes > max_bytes_)
-    return {admission::refused,
+    return {decision::refused,
             failure(errc::limit_exceeded, "A notification of " + std::to_string(e->bytes) +
                                               " bytes does not fit into an outbox of " +
                                               std::to_string(max_bytes_) + " bytes.")};
   if (!c.others_wait && fits(*e)) {
     take_in(e, now);
-    return {admission::taken};
+    return {decision::taken};
   }
   switch (rule_) {
     case when_full::wait:
-      if (c.may_wait) return {admission::must_wait, {}, true};
+      if (c.may_wait) return {decision::must_wait, {}, true};
       break;
     case when_full::drop_oldest:
       if (c.may_drop && drop_for(*e, out)) {
         take_in(e, now);
-        return {admission::taken, {}, true};
+        return {decision::taken, {}, true};
       }
       [[fallthrough]];
     case when_full::drop_newest:
       if (c.may_drop) {
         number(e);
         end(e, delivery::dropped, full(), out);
-        return {admission::taken, {}, true};
+        return {decision::taken, {}, true};
       }
       break;
     case when_full::error: break;
   }
-  return {admission::refused, full(), true};
+  return {decision::refused, full(), true};
 }
 
 /// Makes room among those that are not on their way; false, and nothing is dropped, when that is

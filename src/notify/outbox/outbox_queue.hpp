@@ -48,13 +48,13 @@ class outbox_queue {
   };
   using endings = std::vector<ending>;
 
-  enum class admission : std::uint8_t {
+  enum class decision : std::uint8_t {
     taken,      ///< and counted; it may have ended at once, as dropped
     refused,    ///< not counted here: `refuse` is for the sender, who knows of waits
     must_wait,  ///< by rule `wait` there may be room later
   };
   struct admission {
-    admission what;
+    decision what;
     failure why{};          ///< of a refusal
     bool overflow = false;  ///< there was no room, whatever came of it
   };

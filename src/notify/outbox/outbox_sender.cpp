@@ -13,7 +13,7 @@ namespace oslo::messaging::notify {
 namespace {
 
 using std::chrono::milliseconds;
-using admission = outbox_queue::admission;
+using decision = outbox_queue::decision;
 
 constexpr std::chrono::seconds between_lines{30};
 /// Reports of dropped messages that may wait for the loop, at least.
@@ -84,7 +84,7 @@ outbox_queue::admission outbox::sender::admit(const entry_ptr& e, later& todo) {
   if (got.overflow && is_news(overflow_said_))
     say(todo, log_level::warning,
         "Outbox \"" + o_.name + "\" overflows. " + queue_.full().message());
-  if (got.what == outbox_queue::admission::taken) accepted(e);
+  if (got.what == outbox_queue::decision::taken) accepted(e);
   ended(all);
   return got;
 }
@@ -93,23 +93,23 @@ result<void> outbox::sender::post(entry_ptr e) {
   later todo;
   std::unique_lock lock(mutex_);
   auto got = admit(e, todo);
-  if (got.what == admission::must_wait) {
+  if (got.what == decision::must_wait) {
     lock.unlock();  // the answer may have to come from the loop
     const bool may_wait = bus().loop().may_wait_here();
     lock.lock();
     if (may_wait)
       got = admit(e, todo);
     else
-      got = {admission::refused,
+      got = {decision::refused,
              failure(errc::would_deadlock,
                      "A notification would have to wait for room in its outbox on the transport's "
                      "loop, or on the only thread that runs it, which makes the room.")};
   }
-  if (got.what != admission::must_wait) {
-    if (got.what == admission::refused) queue_.refuse();
+  if (got.what != decision::must_wait) {
+    if (got.what == decision::refused) queue_.refuse();
     lock.unlock();
     run(todo);
-    if (got.what == admission::refused) return got.why;
+    if (got.what == decision::refused) return got.why;
     return {};
   }
   const auto outcome = std::make_shared<handover<result<void>>>();
@@ -128,7 +128,7 @@ void outbox::sender::async_post(entry_ptr e, unique_function<void(result<void>)>
   later todo;
   std::unique_lock lock(mutex_);
   const auto got = admit(e, todo);
-  if (got.what == admission::must_wait) {
+  if (got.what == decision::must_wait) {
     const auto self = std::make_shared<parked>(parked{std::move(e), std::move(done)});
     parked_.push_back(self);
     if (const auto until = deadline_after(bus().loop().now(), o_.wait_limit))
@@ -138,10 +138,10 @@ void outbox::sender::async_post(entry_ptr e, unique_function<void(result<void>)>
     lock.unlock();
     return run(todo);
   }
-  if (got.what == admission::refused) queue_.refuse();
+  if (got.what == decision::refused) queue_.refuse();
   lock.unlock();
   run(todo);
-  if (got.what == admission::refused)
+  if (got.what == decision::refused)
     done(got.why);
   else
     done({});

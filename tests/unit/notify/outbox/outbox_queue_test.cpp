@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using strings = std::vector<std::string>;
-using admission = outbox_queue::admission;
+using decision = outbox_queue::decision;
 
 /// A queue that is driven by hand.
 class outbox_queues : public ::testing::Test {
@@ -71,7 +71,7 @@ class outbox_queues : public ::testing::Test {
 
 TEST_F(outbox_queues, give_messages_in_order_as_many_as_the_window_holds) {
   outbox_queue q({.window = 2});
-  for (const char* e : {"0", "1", "2"}) EXPECT_EQ(offer(q, e), admission::taken);
+  for (const char* e : {"0", "1", "2"}) EXPECT_EQ(offer(q, e), decision::taken);
   EXPECT_TRUE(q.can_send(now));
   const auto first = send(q);
   EXPECT_EQ(events(first), (strings{"0", "1"}));
@@ -89,7 +89,7 @@ TEST_F(outbox_queues, give_messages_in_order_as_many_as_the_window_holds) {
 TEST_F(outbox_queues, end_a_message_when_every_sink_has_taken_it_and_nobody_reads_it) {
   outbox_queue q({});
   const auto e = entry("e", 10, 2);
-  EXPECT_EQ(offer(q, e), admission::taken);
+  EXPECT_EQ(offer(q, e), decision::taken);
   send(q);
   EXPECT_FALSE(q.answer(e, 1, {}, false, now, ended).ended);
   EXPECT_FALSE(q.answer(e, 0, {}, false, now, ended).ended);
@@ -99,22 +99,22 @@ TEST_F(outbox_queues, end_a_message_when_every_sink_has_taken_it_and_nobody_read
 
 TEST_F(outbox_queues, bound_messages_and_bytes) {
   outbox_queue q({.max_messages = 2, .max_bytes = 25});
-  EXPECT_EQ(offer(q, "large", 26), admission::refused);
+  EXPECT_EQ(offer(q, "large", 26), decision::refused);
   EXPECT_EQ(last.why.message(),
             "A notification of 26 bytes does not fit into an outbox of 25 bytes.");
   EXPECT_FALSE(last.overflow) << "it never fits";
-  EXPECT_EQ(offer(q, "0", 15), admission::taken);
-  EXPECT_EQ(offer(q, "bytes", 11), admission::refused);
+  EXPECT_EQ(offer(q, "0", 15), decision::taken);
+  EXPECT_EQ(offer(q, "bytes", 11), decision::refused);
   EXPECT_TRUE(last.overflow);
-  EXPECT_EQ(offer(q, "1", 10), admission::taken);
-  EXPECT_EQ(offer(q, "messages", 0), admission::refused);
+  EXPECT_EQ(offer(q, "1", 10), decision::taken);
+  EXPECT_EQ(offer(q, "messages", 0), decision::refused);
   EXPECT_EQ(last.why.code(), errc::limit_exceeded);
   EXPECT_EQ(last.why.message(), "The outbox is full: it holds 2 notifications with 25 bytes.");
   // What is on its way still needs its room.
   const auto sent = send(q);
-  EXPECT_EQ(offer(q, "still", 1), admission::refused);
+  EXPECT_EQ(offer(q, "still", 1), decision::refused);
   answer(q, sent[0]);
-  EXPECT_EQ(offer(q, "now", 15), admission::taken);
+  EXPECT_EQ(offer(q, "now", 15), decision::taken);
   EXPECT_EQ(q.counts().accepted, 3u);
   EXPECT_EQ(q.counts().refused, 0u) << "the sender counts, when no wait has helped";
 }
@@ -123,8 +123,8 @@ TEST_F(outbox_queues, drop_the_oldest_that_is_not_on_its_way) {
   outbox_queue q({.max_messages = 3, .max_bytes = 40, .rule = when_full::drop_oldest, .window = 1});
   for (const char* e : {"0", "1", "2"}) offer(q, e);
   send(q);
-  EXPECT_EQ(offer(q, "3"), admission::taken);
-  EXPECT_EQ(offer(q, "wide", 25), admission::taken) << "takes the room of two";
+  EXPECT_EQ(offer(q, "3"), decision::taken);
+  EXPECT_EQ(offer(q, "wide", 25), decision::taken) << "takes the room of two";
   const std::string full = ": The outbox is full: it holds ";
   EXPECT_EQ(endings(), (strings{"dropped 1" + full + "2 notifications with 20 bytes.",
                                 "dropped 2" + full + "2 notifications with 20 bytes.",
@@ -139,7 +139,7 @@ TEST_F(outbox_queues, drop_the_newest_where_dropping_others_gives_no_room) {
   send(q);
   offer(q, "1", 5);
   const auto wide = entry("wide", 20);
-  EXPECT_EQ(offer(q, wide), admission::taken);
+  EXPECT_EQ(offer(q, wide), decision::taken);
   ASSERT_EQ(ended.size(), 1u);
   EXPECT_EQ(ended[0].of, wide);
   EXPECT_EQ(wide->message.body, "") << "only its report is kept";
@@ -151,7 +151,7 @@ TEST_F(outbox_queues, drop_nothing_when_the_reports_have_no_room) {
   for (const auto rule : {when_full::drop_oldest, when_full::drop_newest}) {
     outbox_queue q({.max_messages = 1, .rule = rule});
     offer(q, "0");
-    EXPECT_EQ(offer(q, entry("1"), {.may_drop = false}), admission::refused);
+    EXPECT_EQ(offer(q, entry("1"), {.may_drop = false}), decision::refused);
     EXPECT_EQ(last.why.code(), errc::limit_exceeded);
     EXPECT_TRUE(endings().empty());
   }
@@ -160,13 +160,13 @@ TEST_F(outbox_queues, drop_nothing_when_the_reports_have_no_room) {
 TEST_F(outbox_queues, by_rule_wait_let_messages_wait_in_their_order) {
   outbox_queue q({.max_messages = 2, .rule = when_full::wait});
   offer(q, "0");
-  EXPECT_EQ(offer(q, entry("1"), {.others_wait = true}), admission::must_wait)
+  EXPECT_EQ(offer(q, entry("1"), {.others_wait = true}), decision::must_wait)
       << "there is room, but not for this one";
   offer(q, "2");
   const auto late = entry("late");
-  EXPECT_EQ(offer(q, late), admission::must_wait);
+  EXPECT_EQ(offer(q, late), decision::must_wait);
   EXPECT_FALSE(q.fits(*late));
-  EXPECT_EQ(offer(q, entry("3"), {.may_wait = false}), admission::refused);
+  EXPECT_EQ(offer(q, entry("3"), {.may_wait = false}), decision::refused);
   answer(q, send(q)[0]);
   ASSERT_TRUE(q.fits(*late));
   q.take_in(late, now);
@@ -280,7 +280,7 @@ TEST_F(outbox_queues, end_with_everything_they_hold) {
   offer(q, "1");
   const auto on_the_way = send(q).at(0);
   q.close();
-  EXPECT_EQ(offer(q, "2"), admission::refused);
+  EXPECT_EQ(offer(q, "2"), decision::refused);
   EXPECT_EQ(last.why.code(), errc::closed);
   EXPECT_EQ(q.held(), 2u) << "may still be delivered";
   q.give_up(ended);
