@@ -7,7 +7,8 @@
   public headers of their own or a lower layer, never a file of src/.
 - core, wire and protocol are free of Asio; wire and protocol also of threads and clocks: bytes and
   time are handed to them.
-- tools/ and examples/ use what a user of the library can use: public headers.
+- tools/ and examples/ use what a user of the library can use: public headers. A tool names its own
+  headers from its folder.
 """
 
 import os
@@ -77,6 +78,8 @@ def file_findings(path, layer, layers, public):
     allowed = layers.get(layer, set()) | {layer} if layer else set(layers)
     pure = layer in ("core", "wire", "protocol") and os.path.basename(path) not in ASIO_BRIDGES
     sans_io = layer in ("wire", "protocol")
+    folder = os.path.dirname(path)
+    own_folders = [folder] if layer else [folder, os.path.dirname(folder)]
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             match = INCLUDE.match(line)
@@ -108,7 +111,7 @@ def file_findings(path, layer, layers, public):
             elif (
                 quote == '"'
                 and public
-                and not os.path.exists(os.path.join(os.path.dirname(path), name))
+                and not any(os.path.exists(os.path.join(folder, name)) for folder in own_folders)
             ):
                 yield number, f"public code must not include {name}, which is internal"
             elif ".." in name.split("/"):

@@ -45,6 +45,7 @@ class CheckLayers(unittest.TestCase):
             "include/oslo/messaging/blocking.hpp": "#include <oslo/messaging/rpc/client.hpp>\n",
             "include/oslo/messaging/messaging.hpp": "#include <oslo/messaging/rpc.hpp>\n",
             "tools/oslo-msg/a.cpp": "#include <oslo/messaging/rpc.hpp>\n",
+            "tools/oslo-msg/b/a.hpp": '#include "b/a.hpp"\n',
         }
         for path, text in cases.items():
             with self.subTest(path):
@@ -80,6 +81,8 @@ class CheckLayers(unittest.TestCase):
                 "#include <oslo/messaging/notify.hpp>",
                 "belongs to notify",
             ),
+            "include/oslo/messaging/rpc/d.hpp": ('#include "error.hpp"', "which is internal"),
+            "tools/oslo-msg/b/c.cpp": ('#include "c/a.hpp"', "which is internal"),
             "tools/oslo-msg/b.cpp": ('#include "wire/envelope.hpp"', "which is internal"),
         }
         for path, (text, expected) in cases.items():

@@ -5,8 +5,8 @@
 
 #include <optional>
 
-#include "bench_figures.hpp"
-#include "bench_measure.hpp"
+#include "bench/figures.hpp"
+#include "bench/measure.hpp"
 #include "child_process.hpp"
 
 namespace oslo::messaging::cli {

@@ -6,7 +6,7 @@
 #include <oslo/messaging/rpc/method.hpp>
 #include <oslo/messaging/value.hpp>
 
-#include "bench_bodies.hpp"
+#include "bench/bodies.hpp"
 
 namespace oslo::messaging::cli {
 

@@ -1,9 +1,9 @@
 // The measurement of calls.
 #pragma once
 
-#include "bench_bodies.hpp"
-#include "bench_figures.hpp"
-#include "bench_measure.hpp"
+#include "bench/bodies.hpp"
+#include "bench/figures.hpp"
+#include "bench/measure.hpp"
 #include "program.hpp"
 
 namespace oslo::messaging::cli {

@@ -3,8 +3,8 @@
 
 #include <oslo/messaging/rpc/client.hpp>
 
-#include "bench_bodies.hpp"
-#include "bench_load.hpp"
+#include "bench/bodies.hpp"
+#include "bench/load.hpp"
 
 namespace oslo::messaging::cli {
 

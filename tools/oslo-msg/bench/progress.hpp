@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "bench_load.hpp"
+#include "bench/load.hpp"
 
 namespace oslo::messaging::cli {
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "bench_figures.hpp"
+#include "bench/figures.hpp"
 #include "executor_options.hpp"
 #include "program.hpp"
 

@@ -1,4 +1,4 @@
-#include "bench_meter.hpp"
+#include "bench/meter.hpp"
 
 #include <unistd.h>
 

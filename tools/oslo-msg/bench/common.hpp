@@ -5,9 +5,9 @@
 #include <oslo/messaging/target.hpp>
 #include <oslo/messaging/transport.hpp>
 
-#include "bench_figures.hpp"
-#include "bench_load.hpp"
-#include "bench_measure.hpp"
+#include "bench/figures.hpp"
+#include "bench/load.hpp"
+#include "bench/measure.hpp"
 
 namespace oslo::messaging::cli {
 

@@ -1,10 +1,10 @@
-#include "bench_common.hpp"
+#include "bench/common.hpp"
 
 #include <unistd.h>
 
 #include <utility>
 
-#include "bench_server.hpp"
+#include "bench/server.hpp"
 
 namespace oslo::messaging::cli {
 namespace {

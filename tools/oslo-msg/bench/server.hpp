@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "bench_patience.hpp"
-#include "bench_work.hpp"
+#include "bench/patience.hpp"
+#include "bench/work.hpp"
 #include "child_process.hpp"
 #include "executor_options.hpp"
 #include "program.hpp"

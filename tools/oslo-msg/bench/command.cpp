@@ -5,10 +5,10 @@
 #include <stdexcept>
 #include <string>
 
-#include "bench_figures.hpp"
-#include "bench_measure.hpp"
-#include "bench_server.hpp"
-#include "bench_sink.hpp"
+#include "bench/figures.hpp"
+#include "bench/measure.hpp"
+#include "bench/queues.hpp"
+#include "bench/server.hpp"
 #include "exit_status.hpp"
 #include "output.hpp"
 #include "program.hpp"

@@ -1,4 +1,4 @@
-#include "bench_histogram.hpp"
+#include "bench/histogram.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -1,4 +1,4 @@
-#include "bench_callers.hpp"
+#include "bench/callers.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "bench_work.hpp"
+#include "bench/work.hpp"
 
 namespace oslo::messaging::cli {
 namespace {

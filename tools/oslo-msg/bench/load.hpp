@@ -12,7 +12,7 @@
 #include <oslo/messaging/scheduler.hpp>
 #include <utility>
 
-#include "bench_histogram.hpp"
+#include "bench/histogram.hpp"
 
 namespace oslo::messaging::cli {
 

@@ -1,4 +1,4 @@
-#include "bench_figures.hpp"
+#include "bench/figures.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <cstdio>

@@ -12,7 +12,7 @@ namespace oslo::messaging::cli {
 /// Arguments {"data": "..."}: all of one length, or 1,000 distinct ones whose lengths are
 /// distributed as those of oslo.messaging's simulator (a replay of a cloud: median 2.4 kB, 95 % up
 /// to 6.6 kB, 0.8 to 11.3 kB). The same ones in every run. Or two integers, which the typed calls
-/// of bench_work.hpp make themselves.
+/// of bench/work.hpp make themselves.
 ///
 /// Thread safety: const members from any thread.
 class bench_bodies {

@@ -1,9 +1,9 @@
-#include "bench_sources.hpp"
+#include "bench/messages.hpp"
 
 #include <oslo/messaging/rpc/completion.hpp>
 #include <string>
 
-#include "bench_work.hpp"
+#include "bench/work.hpp"
 
 namespace oslo::messaging::cli {
 namespace {

@@ -1,11 +1,11 @@
-#include "bench_keeper.hpp"
+#include "bench/keeper.hpp"
 
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
 #include "ask.hpp"
-#include "bench_server.hpp"
+#include "bench/server.hpp"
 
 namespace oslo::messaging::cli {
 

@@ -1,4 +1,4 @@
-#include "bench_bodies.hpp"
+#include "bench/bodies.hpp"
 
 #include <charconv>
 #include <cmath>

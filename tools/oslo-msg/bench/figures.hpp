@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "bench_histogram.hpp"
+#include "bench/histogram.hpp"
 
 namespace oslo::messaging::cli {
 

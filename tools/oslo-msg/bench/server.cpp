@@ -1,4 +1,4 @@
-#include "bench_server.hpp"
+#include "bench/server.hpp"
 
 #include <utility>
 

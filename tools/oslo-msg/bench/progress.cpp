@@ -1,4 +1,4 @@
-#include "bench_progress.hpp"
+#include "bench/progress.hpp"
 
 #include <unistd.h>
 

@@ -1,11 +1,11 @@
-#include "bench_taker.hpp"
+#include "bench/taker.hpp"
 
 #include <atomic>
 #include <future>
 #include <memory>
 #include <oslo/messaging/notify/listener.hpp>
 
-#include "bench_patience.hpp"
+#include "bench/patience.hpp"
 
 namespace oslo::messaging::cli {
 namespace {

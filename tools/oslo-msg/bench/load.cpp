@@ -1,4 +1,4 @@
-#include "bench_load.hpp"
+#include "bench/load.hpp"
 
 #include <algorithm>
 #include <cmath>

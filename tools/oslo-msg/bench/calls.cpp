@@ -1,4 +1,4 @@
-#include "bench_calls.hpp"
+#include "bench/calls.hpp"
 
 #include <atomic>
 #include <future>
@@ -8,12 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "bench_callers.hpp"
-#include "bench_common.hpp"
-#include "bench_meter.hpp"
-#include "bench_progress.hpp"
-#include "bench_server.hpp"
-#include "bench_sources.hpp"
+#include "bench/callers.hpp"
+#include "bench/common.hpp"
+#include "bench/messages.hpp"
+#include "bench/meter.hpp"
+#include "bench/progress.hpp"
+#include "bench/server.hpp"
 
 namespace oslo::messaging::cli {
 namespace {

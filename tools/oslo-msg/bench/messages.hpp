@@ -5,8 +5,8 @@
 #include <oslo/messaging/notify/notifier.hpp>
 #include <oslo/messaging/rpc/client.hpp>
 
-#include "bench_bodies.hpp"
-#include "bench_load.hpp"
+#include "bench/bodies.hpp"
+#include "bench/load.hpp"
 
 namespace oslo::messaging::cli {
 

@@ -1,4 +1,4 @@
-#include "bench_measure.hpp"
+#include "bench/measure.hpp"
 
 #include <malloc.h>
 #include <unistd.h>
@@ -8,17 +8,17 @@
 #include <utility>
 
 #include "ask.hpp"
-#include "bench_bodies.hpp"
-#include "bench_calls.hpp"
-#include "bench_common.hpp"
-#include "bench_keeper.hpp"
-#include "bench_load.hpp"
-#include "bench_meter.hpp"
-#include "bench_progress.hpp"
-#include "bench_server.hpp"
-#include "bench_sink.hpp"
-#include "bench_sources.hpp"
-#include "bench_taker.hpp"
+#include "bench/bodies.hpp"
+#include "bench/calls.hpp"
+#include "bench/common.hpp"
+#include "bench/keeper.hpp"
+#include "bench/load.hpp"
+#include "bench/messages.hpp"
+#include "bench/meter.hpp"
+#include "bench/progress.hpp"
+#include "bench/queues.hpp"
+#include "bench/server.hpp"
+#include "bench/taker.hpp"
 #include "interruption.hpp"
 #include "process_usage.hpp"
 

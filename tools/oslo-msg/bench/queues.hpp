@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <oslo/messaging/transport.hpp>
 
-#include "bench_server.hpp"
+#include "bench/server.hpp"
 
 namespace oslo::messaging::cli {
 

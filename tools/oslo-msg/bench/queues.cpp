@@ -1,4 +1,4 @@
-#include "bench_sink.hpp"
+#include "bench/queues.hpp"
 
 #include <unistd.h>
 
