@@ -1,8 +1,12 @@
 #include "bench/figures.hpp"
 
+#include <unistd.h>
+
 #include <boost/json/serialize.hpp>
 #include <cstdio>
 #include <oslo/messaging/value.hpp>
+
+#include "process_usage.hpp"
 
 namespace oslo::messaging::cli {
 namespace {
@@ -55,6 +59,23 @@ std::string number(std::optional<std::uint64_t> n) {
 }
 
 }  // namespace
+
+meter::meter(std::optional<pid_t> broker, std::optional<pid_t> server)
+    : broker_{broker}, server_{server}, client_cpu_{cpu_seconds_of(getpid())} {
+  if (server_) server_cpu_ = cpu_seconds_of(*server_);
+  if (broker_) broker_cpu_ = cpu_seconds_of(*broker_);
+}
+
+void meter::read(figures& f) const {
+  f.client_cpu = cpu_seconds_of(getpid()) - client_cpu_;
+  f.client_peak_kib = peak_memory_kib_of(getpid());
+  f.client_connections = connections_of(getpid());
+  if (broker_) f.broker_cpu = cpu_seconds_of(*broker_) - broker_cpu_;
+  if (!server_) return;
+  f.server_cpu = cpu_seconds_of(*server_) - server_cpu_;
+  f.server_peak_kib = peak_memory_kib_of(*server_);
+  f.server_connections = connections_of(*server_);
+}
 
 bool rate_reached(const figures& f) noexcept {
   return !f.wanted_rate || !f.sent_rate || *f.sent_rate >= 0.99 * *f.wanted_rate;

@@ -1,11 +1,12 @@
 // What a benchmark found out, for people and for programs.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <oslo/messaging/error.hpp>
 #include <string>
-#include <string_view>
 
 #include "bench/histogram.hpp"
 
@@ -28,6 +29,19 @@ struct figures {
   std::optional<std::uint64_t> client_peak_kib{}, server_peak_kib{};
   std::optional<std::uint64_t> client_connections{}, server_connections{};
   std::optional<double> heap_a_call{}, resident_a_call{};  ///< bytes
+};
+
+/// CPU time, memory and connections of all processes that take part, over one measurement: from
+/// the constructor to `read`.
+class meter {
+ public:
+  /// `server`: none when it shares this process.
+  meter(std::optional<pid_t> broker, std::optional<pid_t> server);
+  void read(figures& f) const;
+
+ private:
+  const std::optional<pid_t> broker_, server_;
+  double client_cpu_ = 0, server_cpu_ = 0, broker_cpu_ = 0;
 };
 
 /// Whether messages went out at the rate that was asked for (99 % of it).

@@ -1,7 +1,10 @@
 #include "bench/load.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 namespace oslo::messaging::cli {
 
@@ -65,7 +68,7 @@ bool bench_load::all_sent(time_point now) const {
 
 void bench_load::send(time_point due) {
   ++under_way_;
-  from_.send(outcome_.count++, {this, due});
+  send_one_(outcome_.count++, {this, due});
 }
 
 bench_load::time_point bench_load::due_time(std::uint64_t number) const {
@@ -116,6 +119,21 @@ void bench_load::end_if_done(time_point now) {
   outcome_.begin = begin_;
   outcome_.end = now;
   all_done_.set_value();
+}
+
+progress_line::progress_line(const bench_plan& plan)
+    : total_{plan.count}, shown_{isatty(STDERR_FILENO) == 1} {}
+
+progress_line::~progress_line() {
+  if (shown_) std::fputs("\r\x1b[K", stderr);
+}
+
+void progress_line::show(const char* what, std::uint64_t so_far) const {
+  if (!shown_) return;
+  std::fprintf(stderr, "\r\x1b[K%s %llu", what, static_cast<unsigned long long>(so_far));
+  if (total_ != bench_plan::no_end)
+    std::fprintf(stderr, " of %llu", static_cast<unsigned long long>(total_));
+  std::fflush(stderr);
 }
 
 }  // namespace oslo::messaging::cli

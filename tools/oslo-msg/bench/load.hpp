@@ -49,13 +49,8 @@ struct bench_ticket {
   void done(std::optional<failure> why) const;
 };
 
-/// Sends one message.
-class bench_source {
- public:
-  virtual ~bench_source() = default;
-  /// Called on the loop; must not call `done` before it returns.
-  virtual void send(std::uint64_t number, bench_ticket t) = 0;
-};
+/// Sends one message, by its number. Called on the loop; must not call `done` before it returns.
+using bench_source = std::function<void(std::uint64_t, bench_ticket)>;
 
 /// Sends what a plan says, from completions and timers alone: no thread of its own between the
 /// library and the next message. At a fixed rate a latency counts from the moment the message was
@@ -67,8 +62,8 @@ class bench_load {
   /// Gets the number so far. False: `run` sends nothing any more.
   using progress = std::function<bool(std::uint64_t)>;
 
-  bench_load(scheduler& loop, bench_source& from, latency_histogram& latencies)
-      : loop_{loop}, from_{from}, latencies_{latencies} {}
+  bench_load(scheduler& loop, bench_source send_one, latency_histogram& latencies)
+      : loop_{loop}, send_one_{std::move(send_one)}, latencies_{latencies} {}
 
   /// Returns when every message is done. `p` is called now and then on this thread.
   bench_outcome run(const bench_plan& plan, const progress& p);
@@ -86,7 +81,7 @@ class bench_load {
   time_point due_time(std::uint64_t number) const;
 
   scheduler& loop_;
-  bench_source& from_;
+  const bench_source send_one_;
   latency_histogram& latencies_;
   // Of the run under way.
   bench_plan plan_{};
@@ -104,5 +99,29 @@ class bench_load {
 inline void bench_ticket::done(std::optional<failure> why) const {
   load->done(due, std::move(why));
 }
+
+/// How far a benchmark is: one line on a terminal, rewritten; nothing elsewhere.
+///
+/// Thread safety: one thread at a time.
+class progress_line {
+ public:
+  explicit progress_line(const bench_plan& plan);
+  ~progress_line();
+  progress_line(const progress_line&) = delete;
+  progress_line& operator=(const progress_line&) = delete;
+
+  void show(const char* what, std::uint64_t so_far) const;
+  /// The same as a function, which the line has to outlive.
+  bench_load::progress of(const char* what) const {
+    return [this, what](std::uint64_t n) {
+      show(what, n);
+      return true;
+    };
+  }
+
+ private:
+  const std::uint64_t total_;
+  const bool shown_;
+};
 
 }  // namespace oslo::messaging::cli

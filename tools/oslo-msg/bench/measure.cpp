@@ -3,88 +3,57 @@
 #include <malloc.h>
 #include <unistd.h>
 
-#include <memory>
+#include <future>
 #include <oslo/messaging/notify/notifier.hpp>
 #include <utility>
 
 #include "ask.hpp"
-#include "bench/bodies.hpp"
-#include "bench/calls.hpp"
-#include "bench/common.hpp"
-#include "bench/keeper.hpp"
-#include "bench/load.hpp"
-#include "bench/messages.hpp"
-#include "bench/meter.hpp"
-#include "bench/progress.hpp"
 #include "bench/queues.hpp"
 #include "bench/server.hpp"
-#include "bench/taker.hpp"
 #include "interruption.hpp"
 #include "process_usage.hpp"
 
 namespace oslo::messaging::cli {
 namespace {
 
-/// Returns when a server has had so many casts.
-void expect_hits(const rpc::client& client, std::uint64_t count) {
-  call_text(client, "reached", {}, "{\"hits\": " + std::to_string(count) + "}").value();
-}
+constexpr std::uint64_t usual_count = 20'000;
+/// The most that an open loop lets pile up before it waits (and the wait counts).
+constexpr std::size_t open_loop_limit = 50'000;
 
+/// Casts to one server, or to all of them.
 void measure_casts(const program& p, const bench_options& o, const bench_bodies& bodies,
                    figures& f) {
+  const bool fanout = o.mode == "fanout";
+  f.servers = fanout ? o.servers : 1;
   const transport bus = p.open();
   const target on = bench_target();
-  bench_server server{p, bus, on, 1, o.run_on};
+  bench_server server{p, bus, on, f.servers, o.run_on};
   const rpc::client client = bench_client(bus, on);
-  const bench_plan plan = plan_of(o);
-  const progress_line line{plan};
-  cast_source source{client, bodies};
-  bench_load load{bus.loop(), source, f.latencies};
-  auto outcome = load.run(warm_up_of(o), line.of("warming up:"));
-  f.latencies.clear();
-  if (!outcome.errors) {
-    const auto warmed_up = outcome.count;
-    expect_hits(client, warmed_up);
-    const meter m{o, server.process()};
-    outcome = load.run(plan, line.of("casts:"));
-    if (!outcome.errors) expect_hits(client, warmed_up + outcome.count);
-    m.read(f);
-  }
-  fill_in(f, std::move(outcome));
-  server.stop();
-}
-
-void measure_fanout(const program& p, const bench_options& o, const bench_bodies& bodies,
-                    figures& f) {
-  const transport bus = p.open();
-  const target on = bench_target();
-  bench_server server{p, bus, on, o.servers, o.run_on};
-  const rpc::client client = bench_client(bus, on);
-  const auto expect_everywhere = [&](std::uint64_t count) {
-    for (std::size_t i = 0; i < o.servers; ++i) {
-      const std::string name = "bench-" + std::to_string(i);
-      expect_hits(client.prepare({.server = name}), count);
-    }
+  // Returns when every server has had so many casts.
+  const auto expect_hits = [&](std::uint64_t count) {
+    const std::string arguments = "{\"hits\": " + std::to_string(count) + "}";
+    for (std::size_t i = 0; i < f.servers; ++i)
+      call_text(client.prepare({.server = "bench-" + std::to_string(i)}), "reached", {}, arguments)
+          .value();
   };
   const bench_plan plan = plan_of(o);
   const progress_line line{plan};
-  cast_source source{client.prepare({.fanout = true}), bodies};
-  bench_load load{bus.loop(), source, f.latencies};
+  bench_load load{bus.loop(), casts_of(fanout ? client.prepare({.fanout = true}) : client, bodies),
+                  f.latencies};
   auto outcome = load.run(warm_up_of(o), line.of("warming up:"));
   f.latencies.clear();
   if (!outcome.errors) {
     const auto warmed_up = outcome.count;
-    expect_everywhere(warmed_up);
-    const meter m{o, server.process()};
-    outcome = load.run(plan, line.of("fanout casts:"));
+    expect_hits(warmed_up);
+    const meter m{o.broker, server.process()};
+    outcome = load.run(plan, line.of(fanout ? "fanout casts:" : "casts:"));
     if (!outcome.errors) {
-      expect_everywhere(warmed_up + outcome.count);
-      // A cast is done when every server has it.
-      outcome.end = std::chrono::steady_clock::now();
+      expect_hits(warmed_up + outcome.count);
+      // A cast to all is done when every server has it.
+      if (fanout) outcome.end = std::chrono::steady_clock::now();
     }
     m.read(f);
   }
-  f.servers = o.servers;
   fill_in(f, std::move(outcome));
   server.stop();
 }
@@ -102,8 +71,7 @@ void measure_notifications(program p, const bench_options& o, const bench_bodies
   const notify::notifier tells{bus, options};
   const bench_plan plan = plan_of(o);
   const progress_line line{plan};
-  notification_source source{tells, bodies};
-  bench_load load{bus.loop(), source, f.latencies};
+  bench_load load{bus.loop(), notifications_of(tells, bodies), f.latencies};
   const auto watched = [&](const char* what) {
     return [&, what](std::uint64_t so_far) {
       line.show(what, so_far);
@@ -114,7 +82,7 @@ void measure_notifications(program p, const bench_options& o, const bench_bodies
   std::uint64_t on_the_bus = outcome.count - outcome.errors;
   f.latencies.clear();
   if (!outcome.errors && !operator_says.seen()) {
-    const meter m{o, nullptr};
+    const meter m{o.broker, {}};
     outcome = load.run(plan, watched("notifications:"));
     m.read(f);
     on_the_bus += outcome.count - outcome.errors;
@@ -124,25 +92,17 @@ void measure_notifications(program p, const bench_options& o, const bench_bodies
   fill_in(f, std::move(outcome));
 }
 
-/// What is sent from now on waits on the bus, as long as the result lives.
-std::unique_ptr<bench_keeper> keep_queue(const program& p, const transport& bus, const target& on,
-                                         const executor_options& run_on) {
-  if (bus.url().transport != "fake") return std::make_unique<bench_keeper>(p, on);
-  run_sink(bus, on, 0, run_on);
-  return nullptr;
-}
-
 void measure_drain(const program& p, const bench_options& o, const bench_bodies& bodies,
                    figures& f) {
   const transport bus = p.open();
   const target on = bench_target();
-  const auto keeper = keep_queue(p, bus, on, o.run_on);
+  const bench_keeper keeper{p, bus, on, o.run_on};
   const bench_plan plan = plan_of(o);
   const progress_line line{plan};
-  cast_source source{bench_client(bus, on), bodies};
   latency_histogram unused;
-  const meter m{o, nullptr};
-  auto filled = bench_load{bus.loop(), source, unused}.run(plan, line.of("filling:"));
+  bench_load load{bus.loop(), casts_of(bench_client(bus, on), bodies), unused};
+  const meter m{o.broker, {}};
+  auto filled = load.run(plan, line.of("filling:"));
   m.read(f);
   f.count = filled.count;
   f.errors = filled.errors;
@@ -150,8 +110,8 @@ void measure_drain(const program& p, const bench_options& o, const bench_bodies&
   if (filled.errors) return;
 
   line.show("draining:", filled.count);
-  const meter drained{o, nullptr};
-  const auto sink = run_sink_elsewhere(p, bus, on, filled.count, o.run_on);
+  const meter drained{o.broker, {}};
+  const auto sink = drain(p, bus, on, filled.count, o.run_on);
   figures during;
   drained.read(during);
   f.broker_cpu = during.broker_cpu;
@@ -160,8 +120,6 @@ void measure_drain(const program& p, const bench_options& o, const bench_bodies&
   f.server_peak_kib = sink.peak_kib;
   f.server_connections = sink.connections;
 }
-
-// ---- memory -------------------------------------------------------------------------------------
 
 struct memory {
   double heap, resident;
@@ -172,20 +130,40 @@ memory memory_now() {
           static_cast<double>(resident_bytes_of(getpid()))};
 }
 
-/// Tells when so many calls are on their way.
-class announced_calls : public call_source {
+/// Calls that wait on the bus until somebody answers.
+///
+/// Thread safety: one thread.
+class pending_calls {
  public:
-  announced_calls(const rpc::client& client, const bench_bodies& bodies, std::size_t count)
-      : call_source{client, bodies}, left_{count} {}
-  void send(std::uint64_t n, bench_ticket t) override {
-    call_source::send(n, t);
-    if (--left_ == 0) all_sent_.set_value();
+  pending_calls(const transport& bus, const rpc::client& client, const bench_bodies& bodies,
+                std::size_t count, latency_histogram& latencies)
+      : client_{client}, load_{bus.loop(), announced(calls_of(client, bodies)), latencies} {
+    plan_.count = plan_.in_flight = left_ = count;
   }
-  void wait() { all_sent_.get_future().get(); }
+
+  void send() {
+    outcome_ = std::async(std::launch::async,
+                          [this] { return load_.run(plan_, [](auto) { return true; }); });
+    all_sent_.get_future().get();
+    // What is confirmed was written, and everything before it.
+    cast_text(client_, "hit", {}, "{}").value();
+  }
+  bench_outcome answers() { return outcome_.get(); }
 
  private:
+  bench_source announced(bench_source send_one) {
+    return [this, send_one = std::move(send_one)](std::uint64_t n, bench_ticket t) {
+      send_one(n, t);
+      if (--left_ == 0) all_sent_.set_value();
+    };
+  }
+
+  const rpc::client client_;
+  bench_load load_;
+  bench_plan plan_;
   std::size_t left_;
   std::promise<void> all_sent_;
+  std::future<bench_outcome> outcome_;
 };
 
 /// Calls wait on the bus while nobody answers; then a server answers them all.
@@ -193,42 +171,56 @@ void measure_memory(const program& p, const bench_options& o, const bench_bodies
                     figures& f) {
   const transport bus = p.open();
   const target on = bench_target();
-  const auto keeper = keep_queue(p, bus, on, o.run_on);
+  const bench_keeper keeper{p, bus, on, o.run_on};
   const rpc::client client = bench_client(bus, on);
-  announced_calls one{client, bodies, 1}, many{client, bodies, o.in_flight};
   latency_histogram unused;
-  // What is confirmed was written, and everything before it.
-  const auto settle = [&](announced_calls& calls) {
-    calls.wait();
-    cast_text(client, "hit", {}, "{}").value();
-  };
-  const auto pending = [&](bench_load& load, std::size_t calls) {
-    bench_plan plan;
-    plan.count = plan.in_flight = calls;
-    return std::async(std::launch::async,
-                      [&load, plan] { return load.run(plan, [](auto) { return true; }); });
-  };
-  bench_load first{bus.loop(), one, unused}, all{bus.loop(), many, f.latencies};
-  // The first call brings the reply queue and the buffers.
-  auto first_done = pending(first, 1);
-  settle(one);
+  pending_calls one{bus, client, bodies, 1, unused};
+  pending_calls many{bus, client, bodies, o.in_flight, f.latencies};
+  one.send();  // brings the reply queue and the buffers
   const memory before = memory_now();
-  auto all_done = pending(all, o.in_flight);
-  settle(many);
+  many.send();
   const memory after = memory_now();
   const auto calls = static_cast<double>(o.in_flight);
   f.heap_a_call = (after.heap - before.heap) / calls;
   f.resident_a_call = (after.resident - before.resident) / calls;
 
-  const meter m{o, nullptr};
+  const meter m{o.broker, {}};
   bench_server server{p, bus, on, 1, o.run_on};
-  first_done.get();
-  fill_in(f, all_done.get());
+  one.answers();
+  fill_in(f, many.answers());
   m.read(f);
   server.stop();
 }
 
 }  // namespace
+
+bench_plan plan_of(const bench_options& o) {
+  bench_plan plan;
+  if (o.seconds)
+    plan.time = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double>{*o.seconds});
+  if (o.count || !o.seconds) plan.count = o.count.value_or(usual_count);
+  plan.in_flight = o.rate ? open_loop_limit : o.in_flight;
+  plan.rate = o.rate;
+  return plan;
+}
+
+bench_plan warm_up_of(const bench_options& o) {
+  bench_plan plan = plan_of(o);
+  plan.in_flight = o.in_flight;
+  plan.rate.reset();
+  if (plan.count != bench_plan::no_end) plan.count = plan.count / 10 + 1;
+  if (o.seconds) plan.time /= 10;
+  return plan;
+}
+
+void fill_in(figures& f, bench_outcome outcome) {
+  f.count = outcome.count;
+  f.seconds = outcome.seconds();
+  f.errors = outcome.errors;
+  f.first_error = std::move(outcome.first_error);
+  f.sent_rate = outcome.sent_rate;
+}
 
 void measure(program p, const bench_options& o, figures& f) {
   const bench_bodies bodies{o.body};
@@ -242,10 +234,8 @@ void measure(program p, const bench_options& o, figures& f) {
   p.temporary = true;
   if (o.mode == "call")
     measure_calls(p, o, bodies, f);
-  else if (o.mode == "cast")
+  else if (o.mode == "cast" || o.mode == "fanout")
     measure_casts(p, o, bodies, f);
-  else if (o.mode == "fanout")
-    measure_fanout(p, o, bodies, f);
   else if (o.mode == "notify") {
     // Nobody else would take out what is on the bus by then.
     const interruption operator_says;

@@ -3,12 +3,13 @@
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "bench/figures.hpp"
+#include "bench/load.hpp"
+#include "bench/messages.hpp"
 #include "executor_options.hpp"
 #include "program.hpp"
 
@@ -32,5 +33,17 @@ struct bench_options {
 /// Measures what `o` says. Errors of messages are figures, too; what keeps it from measuring throws
 /// (`messaging_error`, `usage_error`, `std::runtime_error`).
 void measure(program p, const bench_options& o, figures& f);
+
+/// `oslo-msg bench call`: over `o.transports` transports, each with its part of the work.
+void measure_calls(const program& p, const bench_options& o, const bench_bodies& bodies,
+                   figures& f);
+
+// What the measurements begin and end with.
+
+/// What `o` wants sent.
+bench_plan plan_of(const bench_options& o);
+/// A tenth of the work, never at a fixed rate.
+bench_plan warm_up_of(const bench_options& o);
+void fill_in(figures& f, bench_outcome outcome);
 
 }  // namespace oslo::messaging::cli

@@ -2,11 +2,20 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/json/parse.hpp>
 #include <cstdio>
 #include <future>
+#include <mutex>
+#include <oslo/messaging/notify/listener.hpp>
+#include <oslo/messaging/rpc/responder.hpp>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
+#include "ask.hpp"
+#include "bench/server.hpp"
+#include "child_process.hpp"
 #include "exit_status.hpp"
 #include "output.hpp"
 #include "process_usage.hpp"
@@ -14,14 +23,48 @@
 namespace oslo::messaging::cli {
 namespace {
 
+/// Waits until so many messages have come.
+///
+/// Thread safety: `came` from any thread; `wait` once.
+class countdown {
+ public:
+  explicit countdown(std::uint64_t count) : count_{count} {}
+
+  /// One more, `at_the_last` before `wait` returns.
+  template <class F>
+  void came(F at_the_last) {
+    if (taken_.fetch_add(1, std::memory_order_acq_rel) + 1 != count_) return;
+    at_the_last();
+    all_.set_value();
+  }
+  /// Throws `std::runtime_error` when no more come; `what` says of what: "messages came".
+  void wait(const char* what) {
+    if (count_ == 0) return;
+    auto all = all_.get_future();
+    for (std::uint64_t before = 0; all.wait_for(bench_patience) != std::future_status::ready;) {
+      const auto now = taken_.load();
+      if (now == before)
+        throw std::runtime_error{"Only " + std::to_string(now) + " of " + std::to_string(count_) +
+                                 " " + what + "."};
+      before = now;
+    }
+  }
+
+ private:
+  const std::uint64_t count_;
+  std::atomic<std::uint64_t> taken_{0};
+  std::promise<void> all_;
+};
+
 /// Thread safety: `hit` from any thread; the rest on one.
 class timed_endpoint : public rpc::endpoint {
  public:
-  explicit timed_endpoint(std::uint64_t count) : count_{count} {
+  explicit timed_endpoint(std::uint64_t count) : left_{count} {
     bind("hit", &timed_endpoint::hit).allow_unknown();
   }
-  sink_figures wait() {
-    return wait_while_taking(last_.get_future(), taken_, count_, "messages came");
+  drain_figures wait() {
+    left_.wait("messages came");
+    return figures_;
   }
 
  private:
@@ -30,39 +73,88 @@ class timed_endpoint : public rpc::endpoint {
       begin_cpu_ = cpu_seconds_of(getpid());
       begin_ = std::chrono::steady_clock::now();
     });
-    if (taken_.fetch_add(1, std::memory_order_acq_rel) + 1 != count_) return;
-    const auto end = std::chrono::steady_clock::now();
-    last_.set_value({std::chrono::duration<double>(end - begin_).count(),
-                     cpu_seconds_of(getpid()) - begin_cpu_, peak_memory_kib_of(getpid()),
-                     connections_of(getpid())});
+    left_.came([this] {
+      const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin_;
+      figures_ = {taken.count(), cpu_seconds_of(getpid()) - begin_cpu_,
+                  peak_memory_kib_of(getpid()), connections_of(getpid())};
+    });
   }
 
-  const std::uint64_t count_;
-  std::atomic<std::uint64_t> taken_{0};
+  countdown left_;
   std::once_flag first_;
   std::chrono::steady_clock::time_point begin_{};
   double begin_cpu_ = 0;
-  std::promise<sink_figures> last_;
+  drain_figures figures_;
 };
 
-}  // namespace
-
-sink_figures run_sink(const transport& bus, const target& on, std::uint64_t count,
-                      const executor_options& run_on) {
+/// No `count`: only declares the queues.
+drain_figures drain_here(const transport& bus, const target& on, std::uint64_t count,
+                         const executor_options& run_on) {
   const auto sink = std::make_shared<timed_endpoint>(count);
   target to = on;
   to.server = "bench";
   rpc::server server{bus, to, {sink}, {.executor = run_on.make()}};
   server.start();
-  const auto figures = count > 0 ? sink->wait() : sink_figures{};
+  const auto figures = sink->wait();
   server.stop();
   server.wait(bench_patience);
   return figures;
 }
 
-sink_figures run_sink_elsewhere(const program& p, const transport& bus, const target& on,
-                                std::uint64_t count, const executor_options& run_on) {
-  if (bus.url().transport == "fake") return run_sink(bus, on, count, run_on);
+}  // namespace
+
+class bench_keeper::busy_endpoint : public rpc::endpoint {
+ public:
+  busy_endpoint() {
+    bind("keep", &busy_endpoint::keep).acknowledge(rpc::acknowledge_when::after_success);
+  }
+  bool busy_within(std::chrono::seconds limit) {
+    return busy_.get_future().wait_for(limit) == std::future_status::ready;
+  }
+  void let_go() {
+    if (answer_) answer_->reply();
+  }
+
+ private:
+  void keep(rpc::responder<void> answer) {
+    answer_ = std::move(answer);
+    busy_.set_value();
+  }
+
+  std::promise<void> busy_;
+  std::optional<rpc::responder<void>> answer_;
+};
+
+bench_keeper::bench_keeper(const program& p, const transport& bus, const target& on,
+                           const executor_options& run_on) {
+  if (within_process(bus)) {
+    drain_here(bus, on, 0, run_on);
+    return;
+  }
+  busy_ = std::make_shared<busy_endpoint>();
+  auto options = p.make_options();
+  options.conf.set("oslo_messaging_rabbit", "rabbit_qos_prefetch_count", "1");
+  bus_ = open_transport(p.url, std::move(options));
+  target to = on;
+  to.server = "bench-keeper";
+  server_.emplace(*bus_, to, std::vector<std::shared_ptr<rpc::endpoint>>{busy_},
+                  rpc::server_options{.executor = inline_executor()});
+  server_->start();
+  cast_text(bench_client(*bus_, on), "keep", {}, "{}").value();
+  if (!busy_->busy_within(bench_patience))
+    throw std::runtime_error{"A message that keeps the queue in being did not come."};
+}
+
+bench_keeper::~bench_keeper() {
+  if (!server_) return;
+  server_->stop();
+  busy_->let_go();
+  server_->wait(bench_patience);
+}
+
+drain_figures drain(const program& p, const transport& bus, const target& on, std::uint64_t count,
+                    const executor_options& run_on) {
+  if (within_process(bus)) return drain_here(bus, on, count, run_on);
   auto arguments = p.global_arguments();
   arguments.insert(arguments.end(), {"bench-sink", *on.topic, "--exchange", *on.exchange, "--count",
                                      std::to_string(count)});
@@ -79,7 +171,7 @@ sink_figures run_sink_elsewhere(const program& p, const transport& bus, const ta
 int run_bench_sink(const program& p, const target& on, std::uint64_t count,
                    const executor_options& run_on) {
   const transport bus = p.open();
-  const auto f = run_sink(bus, on, count, run_on);
+  const auto f = drain_here(bus, on, count, run_on);
   char line[256];
   std::snprintf(
       line, sizeof line,
@@ -88,6 +180,22 @@ int run_bench_sink(const program& p, const target& on, std::uint64_t count,
       static_cast<unsigned long long>(f.connections));
   print(line);
   return done;
+}
+
+double take_notifications(const transport& bus, const target& from, std::uint64_t count) {
+  const auto counts = std::make_shared<notify::endpoint>();
+  const auto left = std::make_shared<countdown>(count);
+  counts->bind(notify::priority::info, [left](const notify::notification&) { left->came([] {}); });
+  notify::listener_options options;
+  options.executor = inline_executor();
+  notify::listener listener{bus, {from}, {counts}, std::move(options)};
+  const auto begin = std::chrono::steady_clock::now();
+  listener.start();
+  left->wait("notifications came back");
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  listener.stop();
+  listener.wait(bench_patience);
+  return static_cast<double>(count) / taken.count();
 }
 
 }  // namespace oslo::messaging::cli
