@@ -1,12 +1,9 @@
 // listen: prints notifications, a line each.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +15,7 @@
 
 #include "exit_status.hpp"
 #include "json_argument.hpp"
+#include "option_kinds.hpp"
 #include "output.hpp"
 #include "program.hpp"
 #include "signals.hpp"
@@ -147,15 +145,7 @@ int listen(const program& p, const listen_command_options& o) {
   const auto prints = std::make_shared<printer>(o, operator_says);
   notify::listener l{bus, std::move(targets), {prints}, options};
 
-  std::promise<result<void>> outcome;
-  auto started = outcome.get_future();
-  l.async_start([&](result<void> r) {
-    outcome.set_value(std::move(r));
-    operator_says.wake();
-  });
-  // A full count may wake us, too, but not before the start has ended.
-  if (operator_says.wait() == signals::event::interrupted) _exit(done);
-  if (const auto r = started.get(); !r) return report(r.error());
+  if (const auto started = start(l, operator_says); !started) return report(started.error());
   std::fputs("ready\n", stderr);
   while (!prints->enough() && operator_says.wait() != signals::event::interrupted) {
   }
@@ -181,15 +171,11 @@ message that does not match is taken and not printed.
 
 Example: oslo-msg listen notifications --priority info --priority error --pool audit)");
   command->add_option("TOPIC", o->topics, "Topics to listen on")->required();
-  command
-      ->add_option("--priority", o->priorities,
-                   "audit, debug, info, warn, error, critical or sample; may be repeated [all]")
+  repeatable(command->add_option(
+                 "--priority", o->priorities,
+                 "audit, debug, info, warn, error, critical or sample; may be repeated [all]"))
       ->type_name("P")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false)
-      ->check(CLI::IsMember({"audit", "debug", "info", "warn", "error", "critical", "sample"})
-                  .description(""));
+      ->check(one_of({"audit", "debug", "info", "warn", "error", "critical", "sample"}));
   command->add_option("--exchange", o->exchange, "Exchange [control_exchange: openstack]")
       ->type_name("NAME");
   command->add_option("--pool", o->pool, "Share the messages with other listeners of this pool")
@@ -198,30 +184,24 @@ Example: oslo-msg listen notifications --priority info --priority error --pool a
       ->add_option("--batch-size", o->batch_size,
                    "Take messages in batches of up to N [100 if there is a --batch-timeout]")
       ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{10'000}).description(""));
+      ->check(between<std::size_t>(1, 10'000));
   command
       ->add_option("--batch-timeout", o->batch_timeout,
                    "Seconds that the first message of a batch waits for others [1 if there is a "
                    "--batch-size]")
       ->type_name("S")
-      ->check(CLI::Range(0.001, 86'400.0).description(""));
+      ->check(between(0.001, 86'400.0));
   command->add_option("--publisher-id", o->wanted.publisher_id, "Only from these publishers")
       ->type_name("RE");
   command->add_option("--event-type", o->wanted.event_type, "Only events of these types")
       ->type_name("RE");
   const auto rules = [command](const char* name, std::map<std::string, std::string>& into,
                                const char* help) {
-    command
-        ->add_option_function<std::vector<std::string>>(
-            name,
-            [&into](const std::vector<std::string>& all) {
-              for (const auto& one : all) add_rule(into, one);
-            },
-            help)
-        ->type_name("KEY=RE")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
+    const auto add = [&into](const std::vector<std::string>& all) {
+      for (const auto& one : all) add_rule(into, one);
+    };
+    repeatable(command->add_option_function<std::vector<std::string>>(name, add, help))
+        ->type_name("KEY=RE");
   };
   rules("--payload", o->wanted.payload, "Only where that key of the payload matches");
   rules("--metadata", o->wanted.metadata, "The same for message_id and timestamp");
@@ -232,7 +212,7 @@ Example: oslo-msg listen notifications --priority info --priority error --pool a
       ->type_name("N");
   command->add_option("--count", o->count, "End after N lines [never]")
       ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000'000}).description(""));
+      ->check(between<std::size_t>(1, 1'000'000'000));
   command->callback([&p, o] { p.run = [&p, o] { return listen(p, *o); }; });
 }
 

@@ -10,6 +10,7 @@
 
 #include "exit_status.hpp"
 #include "json_argument.hpp"
+#include "option_kinds.hpp"
 #include "program.hpp"
 
 namespace oslo::messaging::cli {
@@ -49,27 +50,24 @@ void add_notify(CLI::App& app, program& p) {
   command->add_option("EVENT_TYPE", o->event_type, "What has happened, as compute.start")
       ->required();
   command->add_option("JSON", o->payload, "Payload, any JSON value")->required();
-  command->add_option("--topic", o->topics, "Topic; may be repeated [option topics: notifications]")
-      ->type_name("T")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+  repeatable(command->add_option("--topic", o->topics,
+                                 "Topic; may be repeated [option topics: notifications]"))
+      ->type_name("T");
   command
       ->add_option("--priority", o->priority,
                    "audit, debug, info, warn, error, critical or sample [info]")
       ->type_name("P")
-      ->check(CLI::IsMember({"audit", "debug", "info", "warn", "error", "critical", "sample"})
-                  .description(""));
+      ->check(one_of({"audit", "debug", "info", "warn", "error", "critical", "sample"}));
   command->add_option("--publisher-id", o->publisher_id, "Who tells [none]")->type_name("ID");
   command->add_option("--driver", o->driver, "messaging (1.0) or messagingv2 (2.0) [messagingv2]")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"messaging", "messagingv2"}).description(""));
+      ->check(one_of({"messaging", "messagingv2"}));
   command
       ->add_option("--retry", o->retry,
                    "Attempts after the first while no broker can be reached; -1: for ever [option "
                    "retry: -1]")
       ->type_name("N")
-      ->check(CLI::Range(-1, 1'000'000).description(""));
+      ->check(between(-1, 1'000'000));
   command->add_option("--context", o->context_json, "Request context, a JSON object [{}]")
       ->type_name("JSON");
   command->callback([&p, o] { p.run = [&p, o] { return send(p, *o); }; });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "exit_status.hpp"
+#include "option_kinds.hpp"
 #include "program.hpp"
 
 namespace oslo::messaging::cli {
@@ -54,14 +55,12 @@ Example: oslo-msg send-notification --event-type compute.start '{"id": 1}')");
   command
       .add_option("--priority", o->priority, "info, audit, warn, error, critical or sample [info]")
       ->type_name("P")
-      ->check(
-          CLI::IsMember({"info", "audit", "warn", "error", "critical", "sample"}).description(""));
+      ->check(one_of({"info", "audit", "warn", "error", "critical", "sample"}));
   command
       .add_option("--driver", o->driver,
                   "log, messaging, messagingv2, noop, routing or test [messagingv2]")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"log", "messaging", "messagingv2", "noop", "routing", "test"})
-                  .description(""));
+      ->check(one_of({"log", "messaging", "messagingv2", "noop", "routing", "test"}));
   command.callback([&p, o] { p.run = [&p, o] { return send(p, *o); }; });
 }
 

@@ -12,6 +12,7 @@
 
 #include "executor_options.hpp"
 #include "exit_status.hpp"
+#include "option_kinds.hpp"
 #include "output.hpp"
 #include "served_methods.hpp"
 #include "signals.hpp"
@@ -58,14 +59,7 @@ int serve(const program& p, const serve_options& o) {
   rpc::server server{
       bus, o.where, {std::make_shared<served_methods>(accepts, bus.shared_loop())}, options};
 
-  std::promise<result<void>> outcome;
-  server.async_start([&](result<void> r) {
-    outcome.set_value(std::move(r));
-    operator_says.wake();
-  });
-  if (operator_says.wait() == signals::event::interrupted) _exit(done);
-  const auto started = outcome.get_future().get();
-  if (!started) return report(started.error());
+  if (const auto started = start(server, operator_says); !started) return report(started.error());
   print("ready\n");
 
   while (operator_says.wait() != signals::event::interrupted) {
@@ -107,12 +101,12 @@ void add_serve(CLI::App& app, program& p) {
       ->add_option("--prefetch", o->prefetch,
                    "Messages held ready beyond those running [the driver's choice]")
       ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{65'535}).description(""));
+      ->check(between<std::size_t>(1, 65'535));
   command
       ->add_option("--drain-timeout", o->drain_seconds,
                    "Seconds that SIGTERM waits for what is running [60]")
       ->type_name("S")
-      ->check(CLI::Range(0u, 86'400u).description(""));
+      ->check(between(0u, 86'400u));
   command->add_flag("--ping", o->ping, "Answer oslo-msg ping");
   command->callback([&p, o] { p.run = [&p, o] { return serve(p, *o); }; });
 }

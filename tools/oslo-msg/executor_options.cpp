@@ -4,6 +4,7 @@
 #include <oslo/messaging/fibers.hpp>
 
 #include "exit_status.hpp"
+#include "option_kinds.hpp"
 
 namespace oslo::messaging::cli {
 
@@ -31,12 +32,12 @@ void add_executor(CLI::App& command, executor_options& o) {
           "--executor", o.kind,
           "Where methods run: threads, fibers, or inline on the I/O thread [" + o.kind + "]")
       ->type_name("KIND")
-      ->check(CLI::IsMember({"threads", "fibers", "inline"}).description(""));
+      ->check(one_of({"threads", "fibers", "inline"}));
   command
       .add_option("--workers", o.workers,
                   "Methods at once [threads: executor_thread_pool_size, 64; fibers: 10000]")
       ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{10'000}).description(""));
+      ->check(between<std::size_t>(1, 10'000));
 }
 
 }  // namespace oslo::messaging::cli

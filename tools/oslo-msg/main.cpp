@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "exit_status.hpp"
+#include "option_kinds.hpp"
 #include "output.hpp"
 #include "program.hpp"
 
@@ -41,11 +42,8 @@ Examples:
 
 void add_common(CLI::App& app, program& p) {
   app.set_version_flag("--version", oslo::messaging::version());
-  app.add_option("--config-file", p.config_files, "oslo.config file; may be repeated")
-      ->type_name("FILE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+  repeatable(app.add_option("--config-file", p.config_files, "oslo.config file; may be repeated"))
+      ->type_name("FILE");
   app.add_option("--log-level", p.level_name,
                  "What to say on standard error: trace, debug, info, warning, error, off [warning]")
       ->type_name("LEVEL")

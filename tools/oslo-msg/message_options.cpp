@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 
+#include "option_kinds.hpp"
+
 namespace oslo::messaging::cli {
 namespace {
 
@@ -20,13 +22,13 @@ void add_destination(CLI::App& command, message_options& o) {
       .add_option("--timeout", o.timeout,
                   "Total time in seconds [rpc_response_timeout: 60; cast: no limit]")
       ->type_name("S")
-      ->check(CLI::Range(0.0, most_seconds).description(""));
+      ->check(between(0.0, most_seconds));
   command
       .add_option("--retry", o.retry,
                   "Attempts after the first while no broker can be reached; -1: until the time "
                   "is up [-1]")
       ->type_name("N")
-      ->check(CLI::Range(-1, 1'000'000).description(""));
+      ->check(between(-1, 1'000'000));
 }
 
 void add_message(CLI::App& command, message_options& o) {
@@ -42,7 +44,7 @@ void add_message(CLI::App& command, message_options& o) {
           "--call-monitor-timeout", o.call_monitor_timeout,
           "Ask for heartbeats, and give up when none comes for that many seconds (2 or more)")
       ->type_name("S")
-      ->check(CLI::Range(2.0, most_seconds).description(""));
+      ->check(between(2.0, most_seconds));
   command.add_flag("--at-least-once", o.at_least_once,
                    "Fail with status 4 when no queue takes the message");
   command.add_option("--context", o.context_json, "Request context, a JSON object [{}]")

@@ -4,6 +4,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
+
+#include <future>
+#include <memory>
+#include <oslo/messaging/error.hpp>
+#include <utility>
+
+#include "exit_status.hpp"
 
 namespace oslo::messaging::cli {
 
@@ -47,5 +55,19 @@ class signals {
   sigset_t set_{};
   sigset_t before_{};
 };
+
+/// Starts a server or listener and waits for that, or for the operator, who ends the program.
+template <class Served>
+result<void> start(Served& served, const signals& operator_says) {
+  const auto outcome = std::make_shared<std::promise<result<void>>>();
+  auto started = outcome->get_future();
+  served.async_start([outcome, &operator_says](result<void> r) {
+    outcome->set_value(std::move(r));
+    operator_says.wake();
+  });
+  // A listener's full count may wake us, too, but not before the start has ended.
+  if (operator_says.wait() == signals::event::interrupted) _exit(done);
+  return started.get();
+}
 
 }  // namespace oslo::messaging::cli

@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
-#include <stdexcept>
 #include <string>
 
 #include "bench/figures.hpp"
@@ -10,6 +9,7 @@
 #include "bench/queues.hpp"
 #include "bench/server.hpp"
 #include "exit_status.hpp"
+#include "option_kinds.hpp"
 #include "output.hpp"
 #include "program.hpp"
 
@@ -17,17 +17,10 @@ namespace oslo::messaging::cli {
 namespace {
 
 struct helper_options {
-  std::string topic, exchange;
+  target where;
   std::uint64_t count = 0;
   std::size_t servers = 1;
   executor_options run_on{"inline"};
-
-  target where() const {
-    target on;
-    on.topic = topic;
-    on.exchange = exchange;
-    return on;
-  }
 };
 
 void write_file(const std::string& path, const std::string& text) {
@@ -114,18 +107,18 @@ void add_helpers(CLI::App& app, program& p) {
     auto o = std::make_shared<helper_options>();
     CLI::App* hidden = app.add_subcommand(name, "A process that bench starts");
     hidden->group("");
-    hidden->add_option("TOPIC", o->topic)->required();
-    hidden->add_option("--exchange", o->exchange)->required();
+    hidden->add_option("TOPIC", o->where.topic)->required();
+    hidden->add_option("--exchange", o->where.exchange)->required();
     hidden->add_option("--count", o->count);
     hidden->add_option("--servers", o->servers);
     add_executor(*hidden, o->run_on);
     hidden->callback([&p, o, run] { p.run = [&p, o, run] { return run(p, *o); }; });
   };
   add("bench-serve", [](const program& q, const helper_options& o) {
-    return run_bench_servers(q, o.where(), o.servers, o.run_on);
+    return run_bench_servers(q, o.where, o.servers, o.run_on);
   });
   add("bench-sink", [](const program& q, const helper_options& o) {
-    return run_bench_sink(q, o.where(), o.count, o.run_on);
+    return run_bench_sink(q, o.where, o.count, o.run_on);
   });
 }
 
@@ -138,22 +131,21 @@ void add_bench(CLI::App& app, program& p) {
   command->footer(explanation);
   command->add_option("MODE", o->mode, "call, cast, notify, fanout, drain or memory")
       ->required()
-      ->check(
-          CLI::IsMember({"call", "cast", "notify", "fanout", "drain", "memory"}).description(""));
+      ->check(one_of({"call", "cast", "notify", "fanout", "drain", "memory"}));
   command->add_option("--in-flight", o->in_flight, "Messages under way at once [64]")
       ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{50'000}).description(""));
+      ->check(between<std::size_t>(1, 50'000));
   command->add_option("--count", o->count, "Messages to measure [20000]")
       ->type_name("N")
-      ->check(CLI::Range(std::uint64_t{2}, std::uint64_t{1'000'000'000}).description(""));
+      ->check(between<std::uint64_t>(2, 1'000'000'000));
   command->add_option("--seconds", o->seconds, "Measure for that long; with --count: at most")
       ->type_name("S")
-      ->check(CLI::Range(0.01, 86'400.0).description(""));
+      ->check(between(0.01, 86'400.0));
   command
       ->add_option("--rate", o->rate,
                    "Messages a second, at fixed times [the next when one is done]")
       ->type_name("R")
-      ->check(CLI::Range(0.1, 1e7).description(""));
+      ->check(between(0.1, 1e7));
   command
       ->add_option(
           "--body", o->body,
@@ -164,15 +156,15 @@ void add_bench(CLI::App& app, program& p) {
       ->add_option("--callers", o->callers,
                    "What makes the calls: completions, coroutines or threads [completions]")
       ->type_name("KIND")
-      ->check(CLI::IsMember({"completions", "coroutines", "threads"}).description(""));
+      ->check(one_of({"completions", "coroutines", "threads"}));
   command->add_option("--servers", o->servers, "Servers of a fanout [10]")
       ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1000}).description(""));
+      ->check(between<std::size_t>(1, 1000));
   command
       ->add_option("--transports", o->transports,
                    "Transports with a thread each, among which calls are divided [1]")
       ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{64}).description(""));
+      ->check(between<std::size_t>(1, 64));
   command
       ->add_option("--broker-pid", o->broker,
                    "Also report the CPU time of this process of this machine")
