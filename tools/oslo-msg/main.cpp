@@ -29,8 +29,7 @@ Exit status:
   3  timed out
   4  not delivered: returned or refused, or it is unknown whether it was
   5  configuration, credentials, permission, TLS, or no broker could be reached (retries used up)
-  6  standard output, or a file, could not be written; a notification that listen could not print
-     is given back to the bus, anything else may have had its effect
+  6  standard output, or a file, could not be written; the command may have had its effect
 
 Examples:
   oslo-msg serve calc --server host1 --ping
