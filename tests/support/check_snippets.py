@@ -2,14 +2,17 @@
 """check_snippets.py DOC SOURCE...: every snippet of a page stands in one of the sources.
 
 A snippet is a run of lines of a program that is run as a test; only its indentation may differ. A
-line with nothing but "// ..." stands for lines left out. C++ snippets are looked for in the .cpp
-sources, Python ones in the .py sources.
+line with nothing but "// ..." stands for lines left out. C++ snippets, and the files that programs
+have in them (ini), are looked for in the .cpp sources, Python ones in the .py sources, CMake ones in
+the CMakeLists.txt.
 """
 
 import pathlib
 import re
 import sys
 import textwrap
+
+LANGUAGES = {"cpp": ".cpp", "ini": ".cpp", "python": ".py", "cmake": ".txt"}
 
 
 def runs(snippet):
@@ -28,12 +31,13 @@ def stands_in(run, lines):
 
 def main():
     page = pathlib.Path(sys.argv[1])
-    sources = {"cpp": [], "python": []}
-    for name in sys.argv[2:]:
-        language = "python" if name.endswith(".py") else "cpp"
-        sources[language].append(pathlib.Path(name).read_text("utf-8").splitlines())
+    sources = {language: [] for language in LANGUAGES}
+    for name in map(pathlib.Path, sys.argv[2:]):
+        for language, ending in LANGUAGES.items():
+            if name.suffix == ending:
+                sources[language].append(name.read_text("utf-8").splitlines())
     snippets = re.findall(
-        r"^```(cpp|python)\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
+        rf"^```({'|'.join(LANGUAGES)})\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
     )
     if not any(language == "cpp" for language, _ in snippets):
         sys.exit(f"{page.name} has no C++ snippet")
