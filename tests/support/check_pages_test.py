@@ -61,6 +61,10 @@ class Pages(unittest.TestCase):
             ],
         )
 
+    def test_peers_are_there_to_be_found(self):
+        (found,) = self.check(**{"tests/interop/CMakeLists.txt": ""})
+        self.assertIn("names no peer", found)
+
     def test_options(self):
         shown = "```ini\n[oslo_messaging_rabbit]\nssI = true\n```\n"
         self.assertEqual(
