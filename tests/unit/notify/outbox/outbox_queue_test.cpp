@@ -24,12 +24,12 @@ class outbox_queues : public ::testing::Test {
     for (std::size_t i = 0; i < sinks; ++i) e->left.push_back(i);
     return e;
   }
-  verdict offer(outbox_queue& q, const outbox_queue::entry_ptr& e,
-                const outbox_queue::circumstances& c = {}) {
+  decision offer(outbox_queue& q, const outbox_queue::entry_ptr& e,
+                 const outbox_queue::circumstances& c = {}) {
     last = q.admit(e, now, c, ended);
     return last.what;
   }
-  verdict offer(outbox_queue& q, const std::string& event, std::size_t bytes = 10) {
+  decision offer(outbox_queue& q, const std::string& event, std::size_t bytes = 10) {
     return offer(q, entry(event, bytes));
   }
   /// Everything that may be sent now.
