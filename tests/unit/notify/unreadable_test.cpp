@@ -191,7 +191,7 @@ TEST_F(deliveries, what_one_endpoint_cannot_read_of_a_batch_goes_on_to_the_next)
   });
   const auto r = outcome::requeue;
   EXPECT_EQ(make({e, next}, true)
-                .verdicts(batch_of({body_of("INFO"), body_of("INFO", "bad", too_big)}))
+                .results(batch_of({body_of("INFO"), body_of("INFO", "bad", too_big)}))
                 .at(0)
                 .error,
             "payload.size: expected int, got string");
