@@ -2,6 +2,7 @@
 #include <mutex>
 #include <oslo/messaging/detail/completion_home.hpp>
 
+#include "core/hidden.hpp"
 #include "net/adaptor_context.hpp"
 
 namespace oslo::messaging::detail {
@@ -9,7 +10,7 @@ namespace oslo::messaging::detail {
 namespace asio = boost::asio;
 
 /// The waiting completions of one context. Outlives it: a completion may come late.
-class completion_home {
+class OSLO_HIDDEN completion_home {
  public:
   static std::shared_ptr<completion_home> of(asio::execution_context& context);
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/hidden.hpp"
 #include "notify/dead_letters.hpp"
 #include "notify/handling.hpp"
 #include "serve/serving.hpp"
@@ -20,7 +21,7 @@ namespace oslo::messaging::notify::detail {
 /// Hands work (a message, or a batch) to the executor, and settles it.
 ///
 /// Members marked "loop" are touched on the transport's loop only.
-class listener_state final : public serve::serving, public handling_owner {
+class OSLO_HIDDEN listener_state final : public serve::serving, public handling_owner {
  public:
   listener_state(transport b, std::vector<target> where,
                  std::vector<std::shared_ptr<endpoint>> endpoints, listener_options o);

@@ -8,12 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "core/hidden.hpp"
 #include "notify/drivers.hpp"
 
 namespace oslo::messaging::notify::detail {
 
 /// Thread safety: immutable once it is made.
-class notifier_core {
+class OSLO_HIDDEN notifier_core {
  public:
   /// Throws `configuration_error`.
   notifier_core(transport b, notifier_options opts);

@@ -3,6 +3,7 @@
 #include <oslo/messaging/rpc/client.hpp>
 
 #include "core/features.hpp"
+#include "core/hidden.hpp"
 #include "core/saturating.hpp"
 #include "rpc/observers.hpp"
 #include "rpc/request_text.hpp"
@@ -51,7 +52,7 @@ static_assert(std::is_trivially_copyable_v<prepare_options>, "see client.hpp on 
 
 }  // namespace
 
-class client::impl {
+class OSLO_HIDDEN client::impl {
  public:
   impl(transport b, target t, client_options opts)
       : bus(std::move(b)), to(std::move(t)), o(std::move(opts)) {

@@ -9,13 +9,14 @@
 #include <utility>
 #include <vector>
 
+#include "core/hidden.hpp"
 #include "rpc/dispatcher.hpp"
 #include "serve/serving.hpp"
 
 namespace oslo::messaging::rpc::detail {
 
 /// Takes requests and hands them to the executor.
-class server_state final : public serve::serving {
+class OSLO_HIDDEN server_state final : public serve::serving {
  public:
   server_state(transport bus, target on, std::vector<std::shared_ptr<endpoint>> endpoints,
                server_options o);

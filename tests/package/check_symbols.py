@@ -34,6 +34,7 @@ def path_of(symbol):
     """The qualified name, without arguments, templates and result type."""
     name = PREFIX.match(symbol).group(1)
     name = re.sub(r"\[abi:\w+\]", "", name)
+    name = re.sub(r"operator\W.*|operator (?!new|delete).*", "operator", name)
     while "<" in name and not name.startswith("operator"):
         shorter = re.sub(r"<[^<>]*>", "", name)
         if shorter == name:

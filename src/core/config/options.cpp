@@ -7,6 +7,7 @@
 
 #include "core/config/option_lookup.hpp"
 #include "core/config/option_types.hpp"
+#include "core/hidden.hpp"
 
 namespace oslo::messaging {
 namespace {
@@ -110,7 +111,7 @@ typed_value read_with_place(std::string_view group, const option& o, std::string
 
 }  // namespace
 
-struct option_values::parsed {
+struct OSLO_HIDDEN option_values::parsed {
   struct item {
     option_type type;
     typed_value value;

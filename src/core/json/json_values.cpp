@@ -3,6 +3,7 @@
 #include <charconv>
 #include <oslo/messaging/json.hpp>
 
+#include "core/hidden.hpp"
 #include "core/json/json_number.hpp"
 
 namespace oslo::messaging {
@@ -66,7 +67,7 @@ void json_reader::walk(Handler& handler) {
   }
 }
 
-struct json_reader::skip_handler {
+struct OSLO_HIDDEN json_reader::skip_handler {
   void open() {}
   void close(bool) {}
   void next() {}
@@ -95,7 +96,7 @@ std::string_view json_reader::skip_value() {
   return {from, static_cast<std::size_t>(p_ - from)};
 }
 
-struct json_reader::value_handler {
+struct OSLO_HIDDEN json_reader::value_handler {
   unsigned char memory[2048];
   boost::json::value_stack stack{{}, memory, sizeof memory};
   std::size_t counts[default_max_depth + 1];  // values so far in each open container

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/hidden.hpp"
 #include "core/tasks/waiting.hpp"
 #include "notify/notifier_core.hpp"
 #include "notify/outbox/outbox_queue.hpp"
@@ -24,7 +25,7 @@ namespace oslo::messaging::notify {
 /// gone every message has been reported.
 ///
 /// Thread safety: all members from any thread.
-class outbox::sender : public std::enable_shared_from_this<outbox::sender> {
+class OSLO_HIDDEN outbox::sender : public std::enable_shared_from_this<outbox::sender> {
  public:
   using report_function = unique_function<void(const delivery_report&)>;
   using clock = std::chrono::steady_clock;

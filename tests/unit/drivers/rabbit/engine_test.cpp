@@ -145,7 +145,7 @@ TEST_F(rabbit_engine, what_comes_compressed_waits_so_until_there_is_room_for_it)
     p.headers = amqp091::field_table{{"compression", "gzip"}};
     const auto body = R"({"oslo.version": "2.0", "oslo.message": "{\"method\": \"m\", )"
                       R"(\"args\": {}, \"_unique_id\": \")" +
-                      std::to_string(tag) + "\"}\"}" + std::string(blanks, ' ');
+                      std::to_string(tag) + R"(\"}"})" + std::string(blanks, ' ');
     broker.send(
         amqp_script::deliver_method(consume.channel, tag, "1") +
             amqp_script::content(consume.channel, wire::compress(wire::codec::zlib, body), p),
