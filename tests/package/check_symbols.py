@@ -34,14 +34,19 @@ def path_of(symbol):
     """The qualified name, without arguments, templates and result type."""
     name = PREFIX.match(symbol).group(1)
     name = re.sub(r"\[abi:\w+\]", "", name)
-    name = re.sub(r"operator\W.*|operator (?!new|delete).*", "operator", name)
-    while "<" in name and not name.startswith("operator"):
-        shorter = re.sub(r"<[^<>]*>", "", name)
-        if shorter == name:
-            break
-        name = shorter
-    name = name.split("(")[0].split(" ")[-1]
-    return name
+    name = re.sub(r"operator(<=>|<<|>>|<=|>=|->\*?|<|>|\(\))", "operator", name)
+    depth, flat = 0, ""
+    for c in name:
+        depth -= c in ">)}"
+        if depth == 0 and c not in ">)}<({":
+            flat += c
+        elif depth == 0 and c == "(":
+            break  # the arguments
+        depth += c in "<({"
+    conversion = flat.find("operator ")
+    if conversion >= 0:
+        return flat[: conversion + len("operator")].split(" ")[-1]
+    return flat.split(" ")[-1]
 
 
 def main():
