@@ -1,4 +1,4 @@
-// Measurements and spans of calls and requests (docs/architecture.md; docs/wire/rpc.md, RPC-35).
+// Measurements and spans of calls and requests (docs/metrics.md; docs/wire/rpc.md, RPC-35).
 #pragma once
 
 #include <chrono>

@@ -21,7 +21,7 @@ struct metric_label {
 /// The labels of a measurement. One that does not apply (a call without namespace) is left out.
 using metric_labels = std::span<const metric_label>;
 
-/// Receives measurements. Names and labels are fixed and documented in docs/architecture.md.
+/// Receives measurements. Names and labels are fixed and documented in docs/metrics.md.
 ///
 /// Thread safety: called from any thread, possibly at once from several. Must not block. What
 /// it throws is one error line in the log, and ends nothing.
