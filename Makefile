@@ -32,7 +32,7 @@ venvs = tools/step.sh "Preparing Python peers" build/log/venv.log \
   $(PYTHON) tests/support/make_venv.py build/venv
 run_tests = $(PYTHON) tests/support/run_tests.py --build build/$(1) --jobs $(JOBS)
 
-.PHONY: help setup build demo test asan tsan fuzz lint bench bench-check install deb clean
+.PHONY: help setup setup-test build demo test asan tsan fuzz lint bench bench-check install deb clean
 
 help:
 	@echo "make demo [URL=rabbit://...]  the main job in one process, or over a broker"
@@ -50,33 +50,39 @@ help:
 setup:
 	@tools/setup.sh
 
+setup-test:
+	@tools/setup.sh test
+
 build: setup
 	@$(call build_preset,release)
 
-demo: build
+demo: setup
+	@tools/step.sh "Configuring release" build/log/configure-release.log cmake --preset release
+	@tools/step.sh "Building oslo-msg" build/log/build-oslo-msg.log \
+	  cmake --build --preset release --target oslo-msg
 	@build/release/bin/oslo-msg --url "$(URL)" demo
 
-test: setup
+test: setup-test
 	@$(call build_preset,$(TEST_PRESET))
 	@$(call header_check,$(TEST_PRESET))
 	@$(call venvs)
 	@$(call run_tests,$(TEST_PRESET)) -- $(TESTS)
 
-asan tsan: setup
+asan tsan: setup-test
 	@$(call build_preset,$@)
 	@$(call run_tests,$@) --label 'unit|conformance|integration|fuzz' -- $(TESTS)
 
-fuzz: setup
+fuzz: setup-test
 	@$(call build_preset,fuzz)
 	@tools/fuzz.sh build/fuzz/bin $(FUZZ_SECONDS)
 
-lint: setup
+lint: setup-test
 	@tools/lint.sh
 	@tools/step.sh "Configuring dev" build/log/configure-dev.log cmake --preset dev
 	@$(call header_check,dev)
 
 bench:
-	@tools/setup.sh bench
+	@tools/setup.sh test bench
 	@tools/step.sh "Configuring bench" build/log/configure-bench.log cmake --preset bench
 	@tools/step.sh "Building bench" build/log/build-bench.log \
 	  cmake --build --preset bench --target bench_programs
@@ -88,7 +94,7 @@ bench:
 	  --html build/bench/report.html --plot-python build/venv/plots/bin/python3 $(BENCH)
 
 bench-check:
-	@tools/setup.sh bench
+	@tools/setup.sh test bench
 	@tools/step.sh "Configuring bench" build/log/configure-bench.log cmake --preset bench
 	@tools/step.sh "Building oslo_micro" build/log/build-micro.log \
 	  cmake --build --preset bench --target oslo_micro

@@ -319,7 +319,7 @@ class Broker:
                     start_new_session=True,
                 )
             except FileNotFoundError as error:
-                raise BrokerError(f"{error.filename} is missing: run tools/setup.sh.") from error
+                raise BrokerError(f"{error.filename} is missing: run tools/setup.sh test.") from error
         # It outlives this process on purpose; the state file knows it.
         process.returncode = 0
         return [process.pid, start_time(process.pid)]
