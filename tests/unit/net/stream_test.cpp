@@ -15,11 +15,11 @@
 #include <boost/asio/write.hpp>
 #include <filesystem>
 #include <future>
-#include <iterator>
-#include <set>
+#include <map>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "net/tls_client.hpp"
 #include "support/tls_files.hpp"
@@ -126,15 +126,17 @@ outcome connect_and_read(const one_shot_server& server, const tls_options& tls) 
   return connect_and_read(server.address(), server.localhost(), tls);
 }
 
-/// By their names in /proc: a thread of an earlier test may be closing one of the others.
-std::set<int> open_sockets() {
-  std::set<int> all;
+/// By their names in /proc, "socket:[4711]": a thread of an earlier test may be closing one of the
+/// others, whose number is free again then.
+std::map<std::string, int> open_sockets() {
+  std::map<std::string, int> all;
   for (int fd = 0; fd < 1024; ++fd) {
-    std::array<char, 16> name{};
+    std::array<char, 64> name{};
     const auto link = "/proc/self/fd/" + std::to_string(fd);
-    if (::readlink(link.c_str(), name.data(), name.size()) > 0 &&
-        std::string_view(name.data(), name.size()).starts_with("socket:"))
-      all.insert(fd);
+    const auto size = ::readlink(link.c_str(), name.data(), name.size());
+    if (size <= 0) continue;
+    const std::string_view text(name.data(), static_cast<std::size_t>(size));
+    if (text.starts_with("socket:")) all.emplace(text, fd);
   }
   return all;
 }
@@ -155,13 +157,14 @@ TEST(stream, a_program_that_is_started_while_it_connects_does_not_inherit_it) {
   bool connected = false;
   const endpoint to{"127.0.0.1", address.port()};
   s->connect(to, to, [&](const auto&) { connected = true; });
-  std::set<int> ours;
+  std::vector<int> ours;
   while (ours.empty() && !connected) {
     io.run_one();
-    std::ranges::set_difference(open_sockets(), before, std::inserter(ours, ours.end()));
+    for (const auto& [name, fd] : open_sockets())
+      if (!before.contains(name)) ours.push_back(fd);
   }
   ASSERT_EQ(ours.size(), 1u);
-  EXPECT_EQ(::fcntl(*ours.begin(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+  EXPECT_EQ(::fcntl(ours[0], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
   s->close();
   io.run();
 }
