@@ -338,6 +338,16 @@ class end_of_program_over : public lifetime_over {
     lifetime_over::SetUp();
     ::testing::FLAGS_gtest_death_test_style = "threadsafe";
   }
+  /// Sends from objects that nobody destroys: the main thread still uses them when another exits.
+  void tell_for_ever() const {
+    static const auto* const n =
+        new blocking::notifier(client_bus, {.drivers = {{"messaging"}}, .topics = {{topic}}});
+    n->info({}, "ev", 1);
+  }
+  void cast_for_ever() const {
+    static const auto* const c = new blocking::client(client_bus, {.topic = topic});
+    c->cast("act", {});
+  }
   /// Static from here on: it is made late and ends early.
   whole_program& program(handler_kind kind, const std::function<void()>& act) const {
     static whole_program one(open(), topic, kind, act);
@@ -358,13 +368,14 @@ TEST_P(end_of_program_over, main_returns) {
 TEST_P(end_of_program_over, a_handler_exits) {
   for (const auto kind : kinds) {
     const auto of_server = [&] {
-      rpc::detail::start_cast(program(kind, leave).caller, "act", {}, "{}", {},
-                              [](const result<void>&) {});
+      program(kind, leave);
+      cast_for_ever();
       wait_for_the_end();
     };
     EXPECT_EXIT(of_server(), ::testing::ExitedWithCode(0), "");
     const auto of_listener = [&] {
-      program(kind, leave).blocking_notifier.info({}, "ev", 1);
+      program(kind, leave);
+      tell_for_ever();
       wait_for_the_end();
     };
     EXPECT_EXIT(of_listener(), ::testing::ExitedWithCode(0), "");
