@@ -9,7 +9,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
-#include <boost/asio/system_context.hpp>
 #include <boost/asio/system_executor.hpp>
 #include <memory>
 #include <optional>
@@ -115,7 +114,7 @@ void resume_on(const Executor& executor, bool inside, F&& f) {
   // The system executor stands for none, and would end the process when `f` throws.
   if constexpr (std::is_same_v<Executor, boost::asio::system_executor>)
     std::forward<F>(f)();
-  else if (inside && dynamic_cast<boost::asio::system_context*>(&context_of(executor)) == nullptr)
+  else if (inside && &context_of(executor) != &context_of(boost::asio::system_executor()))
     boost::asio::post(executor, std::forward<F>(f));
   else
     boost::asio::dispatch(executor, std::forward<F>(f));
