@@ -26,7 +26,8 @@ class OSLO_HIDDEN completion_home {
   bool claim(waiting_completion& c) {
     std::shared_ptr<waiting_completion> self;  // released without the lock
     const std::lock_guard lock(mutex_);
-    if (!c.self_) return false;
+    // Once the context ends nobody waits for those who begin to use it.
+    if (!c.self_ || ended_) return false;
     self = remove(c);
     ++claimed_;
     return true;

@@ -80,6 +80,30 @@ TEST(completion_home, one_that_is_dropped_may_end_others) {
   EXPECT_EQ(p.calls.use_count(), 1);
 }
 
+/// Nobody waits any more for whoever would still use the context.
+TEST(completion_home, nothing_is_completed_in_a_context_that_ends) {
+  using other_type = decltype(waiting_on(std::declval<asio::io_context::executor_type>(), probe{}));
+  struct last_words {
+    std::shared_ptr<other_type> other;
+    void operator()() const {}
+    ~last_words() {
+      if (!other) return;
+      bool used = false;
+      other->finish([&](const auto&, auto) { used = true; });
+      EXPECT_FALSE(used);
+    }
+    explicit last_words(std::shared_ptr<other_type> o) : other(std::move(o)) {}
+    last_words(last_words&&) noexcept = default;
+  };
+  auto io = std::make_unique<asio::io_context>();
+  probe p;
+  auto other = std::make_shared<other_type>(waiting_on(io->get_executor(), p));
+  auto waiting =
+      waiting_handler(asio::bind_executor(io->get_executor(), last_words(std::move(other))));
+  io.reset();
+  EXPECT_EQ(p.calls.use_count(), 1);
+}
+
 TEST(completion_home, what_begins_while_its_context_ends_is_dropped_at_once) {
   struct last_words {
     asio::io_context* io;
