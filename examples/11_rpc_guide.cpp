@@ -92,8 +92,8 @@ class compute : public om::rpc::endpoint {
   }
 
   // Answers after it has returned, from any thread.
-  void on_later(om::rpc::responder<int> answer) {
-    std::jthread([answer = std::move(answer)]() mutable { answer.reply(42); }).detach();
+  void on_later(om::rpc::responder<int> later) {
+    std::jthread([later = std::move(later)]() mutable { later.reply(42); }).detach();
   }
 
   // A coroutine: takes no thread while it waits.

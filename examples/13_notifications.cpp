@@ -158,7 +158,7 @@ void outboxed(const om::notify::notifier& notifier) {
                              .max_messages = 100'000,
                              .rule = om::notify::when_full::drop_oldest,
                              .on_report = [&](const om::notify::delivery_report& r) {
-                               if (r.what != om::notify::delivery::delivered)
+                               if (r.what != om::notify::delivery_outcome::delivered)
                                  std::cerr << r.event_type << ": " << r.why.message() << '\n';
                              }}};
   const om::result<void> accepted =

@@ -59,7 +59,7 @@ int run(const settings& s) {
   box.rule = om::notify::when_full::wait;
   box.wait_limit = patience;
   box.on_report = [&](const om::notify::delivery_report& r) {  // one at a time
-    if (r.what == om::notify::delivery::delivered) ledger << r.message_id << '\n';
+    if (r.what == om::notify::delivery_outcome::delivered) ledger << r.message_id << '\n';
   };
   const std::string publisher = "compute.agent" + std::to_string(s.seed);
   om::notify::outbox outbox{

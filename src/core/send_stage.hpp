@@ -14,7 +14,7 @@ enum class send_stage : std::uint8_t {
   sent,        ///< on the wire, not confirmed
   returned,    ///< nobody listens; tried again until the end
   refused,     ///< the bus could not take it; tried again until the end
-  confirmed,   ///< the bus has it; no answer came
+  confirmed,   ///< the bus has it; no reply came
   waiting,     ///< the same on a bus that confirms nothing
   monitor,     ///< the server's heartbeats have ended
 };

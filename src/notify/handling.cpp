@@ -20,7 +20,7 @@ void handling::begin() noexcept {
 
 void handling::read_all() {
   for (std::size_t i = 0; i < messages_.size(); ++i) try {
-      auto n = dispatcher_.read(*messages_[i]);
+      auto n = table_.read(*messages_[i]);
       if (!n) continue;
       auto at = std::find_if(groups_.begin(), groups_.end(),
                              [&](const group& g) { return g.priority == n->priority; });
@@ -36,7 +36,7 @@ void handling::read_all() {
 }
 
 void handling::proceed() {
-  const auto& endpoints = dispatcher_.all();
+  const auto& endpoints = table_.all();
   while (group_ < groups_.size()) {
     const group& g = groups_[group_];
     if (endpoint_ == endpoints.size()) {
@@ -45,7 +45,7 @@ void handling::proceed() {
       continue;
     }
     const endpoint& e = *endpoints[endpoint_++];
-    const auto* const h = dispatcher_.handler(e, g.priority);
+    const auto* const h = table_.handler(e, g.priority);
     if (h == nullptr) continue;
     try {
       if (!choose(e, g)) continue;
@@ -135,7 +135,7 @@ void handling::take(const opinion& o) {
 }
 
 handling::opinion handling::failed(const std::exception_ptr& error) const {
-  const auto& log = dispatcher_.log();
+  const auto& log = table_.log();
   std::string text = "not a std::exception";
   try {
     std::rethrow_exception(error);
@@ -155,8 +155,8 @@ void handling::unreadable(const failure& why) const noexcept {
 }
 
 void handling::cannot_read(std::string_view who, const failure& why) const noexcept {
-  dispatcher_.log()(log_level::error,
-                    "A notification " + std::string(who) + " cannot read it: " + why.message());
+  table_.log()(log_level::error,
+               "A notification " + std::string(who) + " cannot read it: " + why.message());
 }
 
 // ---- answers that come later --------------------------------------------------------------------
@@ -190,9 +190,8 @@ void handling::answered_later(opinion o) noexcept {
       self->proceed();
     });
   } catch (...) {
-    dispatcher_.log()(log_level::error,
-                      "The executor refused a notification: " +
-                          detail::current_failure(errc::handler_failed, {}).message());
+    table_.log()(log_level::error, "The executor refused a notification: " +
+                                       detail::current_failure(errc::handler_failed, {}).message());
   }
 }
 

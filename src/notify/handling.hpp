@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "notify/dispatcher.hpp"
+#include "notify/handler_table.hpp"
 
 namespace oslo::messaging::notify {
 
@@ -44,8 +44,8 @@ class handling_owner {
 class handling final : public detail::invocation, public std::enable_shared_from_this<handling> {
  public:
   /// `d` lives as long as `owner`.
-  handling(std::shared_ptr<handling_owner> owner, const dispatcher& d, incoming_batch messages)
-      : owner_(std::move(owner)), dispatcher_(d), messages_(std::move(messages)) {}
+  handling(std::shared_ptr<handling_owner> owner, const handler_table& d, incoming_batch messages)
+      : owner_(std::move(owner)), table_(d), messages_(std::move(messages)) {}
   /// An executor may destroy work that it never ran, or never finished.
   ~handling() override;
 
@@ -86,7 +86,7 @@ class handling final : public detail::invocation, public std::enable_shared_from
   void answered_later(opinion o) noexcept;
 
   const std::shared_ptr<handling_owner> owner_;
-  const dispatcher& dispatcher_;
+  const handler_table& table_;
   incoming_batch messages_;
   std::vector<handling_result> results_;
   std::vector<group> groups_;

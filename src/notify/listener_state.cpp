@@ -73,8 +73,8 @@ listener_state::listener_state(transport b, std::vector<target> where,
     : serving(b, "listener", "notification", o),
       targets(checked(std::move(where))),
       options(checked(std::move(o), targets, bus)),
-      dispatcher_(std::move(endpoints), options.serializer, bus.log(), options.batch.has_value()) {
-  if (dispatcher_.priorities().empty())
+      table_(std::move(endpoints), options.serializer, bus.log(), options.batch.has_value()) {
+  if (table_.priorities().empty())
     throw configuration_error(
         {errc::invalid_argument, std::string("No endpoint has a handler of ") +
                                      (options.batch ? "batches." : "single notifications.")});
@@ -83,8 +83,7 @@ listener_state::listener_state(transport b, std::vector<target> where,
 std::shared_ptr<messaging::listener> listener_state::subscribe() {
   std::vector<notification_topic> topics;
   for (const auto& t : targets)
-    for (const priority p : dispatcher_.priorities())
-      topics.push_back({t, std::string(to_string(p))});
+    for (const priority p : table_.priorities()) topics.push_back({t, std::string(to_string(p))});
   return bus.driver().listen_for_notifications(std::move(topics), options.pool, {options.prefetch});
 }
 
@@ -152,7 +151,7 @@ void listener_state::hand_out_batch() {
 
 void listener_state::submit(incoming_batch work) {
   enter();
-  auto d = std::make_shared<handling>(self(), dispatcher_, std::move(work));
+  auto d = std::make_shared<handling>(self(), table_, std::move(work));
   try {
     execute([d = std::move(d)] { d->begin(); });
   } catch (...) {

@@ -62,7 +62,7 @@ class OSLO_HIDDEN listener_state final : public serve::serving, public handling_
     return std::static_pointer_cast<listener_state>(shared_from_this());
   }
 
-  const dispatcher dispatcher_;
+  const handler_table table_;
   incoming_batch collected_;                                     // loop; a batch that is not due
   scheduler::timer_id batch_timer_ = scheduler::timer_id::none;  // loop
   scheduler::time_point window_start_{};  // loop; the end of the last batch, or the start

@@ -11,8 +11,8 @@
 #include "core/features.hpp"
 #include "core/json/one_value.hpp"
 #include "core/unique_id.hpp"
+#include "notify/joint_outcome.hpp"
 #include "notify/message_text.hpp"
-#include "notify/reports.hpp"
 
 namespace oslo::messaging::notify::detail {
 namespace {
@@ -142,7 +142,7 @@ void notifier_core::send(notify::priority p, const context& ctxt, std::string_vi
   if (!made) return refuse(event_type, made.error(), std::move(done));
   made->cancel = std::move(cancel);
   // One more than there are drivers, so that `done` is not called before this returns.
-  const auto all = std::make_shared<reports>(sinks.size() + 1, std::move(done));
+  const auto all = std::make_shared<joint_outcome>(sinks.size() + 1, std::move(done));
   for (const auto& sink : sinks) try {
       sink->notify(*made, [all](result<void> r) { all->add(std::move(r)); });
     } catch (...) {

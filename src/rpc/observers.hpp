@@ -47,7 +47,7 @@ class send_observer {
   class labels;
 };
 
-/// One request of a server, from the look-up of its method until its answer is handed over.
+/// One request of a server, from the look-up of its method until its reply is handed over.
 ///
 /// Thread safety: one thread at a time.
 class request_observer {

@@ -10,7 +10,7 @@ namespace oslo::messaging::rpc::detail {
 
 served_request::~served_request() {
   stop_timers();
-  // Unreachable for handlers (they answer, throw or drop their responder), but an executor may
+  // Unreachable for handlers (they reply, throw or drop their responder), but an executor may
   // refuse work, or destroy what it never ran.
   if (!claim()) return;
   if (late_) {
@@ -48,7 +48,7 @@ void served_request::thrown(const std::exception_ptr& error) noexcept {
   if (claim())
     answer_with(error);
   else
-    log_failure(error, describe(error, server_->options.exceptions.get()), " after its answer");
+    log_failure(error, describe(error, server_->options.exceptions.get()), " after its reply");
 }
 
 void served_request::find_method() {
@@ -125,7 +125,7 @@ void served_request::abandon() noexcept {
   auto running = started::running;
   if (started_.compare_exchange_strong(running, started::running_without_responder)) return;
   fail(std::make_exception_ptr(
-      std::runtime_error("The handler dropped the request without an answer.")));
+      std::runtime_error("The handler dropped the request without a reply.")));
 }
 
 void served_request::run(boost::asio::awaitable<std::string> handler) {
@@ -165,7 +165,7 @@ void served_request::send_answer(outgoing_reply r) {
     s->settled();
   };
   if (!late_) return message_->reply(std::move(r), [done](result<void> v) { done(v); });
-  // Whatever became of the answer: the work is done, and another server must not do it again.
+  // Whatever became of the reply: the work is done, and another server must not do it again.
   message_->reply(std::move(r), [done, self = shared_from_this()](result<void> v) {
     self->message_->acknowledge();
     done(v);
@@ -192,7 +192,7 @@ bool served_request::expired() const noexcept {
   return limit && *limit <= server_->bus.loop().now();
 }
 
-/// Nobody waits for the answer any more, and nobody may rely on the work being done.
+/// Nobody waits for the reply any more, and nobody may rely on the work being done.
 void served_request::drop_expired() noexcept {
   if (!claim()) return;
   const auto& bus = server_->bus;

@@ -1,4 +1,4 @@
-// One request that a server has taken, until the bus has its answer.
+// One request that a server has taken, until the bus has its reply.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@
 
 namespace oslo::messaging::rpc::detail {
 
-/// Runs the handler of a request and sends its answer (docs/rpc.md).
+/// Runs the handler of a request and sends its reply (docs/rpc.md).
 ///
 /// Thread safety: `handle` once, on the executor; what `invocation` offers from any thread.
 class served_request final : public invocation,
@@ -90,7 +90,7 @@ class served_request final : public invocation,
   mutable std::mutex cancel_mutex_;
   mutable std::unique_ptr<canceller> canceller_;  // made when a handler asks; guarded by it
   bool monitored_ = false;
-  std::mutex monitor_mutex_;  // a heartbeat and the answer must not use the message at once
+  std::mutex monitor_mutex_;  // a heartbeat and the reply must not use the message at once
   scheduler::timer_id heartbeat_ = scheduler::timer_id::none;  // guarded by it
   bool beating_ = false;                                       // guarded by it
 };

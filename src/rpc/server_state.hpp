@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/hidden.hpp"
-#include "rpc/dispatcher.hpp"
+#include "rpc/endpoint_table.hpp"
 #include "serve/serving.hpp"
 
 namespace oslo::messaging::rpc::detail {
@@ -29,13 +29,13 @@ class OSLO_HIDDEN server_state final : public serve::serving {
   // For requests, from any thread.
   /// The handler of a request has ended: there is room for another.
   void made_room() { leave(); }
-  /// The bus has the answer of a request, or will never have it.
+  /// The bus has the reply of a request, or will never have it.
   using serving::settled;
   using serving::spawn;
 
   const target on;
   const server_options options;
-  const dispatcher endpoints;
+  const endpoint_table endpoints;
 
  private:
   std::shared_ptr<listener> subscribe() override;

@@ -80,7 +80,7 @@ class serving : public std::enable_shared_from_this<serving> {
   bool has_left() const noexcept { return at_rest() && leaving_ == 0; }
   /// True on the loop, on the only thread that runs it, and in a handler of this one.
   bool waiting_would_deadlock() const;
-  /// What has been taken and has no answer or outcome yet.
+  /// What has been taken and has no reply or outcome yet.
   virtual std::size_t running() const noexcept = 0;
   std::size_t unsettled() const noexcept { return open_.load(); }
   /// Gives the executor away, so that it ends on the thread that destroys the server and not on one
@@ -131,7 +131,7 @@ class serving : public std::enable_shared_from_this<serving> {
 
   // ---- for work, from any thread ----------------------------------------------------------------
 
-  /// Messages were taken, and settled: the bus has the answer, or will never have it.
+  /// Messages were taken, and settled: the bus has the reply, or will never have it.
   void opened(std::size_t messages) noexcept { open_ += messages; }
   void settled(std::size_t messages = 1);
   /// A piece of work begins; it has ended, and there is room for another.

@@ -196,7 +196,7 @@ TEST_P(lifetime_over, senders_end_before_what_they_sent) {
   {
     const notify::notifier n{client_bus, {.drivers = {{"messaging"}}, .topics = {{topic}}}};
     notify::outbox box{n, {.on_report = [&](const notify::delivery_report& r) {
-                         ended.set(r.what == notify::delivery::delivered);
+                         ended.set(r.what == notify::delivery_outcome::delivered);
                        }}};
     EXPECT_TRUE(box.post(notify::priority::info, {}, "ev", 1).has_value());
   }

@@ -351,7 +351,7 @@ TEST_P(notify_over, an_outbox_delivers_in_order_and_reports_each_message) {
   std::atomic<int> delivered{0}, others{0};
   notify::outbox box(notifier().async(),
                      {.window = 100, .on_report = [&](const notify::delivery_report& r) {
-                        ++(r.what == notify::delivery::delivered ? delivered : others);
+                        ++(r.what == notify::delivery_outcome::delivered ? delivered : others);
                       }});
   for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(box.post(priority::sample, {}, "ev", i).has_value());
   ASSERT_TRUE(box.flush(patience).has_value());

@@ -433,7 +433,7 @@ TEST_P(rpc_over, every_kind_of_handler_answers) {
     const auto dropped = c.try_call("dropped", {});
     ASSERT_TRUE(dropped.has_error());
     EXPECT_EQ(dropped.error().remote()->message,
-              "The handler dropped the request without an answer.");
+              "The handler dropped the request without a reply.");
   }
 }
 

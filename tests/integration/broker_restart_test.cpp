@@ -75,7 +75,7 @@ class callers {
   std::vector<std::jthread> threads_;
 };
 
-TEST(BrokerRestart, ServerAndClientComeBackAndNoCallHangs) {
+TEST(broker_restart, server_and_client_come_back_and_no_call_hangs) {
   private_broker broker{"restart"};
   const auto topic = unique_name("restart");
   served_program server{
@@ -100,7 +100,7 @@ TEST(BrokerRestart, ServerAndClientComeBackAndNoCallHangs) {
   EXPECT_EQ(server.stop(), 0);
 }
 
-TEST(BrokerRestart, CallsMadeWhileOfflineWaitForTheBroker) {
+TEST(broker_restart, calls_made_while_offline_wait_for_the_broker) {
   private_broker broker{"offline"};
   const auto topic = unique_name("offline");
   served_program server{

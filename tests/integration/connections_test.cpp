@@ -82,7 +82,7 @@ class countdown {
   int left_;
 };
 
-TEST(Connections, AThousandCallsShareTwo) {
+TEST(connections, a_thousand_calls_share_two) {
   constexpr int calls = 1000;
   const auto topic = unique_name("connections");
   served_program server{environment("OSLO_TEST_OSLO_MSG"),

@@ -98,10 +98,10 @@ class application {
     }
   }
 
-  void settled(std::size_t n, notify::delivery how) {
+  void settled(std::size_t n, notify::delivery_outcome how) {
     const std::lock_guard lock(mutex_);
-    confirmed_[n] = how == notify::delivery::delivered;
-    failures_ += how != notify::delivery::delivered;
+    confirmed_[n] = how == notify::delivery_outcome::delivered;
+    failures_ += how != notify::delivery_outcome::delivered;
     ++settled_;
     changed_.notify_one();
   }

@@ -18,7 +18,7 @@ namespace oslo::messaging {
 namespace {
 
 using namespace std::chrono_literals;
-using notify::delivery;
+using notify::delivery_outcome;
 using notify::priority;
 using notify::when_full;
 using testing::private_broker;
@@ -47,8 +47,8 @@ class book {
     const std::lock_guard lock(mutex_);
     const int n = std::stoi(std::string(r.event_type));
     if (!reported_.insert(n).second) ++twice_;
-    if (r.what == delivery::delivered) delivered_.insert(n);
-    if (r.what == delivery::failed) ++failed_;
+    if (r.what == delivery_outcome::delivered) delivered_.insert(n);
+    if (r.what == delivery_outcome::failed) ++failed_;
     changed_.notify_all();
   }
   void got(int n) {

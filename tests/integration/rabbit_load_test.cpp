@@ -58,7 +58,7 @@ constexpr bool memory_tells = false;  // the sanitizer takes more than the progr
 constexpr bool memory_tells = true;
 #endif
 
-TEST(RabbitLoad, ClosedChannelsOfAConnectionLeaveItsCallsAlone) {
+TEST(rabbit_load, closed_channels_of_a_connection_leave_its_calls_alone) {
   constexpr std::size_t calls = 10'000;
   const auto topic = unique_name("load"), taken = unique_name("load_taken");
 

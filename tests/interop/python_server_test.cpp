@@ -80,7 +80,7 @@ std::string peer() {
   return environment("OSLO_TEST_PEER_SERVER");
 }
 
-class PythonServer : public ::testing::Test {
+class python_server : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     topic_ = new std::string(unique_name("cpp"));
@@ -107,20 +107,20 @@ class PythonServer : public ::testing::Test {
   blocking::client client_ = client_of(*topic_);
 };
 
-std::string* PythonServer::topic_ = nullptr;
-served_program* PythonServer::server_ = nullptr;
+std::string* python_server::topic_ = nullptr;
+served_program* python_server::server_ = nullptr;
 
-TEST_F(PythonServer, TypedCall) {
+TEST_F(python_server, typed_call) {
   EXPECT_EQ(client_.call(add, {}, {.a = 2, .b = 3}), 5);
   EXPECT_EQ(client_.call(add, {}, {.a = -7}), -7);
 }
 
-TEST_F(PythonServer, DynamicCall) {
+TEST_F(python_server, dynamic_call) {
   const value arguments{{"a", "Zo"}, {"b", "ë 😀"}};
   EXPECT_EQ(client_.call("add", {}, arguments), value("Zoë 😀"));
 }
 
-TEST_F(PythonServer, ResultsOfEveryType) {
+TEST_F(python_server, results_of_every_type) {
   expect_same(true);
   expect_same(false);
   expect_same(0);
@@ -137,7 +137,7 @@ TEST_F(PythonServer, ResultsOfEveryType) {
   EXPECT_TRUE(std::isnan(client_.call(identity<double>, {}, {.value = std::nan("")})));
 }
 
-TEST_F(PythonServer, DescribedStructures) {
+TEST_F(python_server, described_structures) {
   const flavor small{.name = "m1.small",
                      .ram = 2048,
                      .disk = 20.5,
@@ -149,7 +149,7 @@ TEST_F(PythonServer, DescribedStructures) {
   expect_same(std::vector<flavor>{small, {}});
 }
 
-TEST_F(PythonServer, WrongResultTypeNamesThePlace) {
+TEST_F(python_server, wrong_result_type_names_the_place) {
   constexpr rpc::method<flavor(identity_args<value>)> wrong{"identity"};
   const auto answer = client_.try_call(wrong, {}, {.value = value{{"name", "x"}, {"ram", "much"}}});
   ASSERT_TRUE(answer.has_error());
@@ -157,19 +157,19 @@ TEST_F(PythonServer, WrongResultTypeNamesThePlace) {
   EXPECT_THAT(answer.error().message(), HasSubstr("ram"));
 }
 
-TEST_F(PythonServer, VoidResult) {
+TEST_F(python_server, void_result) {
   const int before = client_.call(hits, {});
   client_.call(hit, {});
   EXPECT_EQ(client_.call(hits, {}), before + 1);
 }
 
-TEST_F(PythonServer, OneMebibyte) {
+TEST_F(python_server, one_mebibyte) {
   std::string text;
   while (text.size() < 1 << 20) text += "0123456789abcdef zażółć 😀\n";
   expect_same(text);
 }
 
-TEST_F(PythonServer, Context) {
+TEST_F(python_server, context) {
   const context mine{
       {"user", "bob"}, {"nothing", nullptr}, {"roles", {"a", 1, true}}, {"name", "Zoë 😀"}};
   auto seen = client_.call(seen_context, mine).as_object();
@@ -178,7 +178,7 @@ TEST_F(PythonServer, Context) {
   EXPECT_EQ(seen, mine.entries());
 }
 
-TEST_F(PythonServer, RemoteErrorSaysEverything) {
+TEST_F(python_server, remote_error_says_everything) {
   try {
     client_.call(fail, {}, {"builtins", "ValueError", "bad: ü 😀"});
     FAIL() << "no error came";
@@ -198,7 +198,7 @@ TEST_F(PythonServer, RemoteErrorSaysEverything) {
   }
 }
 
-TEST_F(PythonServer, RemoteErrorOfAnApplication) {
+TEST_F(python_server, remote_error_of_an_application) {
   const auto answer = client_.try_call(fail, {}, {"nova.exception", "InstanceNotFound", "no 7"});
   ASSERT_TRUE(answer.has_error());
   ASSERT_NE(answer.error().remote(), nullptr);
@@ -207,7 +207,7 @@ TEST_F(PythonServer, RemoteErrorOfAnApplication) {
   EXPECT_EQ(answer.error().remote()->message, "no 7");
 }
 
-TEST_F(PythonServer, UnknownMethod) {
+TEST_F(python_server, unknown_method) {
   const auto answer = client_.try_call("nothing_here", {});
   ASSERT_TRUE(answer.has_error());
   ASSERT_NE(answer.error().remote(), nullptr);
@@ -232,7 +232,7 @@ class tagging final : public serializer {
   }
 };
 
-TEST_F(PythonServer, SerializerOfTheClient) {
+TEST_F(python_server, serializer_of_the_client) {
   const auto tagged = client_of(*topic_, {.serializer = std::make_shared<tagging>()});
   // The server sees the tag of the argument and gives it back.
   EXPECT_EQ(tagged.call("identity", {}, value{{"value", {1, "x"}}}), (value{1, "x"}));
@@ -243,7 +243,7 @@ TEST_F(PythonServer, SerializerOfTheClient) {
   EXPECT_EQ(untagged.error().code(), errc::malformed_message);
 }
 
-TEST_F(PythonServer, ExceptionTable) {
+TEST_F(python_server, exception_table) {
   struct value_error : std::runtime_error {
     using std::runtime_error::runtime_error;
   };
@@ -257,14 +257,14 @@ TEST_F(PythonServer, ExceptionTable) {
   EXPECT_THROW(knowing.prepare({.version = "7.0"}).call("hits", {}), unsupported_version);
 }
 
-TEST_F(PythonServer, WrongArguments) {
+TEST_F(python_server, wrong_arguments) {
   const auto answer = client_.try_call("add", {}, value{{"a", 1}, {"wrong", 2}});
   ASSERT_TRUE(answer.has_error());
   ASSERT_NE(answer.error().remote(), nullptr);
   EXPECT_EQ(answer.error().remote()->type, "TypeError");
 }
 
-TEST_F(PythonServer, NamespaceAndVersion) {
+TEST_F(python_server, namespace_and_version) {
   const auto topic = unique_name("versions");
   served_program server{
       peer(), rabbit_url(), {topic, "--server", "one", "--namespace", "math", "--version", "1.2"}};
@@ -298,7 +298,7 @@ int poll_hits(const blocking::client& c, int expected) {
   return found;
 }
 
-TEST_F(PythonServer, CastFanoutAndServerDirected) {
+TEST_F(python_server, cast_fanout_and_server_directed) {
   const auto topic = unique_name("many");
   served_program one{peer(), rabbit_url(), {topic, "--server", "one"}};
   served_program two{peer(), rabbit_url(), {topic, "--server", "two"}};
@@ -320,7 +320,7 @@ TEST_F(PythonServer, CastFanoutAndServerDirected) {
   EXPECT_EQ(fanout_call.error().code(), errc::invalid_target);
 }
 
-TEST_F(PythonServer, Timeout) {
+TEST_F(python_server, timeout) {
   const auto started = std::chrono::steady_clock::now();
   const auto answer = client_.prepare({.timeout = 700ms}).try_call(sleep_for, {}, {.seconds = 3});
   const auto elapsed = std::chrono::steady_clock::now() - started;
@@ -333,13 +333,13 @@ TEST_F(PythonServer, Timeout) {
   EXPECT_EQ(client_.call(add, {}, {1, 1}), 2);
 }
 
-TEST_F(PythonServer, CallMonitor) {
+TEST_F(python_server, call_monitor) {
   const auto monitored = client_.prepare({.timeout = 30s, .call_monitor_timeout = 2s});
   // More than three intervals, so that heartbeats have to keep coming.
   EXPECT_EQ(monitored.call(sleep_for, {}, {.seconds = 6.5}), 6.5);
 }
 
-TEST_F(PythonServer, CallMonitorNoticesSilence) {
+TEST_F(python_server, call_monitor_notices_silence) {
   const auto topic = unique_name("silent");
   served_program server{peer(), rabbit_url(), {topic, "--server", "one"}};
   const auto client = client_of(topic);
@@ -363,7 +363,7 @@ boost::asio::awaitable<void> add_many(const rpc::client& client, int first, int 
   }
 }
 
-TEST_F(PythonServer, CoroutinesOnALoopOfTheApplication) {
+TEST_F(python_server, coroutines_on_a_loop_of_the_application) {
   boost::asio::io_context loop;
   int done = 0;
   for (int i = 0; i < 20; ++i)

@@ -168,12 +168,12 @@ std::shared_ptr<queue> bus::declare_listener(std::string_view exchange, std::str
   return at->second;
 }
 
-void bus::attach(const std::shared_ptr<subscription>& consumer) {
+void bus::attach(const std::shared_ptr<queue_reader>& consumer) {
   const std::lock_guard lock(mutex_);
   for (const auto& q : consumer->queues_) q->consumers.push_back(consumer);
 }
 
-void bus::detach(const std::shared_ptr<subscription>& consumer) {
+void bus::detach(const std::shared_ptr<queue_reader>& consumer) {
   wake_list to_wake;
   {
     const std::lock_guard lock(mutex_);
@@ -199,11 +199,11 @@ void bus::requeue(queue& q, waiting_message m) {
   wake(to_wake);
 }
 
-bool subscription::anything_waiting() const noexcept {
+bool queue_reader::anything_waiting() const noexcept {
   return std::any_of(queues_.begin(), queues_.end(), [](auto& q) { return !q->waiting.empty(); });
 }
 
-void subscription::next(std::size_t max, unique_function<void(batch)> done) {
+void queue_reader::next(std::size_t max, unique_function<void(batch)> done) {
   bool at_once = false;
   {
     const std::lock_guard lock(bus_->mutex_);
@@ -215,7 +215,7 @@ void subscription::next(std::size_t max, unique_function<void(batch)> done) {
   if (at_once) loop_->post([self = shared_from_this()] { self->serve(); });
 }
 
-void subscription::take(batch& out) {
+void queue_reader::take(batch& out) {
   for (const auto& q : queues_) {
     // Servers that share a queue share its messages too, however large the batches they ask for.
     const std::size_t share = (q->waiting.size() + q->consumers.size() - 1) /
@@ -225,7 +225,7 @@ void subscription::take(batch& out) {
   }
 }
 
-void subscription::serve() {
+void queue_reader::serve() {
   unique_function<void(batch)> done;
   batch messages;
   {
@@ -244,7 +244,7 @@ void subscription::serve() {
   done(std::move(messages));
 }
 
-void subscription::stop() {
+void queue_reader::stop() {
   {
     const std::lock_guard lock(bus_->mutex_);
     if (stopped_) return;

@@ -20,9 +20,9 @@
 namespace oslo::messaging::inproc {
 
 class node;
-class subscription;
+class queue_reader;
 
-/// Who waits for the answer to a message.
+/// Who waits for the reply to a message.
 struct reply_address {
   std::weak_ptr<node> caller;
   protocol::call_id id;
@@ -70,17 +70,17 @@ struct queue_limits {
 struct queue {
   std::deque<waiting_message> waiting{};
   std::size_t bytes = 0;
-  std::vector<std::shared_ptr<subscription>> consumers{};
+  std::vector<std::shared_ptr<queue_reader>> consumers{};
   std::size_t turn = 0;   ///< the consumer that is asked first for the next message
   bool declared = false;  ///< a listener has named it
 };
 
-/// Stands on the way of answers to their callers, for tests that lose or delay them. Called from
+/// Stands on the way of replies to their callers, for tests that lose or delay them. Called from
 /// any thread.
 class reply_gate {
  public:
   virtual ~reply_gate() = default;
-  /// `deliver` hands the answer over, on any thread; dropping it loses the answer.
+  /// `deliver` hands the reply over, on any thread; dropping it loses the reply.
   virtual void pass(unique_function<void()> deliver) = 0;
   virtual bool lets_heartbeats_pass() const = 0;
 };
@@ -95,7 +95,7 @@ class bus {
  public:
   explicit bus(queue_limits limits = {}, std::shared_ptr<reply_gate> gate = {})
       : limits_(limits), gate_(std::move(gate)) {}
-  /// Null: answers go straight to their callers.
+  /// Null: replies go straight to their callers.
   reply_gate* gate() const noexcept { return gate_.get(); }
   static std::shared_ptr<bus> shared();
 
@@ -119,20 +119,20 @@ class bus {
   std::shared_ptr<queue> declare_listener(std::string_view exchange, std::string_view topic,
                                           const std::optional<std::string>& pool);
 
-  void attach(const std::shared_ptr<subscription>& consumer);
-  void detach(const std::shared_ptr<subscription>& consumer);
+  void attach(const std::shared_ptr<queue_reader>& consumer);
+  void detach(const std::shared_ptr<queue_reader>& consumer);
   /// Gives a message back to the front of its queue.
   void requeue(queue& q, waiting_message m);
 
  private:
-  friend class subscription;
+  friend class queue_reader;
   struct topic {
     std::shared_ptr<queue> common = std::make_shared<queue>();
     std::map<std::string, std::shared_ptr<queue>, std::less<>> servers{};
-    std::vector<std::weak_ptr<queue>> fanouts{};  ///< their subscriptions own them
+    std::vector<std::weak_ptr<queue>> fanouts{};  ///< their readers own them
     std::map<std::string, std::shared_ptr<queue>, std::less<>> pools{};
   };
-  using wake_list = boost::container::small_vector<std::shared_ptr<subscription>, 4>;
+  using wake_list = boost::container::small_vector<std::shared_ptr<queue_reader>, 4>;
 
   topic& find_topic(std::string_view exchange, std::string_view name);
   bool full(const queue& q, const content& what) const noexcept;
@@ -157,7 +157,7 @@ class bus {
 };
 
 /// A listener's end of its queues.
-class subscription : public std::enable_shared_from_this<subscription> {
+class queue_reader : public std::enable_shared_from_this<queue_reader> {
  public:
   struct taken {
     waiting_message message;
@@ -165,7 +165,7 @@ class subscription : public std::enable_shared_from_this<subscription> {
   };
   using batch = std::vector<taken>;
 
-  subscription(std::shared_ptr<bus> b, std::shared_ptr<scheduler> loop,
+  queue_reader(std::shared_ptr<bus> b, std::shared_ptr<scheduler> loop,
                std::vector<std::shared_ptr<queue>> queues)
       : bus_(std::move(b)), loop_(std::move(loop)), queues_(std::move(queues)) {}
 

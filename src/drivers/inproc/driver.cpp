@@ -9,7 +9,7 @@ namespace {
 
 class incoming final : public incoming_message {
  public:
-  incoming(subscription::taken taken, std::shared_ptr<node> owner) noexcept
+  incoming(queue_reader::taken taken, std::shared_ptr<node> owner) noexcept
       : taken_(std::move(taken)), owner_(std::move(owner)) {}
   ~incoming() override { give_back(); }
   incoming(const incoming&) = delete;
@@ -37,15 +37,15 @@ class incoming final : public incoming_message {
   void reply(outgoing_reply r, unique_function<void(result<void>)> done) override {
     if (const auto& address = what().reply_to) {
       if (const auto caller = address->caller.lock()) {
-        result<messaging::reply> answer = messaging::reply{std::move(r.result)};
-        if (r.failure) answer = failure(std::move(*r.failure));
+        result<messaging::reply> outcome = messaging::reply{std::move(r.result)};
+        if (r.failure) outcome = failure(std::move(*r.failure));
         if (auto* const gate = owner_->where()->gate())
           // Weak, because the caller owns the gate by way of the bus.
-          gate->pass([to = address->caller, id = address->id, a = std::move(answer)]() mutable {
-            if (const auto still_there = to.lock()) still_there->answer(id, std::move(a));
+          gate->pass([to = address->caller, id = address->id, a = std::move(outcome)]() mutable {
+            if (const auto still_there = to.lock()) still_there->take_reply(id, std::move(a));
           });
         else
-          caller->answer(address->id, std::move(answer));
+          caller->take_reply(address->id, std::move(outcome));
       }
     }
     if (done) owner_->later(std::move(done));
@@ -63,7 +63,7 @@ class incoming final : public incoming_message {
     if (!std::exchange(settled_, true)) owner_->where()->requeue(*taken_.from, taken_.message);
   }
 
-  subscription::taken taken_;
+  queue_reader::taken taken_;
   std::shared_ptr<node> owner_;
   bool settled_ = false;
 };
@@ -71,19 +71,18 @@ class incoming final : public incoming_message {
 class inproc_listener final : public listener {
  public:
   inproc_listener(std::shared_ptr<node> owner, std::vector<std::shared_ptr<queue>> queues)
-      : owner_(std::move(owner)), subscription_(owner_->subscribe(std::move(queues))) {}
-  ~inproc_listener() override { subscription_->stop(); }
+      : owner_(std::move(owner)), reader_(owner_->subscribe(std::move(queues))) {}
+  ~inproc_listener() override { reader_->stop(); }
 
   void next(std::size_t max, unique_function<void(incoming_batch)> done) override {
-    subscription_->next(
-        max, [owner = owner_, done = std::move(done)](subscription::batch taken) mutable {
-          incoming_batch messages;
-          messages.reserve(taken.size());
-          for (auto& t : taken) messages.push_back(std::make_unique<incoming>(std::move(t), owner));
-          done(std::move(messages));
-        });
+    reader_->next(max, [owner = owner_, done = std::move(done)](queue_reader::batch taken) mutable {
+      incoming_batch messages;
+      messages.reserve(taken.size());
+      for (auto& t : taken) messages.push_back(std::make_unique<incoming>(std::move(t), owner));
+      done(std::move(messages));
+    });
   }
-  void stop() override { subscription_->stop(); }
+  void stop() override { reader_->stop(); }
   void ready(unique_function<void(result<void>)> done) override {
     owner_->later([owner = owner_, done = std::move(done)](result<void> r) mutable {
       if (r && owner->is_closing()) r = failure(errc::closed, "The transport was closed.");
@@ -93,7 +92,7 @@ class inproc_listener final : public listener {
 
  private:
   std::shared_ptr<node> owner_;
-  std::shared_ptr<subscription> subscription_;
+  std::shared_ptr<queue_reader> reader_;
 };
 
 class inproc_driver final : public driver {

@@ -67,7 +67,7 @@ void node::start(target&& to, outgoing_message&& m, send_options&& o, send_compl
     what->client_timeout = static_cast<double>(o.call_monitor_timeout->count());
   }
   if (calls_.size() >= calls_.capacity()) {
-    finish(std::move(done), failure(errc::limit_exceeded, "Too many calls wait for their answer: " +
+    finish(std::move(done), failure(errc::limit_exceeded, "Too many calls wait for their reply: " +
                                                               std::to_string(calls_.size()) + "."));
     return;
   }
@@ -84,7 +84,7 @@ void node::start(target&& to, outgoing_message&& m, send_options&& o, send_compl
         std::move(o.cancel), post_cancel{weak_from_this(), id});
     if (auto* call = calls_.find(id.view())) call->on_cancel = std::move(on_cancel);
   }
-  // A call without any time fails even if its answer is only a hop away.
+  // A call without any time fails even if its reply is only a hop away.
   if (deadline && *deadline <= now)
     expire();
   else
@@ -100,7 +100,7 @@ void node::post_cancel::operator()() const {
   });
 }
 
-void node::answer(const protocol::call_id& id, result<reply> r) {
+void node::take_reply(const protocol::call_id& id, result<reply> r) {
   std::unique_lock lock(mutex_);
   arrived_.arrivals.push_back({id, std::move(r)});
   want_drain(std::move(lock));
@@ -158,10 +158,10 @@ void node::drain() {
     drain_posted_ = false;
   }
   for (auto& a : draining_.arrivals) {
-    if (!a.answer) {
+    if (!a.content) {
       calls_.heartbeat(a.id.view(), env_.loop->now());
     } else if (auto call = calls_.take(a.id)) {
-      call_guarded(*env_.loop, call->done, std::move(*a.answer));
+      call_guarded(*env_.loop, call->done, std::move(*a.content));
     }
   }
   for (auto& o : draining_.outcomes) call_guarded(*env_.loop, o.done, std::move(o.outcome));
@@ -196,14 +196,14 @@ void node::expire() {
   arm();
 }
 
-std::shared_ptr<subscription> node::subscribe(std::vector<std::shared_ptr<queue>> queues) {
-  auto s = std::make_shared<subscription>(bus_, env_.loop, std::move(queues));
+std::shared_ptr<queue_reader> node::subscribe(std::vector<std::shared_ptr<queue>> queues) {
+  auto s = std::make_shared<queue_reader>(bus_, env_.loop, std::move(queues));
   bus_->attach(s);
   {
     const std::lock_guard lock(mutex_);
     if (!closing_) {
-      std::erase_if(subscriptions_, [](const auto& weak) { return weak.expired(); });
-      subscriptions_.push_back(s);
+      std::erase_if(readers_, [](const auto& weak) { return weak.expired(); });
+      readers_.push_back(s);
       return s;
     }
   }
@@ -231,13 +231,13 @@ void node::watch_close(unique_function<void()> closed) {
 }
 
 void node::close(unique_function<void()> done) {
-  std::vector<std::weak_ptr<subscription>> subscriptions;
+  std::vector<std::weak_ptr<queue_reader>> readers;
   {
     const std::lock_guard lock(mutex_);
     closing_ = true;
-    subscriptions.swap(subscriptions_);
+    readers.swap(readers_);
   }
-  for (const auto& weak : subscriptions)
+  for (const auto& weak : readers)
     if (const auto s = weak.lock()) s->stop();
   env_.loop->dispatch([self = shared_from_this(), done = std::move(done)]() mutable {
     self->closed_ = true;

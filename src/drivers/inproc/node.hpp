@@ -13,24 +13,24 @@
 
 namespace oslo::messaging::inproc {
 
-/// Sends messages and matches answers with calls. Everything that completes is collected and run by
-/// one piece of work on the loop, so that a burst of answers costs one hop.
+/// Sends messages and matches replies with calls. Everything that completes is collected and run by
+/// one piece of work on the loop, so that a burst of replies costs one hop.
 ///
-/// Thread safety: `send`, `answer`, `heartbeat`, `later`, `subscribe` and `close` from any thread;
-/// the rest is private to the loop.
+/// Thread safety: `send`, `take_reply`, `heartbeat`, `later`, `subscribe` and `close` from any
+/// thread; the rest is private to the loop.
 class node : public std::enable_shared_from_this<node> {
  public:
   node(std::shared_ptr<bus> b, driver_environment env);
 
   void send(target&& to, outgoing_message&& m, send_options&& o, send_completion&& done);
-  /// The answer to a call of this node; an unknown or expired id is dropped.
-  void answer(const protocol::call_id& id, result<reply> r);
+  /// The reply to a call of this node; an unknown or expired id is dropped.
+  void take_reply(const protocol::call_id& id, result<reply> r);
   void heartbeat(const protocol::call_id& id);
   /// Runs `verdict` with success on the loop.
   void later(unique_function<void(result<void>)> verdict);
 
-  std::shared_ptr<subscription> subscribe(std::vector<std::shared_ptr<queue>> queues);
-  /// Goes through the loop once, as an answer does.
+  std::shared_ptr<queue_reader> subscribe(std::vector<std::shared_ptr<queue>> queues);
+  /// Goes through the loop once, as a reply does.
   void probe(unique_function<void(result<std::chrono::microseconds>)> done);
   void close(unique_function<void()> done);
   bool is_closing();
@@ -56,7 +56,7 @@ class node : public std::enable_shared_from_this<node> {
   };
   struct arrived {
     protocol::call_id id;
-    std::optional<result<reply>> answer;  // none: a heartbeat
+    std::optional<result<reply>> content;  // none: a heartbeat
   };
   struct finished {
     send_completion done;
@@ -90,7 +90,7 @@ class node : public std::enable_shared_from_this<node> {
 
   std::mutex mutex_;  // guards what follows; nothing is called while it is held
   inbox arrived_;
-  std::vector<std::weak_ptr<subscription>> subscriptions_;
+  std::vector<std::weak_ptr<queue_reader>> readers_;
   bool drain_posted_ = false;
   bool closing_ = false;
 };

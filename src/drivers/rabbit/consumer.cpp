@@ -39,10 +39,10 @@ bool is_about_acknowledgements(const amqp091::close_reason& why) {
 
 }  // namespace
 
-void consumer::add(subscription_ptr s) {
+void consumer::add(channel_ptr s) {
   if (link_.is_shut()) return s->on_refused({errc::closed, "The transport was closed."});
   s->added_ = true;
-  subscriptions_.push_back(s);
+  channels_.push_back(s);
   if (link_.is_open()) {
     establish(*s);
     link_.flush_later();
@@ -53,19 +53,19 @@ void consumer::add(subscription_ptr s) {
   }
 }
 
-void consumer::stop_deliveries(const subscription_ptr& s) {
+void consumer::stop_deliveries(const channel_ptr& s) {
   if (s->channel_ == 0 || !link_.is_open()) return;
   for (const auto& tag : std::exchange(s->tags_, {}))
     link_.machine().basic_cancel(s->channel_, uninteresting, tag);
   link_.flush_later();
 }
 
-void consumer::remove(const subscription_ptr& s) {
+void consumer::remove(const channel_ptr& s) {
   if (!s->added_) {  // refused at once, by a link that was shut: the broker has nothing of it
     s->on_removed();
     s->on_gone();
   }
-  if (std::erase(subscriptions_, s) == 0) return;
+  if (std::erase(channels_, s) == 0) return;
   if (s->channel_ != 0 && link_.is_open()) {
     const auto ch = s->channel_;
     for (const auto& src : s->sources_)
@@ -89,11 +89,11 @@ void consumer::everything_is_gone() {
 }
 
 void consumer::remove_all() {
-  for (const auto& s : std::vector(subscriptions_)) remove(s);
+  for (const auto& s : std::vector(channels_)) remove(s);
   everything_is_gone();  // with the connection, which ends now
 }
 
-void consumer::ack(subscription& s, std::uint64_t lifetime, std::uint64_t tag) {
+void consumer::ack(consumer_channel& s, std::uint64_t lifetime, std::uint64_t tag) {
   if (s.lifetime_ != lifetime || s.channel_ == 0 || !link_.is_open()) return;
   link_.machine().ack(s.channel_, tag);
   // With many messages in work the broker is in no hurry to know, unless it waits for room to send
@@ -112,7 +112,8 @@ void consumer::flush_acks() {
   link_.flush_later();
 }
 
-void consumer::reject(subscription& s, std::uint64_t lifetime, std::uint64_t tag, bool requeue) {
+void consumer::reject(consumer_channel& s, std::uint64_t lifetime, std::uint64_t tag,
+                      bool requeue) {
   if (s.lifetime_ != lifetime || s.channel_ == 0 || !link_.is_open()) return;
   link_.machine().reject(s.channel_, tag, requeue);
   if (s.outstanding_ != 0) --s.outstanding_;
@@ -121,7 +122,7 @@ void consumer::reject(subscription& s, std::uint64_t lifetime, std::uint64_t tag
 
 // ---- set-up -------------------------------------------------------------------------------------
 
-void consumer::establish(subscription& s) {
+void consumer::establish(consumer_channel& s) {
   s.retry_at_ = instant::max();
   // What it would get goes back to the broker at once, which sends it again at once.
   if (s.is_ending()) return;
@@ -145,7 +146,7 @@ void consumer::establish(subscription& s) {
 }
 
 /// One pipelined batch; the broker answers each request, or closes the channel with its verdict.
-void consumer::request_everything(subscription& s) {
+void consumer::request_everything(consumer_channel& s) {
   for (const auto& src : s.sources_) check_names(src);
   auto& machine = link_.machine();
   const auto ch = s.channel_;
@@ -173,12 +174,12 @@ void consumer::request_everything(subscription& s) {
   }
 }
 
-void consumer::refused(subscription& s, const failure& why) {
+void consumer::refused(consumer_channel& s, const failure& why) {
   link_.log()(log_level::error, "[consume] " + why.message());
   s.on_refused(why);
 }
 
-void consumer::lost(subscription& s) {
+void consumer::lost(consumer_channel& s) {
   if (s.channel_ == 0) return;
   if (s.channel_ < by_channel_.size()) by_channel_[s.channel_] = nullptr;
   s.channel_ = 0;
@@ -190,12 +191,12 @@ void consumer::lost(subscription& s) {
   s.on_lost();
 }
 
-void consumer::retry(subscription& s, milliseconds pause) {
+void consumer::retry(consumer_channel& s, milliseconds pause) {
   s.retry_at_ = link_.now() + pause;
   owner_.wake_at(s.retry_at_);
 }
 
-void consumer::consume_again(subscription& s) {
+void consumer::consume_again(consumer_channel& s) {
   link_.machine().close_channel(s.channel_);
   lost(s);
   retry(s, s.backoff_.next());
@@ -212,7 +213,7 @@ void consumer::give_up_late(instant now) {
     leaving_.erase(leaving_.begin());
     gone->on_gone();
   }
-  for (const auto& s : std::vector(subscriptions_)) {
+  for (const auto& s : std::vector(channels_)) {
     if (s->ready_by_ > now) continue;
     link_.log()(log_level::warning, "[consume] " + link_.broker_name() +
                                         " did not set up the consumers of " +
@@ -225,7 +226,7 @@ void consumer::give_up_late(instant now) {
 void consumer::on_tick(instant now) {
   if (!link_.is_open()) return;  // `link_up` sets up everything
   give_up_late(now);
-  for (const auto& s : std::vector(subscriptions_))
+  for (const auto& s : std::vector(channels_))
     if (s->retry_at_ <= now && s->channel_ == 0) establish(*s);
   flush_acks();
 }
@@ -233,19 +234,19 @@ void consumer::on_tick(instant now) {
 consumer::instant consumer::next_deadline() const {
   auto next = link_.is_open() ? acks_due_ : instant::max();
   if (link_.is_open())
-    for (const auto& s : subscriptions_) next = std::min({next, s->retry_at_, s->ready_by_});
+    for (const auto& s : channels_) next = std::min({next, s->retry_at_, s->ready_by_});
   if (!leaving_.empty()) next = std::min(next, leaving_.front().until);
   return next;
 }
 
 void consumer::link_up() {
-  for (const auto& s : std::vector(subscriptions_)) establish(*s);
+  for (const auto& s : std::vector(channels_)) establish(*s);
 }
 
 void consumer::link_down(const net::link_loss& loss) {
   noted_acks_ = 0;
   acks_due_ = instant::max();
-  for (const auto& s : std::vector(subscriptions_)) {
+  for (const auto& s : std::vector(channels_)) {
     lost(*s);
     if (loss.verdict)
       s->on_refused(loss.why);
@@ -256,8 +257,8 @@ void consumer::link_down(const net::link_loss& loss) {
   everything_is_gone();
 }
 
-subscription_ptr consumer::find(amqp091::channel_id ch) const {
-  for (const auto& s : subscriptions_)
+channel_ptr consumer::find(amqp091::channel_id ch) const {
+  for (const auto& s : channels_)
     if (s->channel_ == ch) return s;
   return nullptr;
 }
@@ -283,7 +284,7 @@ void consumer::on_channel_closed(amqp091::channel_id ch, const amqp091::close_re
     }
   }
   // Not at once: the owner of one that was refused may be about to give it up.
-  for (const auto& s : subscriptions_)
+  for (const auto& s : channels_)
     if (std::exchange(s->starved_, false)) retry(*s, pause_of_starved);
 }
 
@@ -326,7 +327,7 @@ void consumer::on_delivery(const amqp091::delivery& d) {
 
 /// Each consumer of a channel has the prefetch for itself. No broker sends twice as much, unless it
 /// heeds no prefetch at all: then nothing else would bound what waits here.
-void consumer::overfed(subscription& s, std::size_t most) {
+void consumer::overfed(consumer_channel& s, std::size_t most) {
   link_.log()(log_level::error, "[consume] " + link_.broker_name() + " sent more than " +
                                     std::to_string(most) + " messages of " +
                                     s.sources_.front().to.name + " ahead; consuming again.");
@@ -337,13 +338,13 @@ void consumer::on_delivery_refused(const amqp091::delivery& d, std::string_view 
   dropped(at(d.channel), d, why);
 }
 
-void consumer::drop(subscription& s, std::uint64_t lifetime, const amqp091::delivery& d,
+void consumer::drop(consumer_channel& s, std::uint64_t lifetime, const amqp091::delivery& d,
                     std::string_view why) {
   reject(s, lifetime, d.delivery_tag, false);
   dropped(&s, d, why);
 }
 
-void consumer::dropped(subscription* s, const amqp091::delivery& d, std::string_view why) {
+void consumer::dropped(consumer_channel* s, const amqp091::delivery& d, std::string_view why) {
   std::string text = "Failed to process message from " + std::string(d.routing_key) + ": ";
   text += why;
   if (!why.ends_with('.')) text += '.';
@@ -353,7 +354,7 @@ void consumer::dropped(subscription* s, const amqp091::delivery& d, std::string_
 
 void consumer::input_done() {
   if (acks_due_ != instant::max()) flush_acks();
-  for (const auto& s : std::vector(subscriptions_)) s->on_input_done();  // handlers add and remove
+  for (const auto& s : std::vector(channels_)) s->on_input_done();  // handlers add and remove
   owner_.input_done();
 }
 

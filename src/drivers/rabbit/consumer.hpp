@@ -20,9 +20,9 @@ namespace oslo::messaging::rabbit {
 ///
 /// A delivery tag is only good for the channel it came from; `lifetime()` tells one channel from
 /// the next, and settling with an old one does nothing.
-class subscription {
+class consumer_channel {
  public:
-  virtual ~subscription() = default;
+  virtual ~consumer_channel() = default;
 
   std::uint64_t lifetime() const noexcept { return lifetime_; }
   bool is_ready() const noexcept { return missing_ == 0 && channel_ != 0; }
@@ -45,7 +45,7 @@ class subscription {
   virtual void on_input_done() {}
 
  protected:
-  subscription(std::vector<source> sources, std::uint16_t prefetch)
+  consumer_channel(std::vector<source> sources, std::uint16_t prefetch)
       : sources_(std::move(sources)), prefetch_(prefetch), backoff_({}, random_bits()) {}
 
  private:
@@ -65,7 +65,7 @@ class subscription {
   protocol::backoff backoff_;
   instant ready_since_ = instant::max();
 };
-using subscription_ptr = std::shared_ptr<subscription>;
+using channel_ptr = std::shared_ptr<consumer_channel>;
 
 /// What the consumer reports to.
 class consumer_owner {
@@ -86,20 +86,20 @@ class consumer final : public net::link_user {
   consumer(net::link& link, consumer_owner& owner)
       : link_(link), owner_(owner), random_(random_bits()) {}
 
-  void add(subscription_ptr s);
+  void add(channel_ptr s);
   /// Asks for no further deliveries; what was delivered can still be settled.
-  void stop_deliveries(const subscription_ptr& s);
+  void stop_deliveries(const channel_ptr& s);
   /// Stops consuming, gives unsettled deliveries back and deletes private queues.
-  void remove(const subscription_ptr& s);
+  void remove(const channel_ptr& s);
   void remove_all();
 
   /// `lifetime` is the subscription's at the time of the delivery. When many are in work,
   /// acknowledgements leave in groups, at the latest after 2 ms.
-  void ack(subscription& s, std::uint64_t lifetime, std::uint64_t tag);
-  void reject(subscription& s, std::uint64_t lifetime, std::uint64_t tag, bool requeue);
+  void ack(consumer_channel& s, std::uint64_t lifetime, std::uint64_t tag);
+  void reject(consumer_channel& s, std::uint64_t lifetime, std::uint64_t tag, bool requeue);
 
   /// The message turned out to be unreadable when it was taken.
-  void drop(subscription& s, std::uint64_t lifetime, const amqp091::delivery& d,
+  void drop(consumer_channel& s, std::uint64_t lifetime, const amqp091::delivery& d,
             std::string_view why);
 
   void on_tick(instant now);
@@ -119,19 +119,19 @@ class consumer final : public net::link_user {
   void on_consumer_cancelled(amqp091::channel_id ch, std::string_view tag) override;
 
  private:
-  void establish(subscription& s);
-  void request_everything(subscription& s);
+  void establish(consumer_channel& s);
+  void request_everything(consumer_channel& s);
   void give_up_late(instant now);
-  void refused(subscription& s, const failure& why);
+  void refused(consumer_channel& s, const failure& why);
   void flush_acks();
-  void overfed(subscription& s, std::size_t most);
-  void lost(subscription& s);
+  void overfed(consumer_channel& s, std::size_t most);
+  void lost(consumer_channel& s);
   void everything_is_gone();
-  void retry(subscription& s, std::chrono::milliseconds pause);
-  void consume_again(subscription& s);
-  void dropped(subscription* s, const amqp091::delivery& d, std::string_view why);
-  subscription_ptr find(amqp091::channel_id ch) const;
-  subscription* at(amqp091::channel_id ch) const noexcept {
+  void retry(consumer_channel& s, std::chrono::milliseconds pause);
+  void consume_again(consumer_channel& s);
+  void dropped(consumer_channel* s, const amqp091::delivery& d, std::string_view why);
+  channel_ptr find(amqp091::channel_id ch) const;
+  consumer_channel* at(amqp091::channel_id ch) const noexcept {
     return ch < by_channel_.size() ? by_channel_[ch] : nullptr;
   }
   std::chrono::milliseconds refused_pause();
@@ -139,11 +139,11 @@ class consumer final : public net::link_user {
   net::link& link_;
   consumer_owner& owner_;
   random_engine random_;
-  std::vector<subscription_ptr> subscriptions_;
-  std::vector<subscription*> by_channel_;
+  std::vector<channel_ptr> channels_;
+  std::vector<consumer_channel*> by_channel_;
   struct leaving {
     amqp091::channel_id channel;
-    subscription_ptr what;
+    channel_ptr what;
     instant until;
   };
   std::vector<leaving> leaving_;  ///< until close-ok

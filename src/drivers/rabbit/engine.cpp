@@ -249,7 +249,7 @@ failure engine::timeout_failure(const pending_send& s, protocol::call_limit limi
     }
     text += text.ends_with('.') ? "" : ".";
   }
-  // A call has no answer; of anything else it is not known whether it has arrived.
+  // A call has no reply; of anything else it is not known whether it has arrived.
   const auto code =
       !s.wants_reply && s.may_have_arrived() ? errc::outcome_unknown : errc::timed_out;
   return {
@@ -307,7 +307,7 @@ void engine::close(milliseconds limit, unique_function<void()> done) {
       self->publish_link_->shut(left(), [self, why] {
         // Replies that handlers gave while the connections ended.
         self->publisher_->fail_all(why);
-        self->reply_subscription_ = nullptr;
+        self->reply_channel_ = nullptr;
         self->loop_->cancel(self->timer_);
         self->gone_ = true;
         for (auto& closed : std::exchange(self->closers_, {}))

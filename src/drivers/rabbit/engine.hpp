@@ -20,11 +20,11 @@
 
 namespace oslo::messaging::rabbit {
 
-class reply_subscription;
+class reply_channel;
 
 /// Everything runs on the loop unless a comment says otherwise.
 ///
-/// Calls, casts, notifications and answers are one thing, a `pending_send`, with one deadline, one
+/// Calls, casts, notifications and replies are one thing, a `pending_send`, with one deadline, one
 /// way to be cancelled and one end (`conclude`).
 class engine final : public std::enable_shared_from_this<engine>,
                      private send_owner,
@@ -62,7 +62,7 @@ class engine final : public std::enable_shared_from_this<engine>,
   rabbit::reply_sender& replies() noexcept { return *replies_; }
 
  private:
-  friend class reply_subscription;
+  friend class reply_channel;
   using clock = std::chrono::steady_clock;
 
   // Sends, whatever their kind.
@@ -105,7 +105,7 @@ class engine final : public std::enable_shared_from_this<engine>,
   scheduler::timer_id timer_ = scheduler::timer_id::none;
   clock::time_point timer_at_ = clock::time_point::max();
   std::string reply_queue_;
-  std::shared_ptr<reply_subscription> reply_subscription_;
+  std::shared_ptr<reply_channel> reply_channel_;
   std::optional<failure> reply_refusal_;  ///< until the broker changes its mind
   bool reply_acks_due_ = false;
 

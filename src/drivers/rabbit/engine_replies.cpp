@@ -17,10 +17,10 @@ constexpr std::chrono::milliseconds reply_ack_delay{10};
 }  // namespace
 
 /// The one queue that all replies of the transport come to.
-class reply_subscription final : public subscription {
+class reply_channel final : public consumer_channel {
  public:
-  reply_subscription(engine& e, const std::string& unique)
-      : subscription({reply_source(e.opts(), unique)}, 0), engine_(e) {}
+  reply_channel(engine& e, const std::string& unique)
+      : consumer_channel({reply_source(e.opts(), unique)}, 0), engine_(e) {}
   void on_ready() override { engine_.reply_queue_ready(); }
   void on_refused(const failure& why) override { engine_.reply_queue_refused(why); }
   void on_unreachable(const net::link_loss& loss) override {
@@ -53,12 +53,12 @@ class reply_subscription final : public subscription {
 };
 
 void engine::ensure_reply_queue() {
-  if (reply_subscription_ || closed_) return;
+  if (reply_channel_ || closed_) return;
   const auto unique = unique_id();
   reply_queue_ = "reply_" + unique;
-  reply_subscription_ = std::make_shared<reply_subscription>(*this, unique);
+  reply_channel_ = std::make_shared<reply_channel>(*this, unique);
   publish_link_->open();
-  consumer_->add(reply_subscription_);
+  consumer_->add(reply_channel_);
 }
 
 void engine::reply_queue_ready() {
@@ -78,7 +78,7 @@ void engine::acknowledge_replies_later() {
     const auto self = weak.lock();
     if (!self) return;
     self->reply_acks_due_ = false;
-    if (self->reply_subscription_) self->reply_subscription_->acknowledge();
+    if (self->reply_channel_) self->reply_channel_->acknowledge();
   });
 }
 
@@ -115,7 +115,7 @@ void engine::on_reply(const amqp091::delivery& d) {
 }
 
 bool engine::has_reply_queue() const noexcept {
-  return reply_subscription_ && reply_subscription_->is_ready();
+  return reply_channel_ && reply_channel_->is_ready();
 }
 
 }  // namespace oslo::messaging::rabbit

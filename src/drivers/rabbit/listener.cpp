@@ -16,7 +16,7 @@ namespace oslo::messaging::rabbit {
 
 rabbit_listener::rabbit_listener(std::shared_ptr<engine> e, std::vector<source> sources,
                                  std::uint16_t prefetch)
-    : subscription(std::move(sources), prefetch), engine_(std::move(e)), seen_(random_bits()) {}
+    : consumer_channel(std::move(sources), prefetch), engine_(std::move(e)), seen_(random_bits()) {}
 
 std::shared_ptr<listener> rabbit_listener::handle() {
   return {static_cast<listener*>(this), [self = shared_from_this()](listener*) {

@@ -33,7 +33,7 @@ struct packed_message {
 
 /// Shared by the consumer, the messages and, by way of a handle, the listener's owner. On the loop.
 class rabbit_listener final : public listener,
-                              public subscription,
+                              public consumer_channel,
                               public std::enable_shared_from_this<rabbit_listener> {
  public:
   rabbit_listener(std::shared_ptr<engine> e, std::vector<source> sources, std::uint16_t prefetch);

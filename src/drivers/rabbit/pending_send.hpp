@@ -15,10 +15,10 @@
 
 namespace oslo::messaging::rabbit {
 
-class subscription;
+class consumer_channel;
 struct route;
 
-/// A call, a cast, a notification or an answer. They differ only in the rules that are set here;
+/// A call, a cast, a notification or a reply. They differ only in the rules that are set here;
 /// the publisher alone moves a send from stage to stage, and the engine alone ends it.
 struct pending_send {
   using instant = std::chrono::steady_clock::time_point;
@@ -51,8 +51,8 @@ struct pending_send {
   /// How long after `begun` it comes again when no queue is bound, or when the broker refuses it.
   std::chrono::milliseconds patience_returned{0};
   std::chrono::milliseconds patience_refused{0};
-  /// What the request of an answer came from: while that ends, nobody is waited for long.
-  std::shared_ptr<const subscription> from{};
+  /// What the request of a reply came from: while that ends, nobody is waited for long.
+  std::shared_ptr<const consumer_channel> from{};
 
   // Who waits.
   send_completion done;

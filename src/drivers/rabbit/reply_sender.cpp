@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t max_dead = 200;
 constexpr std::chrono::seconds memory_of_dead{60};
 
-/// The broker has looked at the answer, or it could not even be encoded: another one may pass.
+/// The broker has looked at the reply, or it could not even be encoded: another one may pass.
 bool is_about_the_answer(errc e) noexcept {
   return e == errc::precondition_failed || e == errc::invalid_argument || e == errc::broker_error;
 }
@@ -70,13 +70,13 @@ void reply_sender::sent(pending_reply& a, clock::time_point since, result<void> 
   if (a.done) std::exchange(a.done, nullptr)(std::move(r));
 }
 
-/// The caller learns why there is no answer instead of waiting until its time is over.
+/// The caller learns why there is no reply instead of waiting until its time is over.
 void reply_sender::replace(pending_reply& a, const failure& why) {
   outgoing_reply instead;
   auto& error = instead.failure.emplace();
   error.type = "MessageDeliveryFailure";
   error.module = "oslo_messaging.exceptions";
-  error.message = "The answer could not be sent: " + why.message();
+  error.message = "The reply could not be sent: " + why.message();
   std::string body;
   wire::write_reply(body, instead, a.message_id, unique_digits());
   const auto s = make(a.queue, std::move(body));

@@ -18,9 +18,9 @@ struct pending_reply {
   std::string queue;
   std::string message_id;
   std::string body;
-  bool awaited;                              ///< the request is acknowledged after `done`
-  std::shared_ptr<const subscription> from;  ///< what the request came from
-  unique_function<void(result<void>)> done;  ///< may be empty
+  bool awaited;                                  ///< the request is acknowledged after `done`
+  std::shared_ptr<const consumer_channel> from;  ///< what the request came from
+  unique_function<void(result<void>)> done;      ///< may be empty
 };
 
 /// A reply queue that does not exist is either not there again since the broker was restarted, or

@@ -81,7 +81,7 @@ outbox_queue::admission outbox_queue::admit(const entry_ptr& e, time_point now,
     case when_full::drop_newest:
       if (c.may_drop) {
         number(e);
-        end(e, delivery::dropped, full(), out);
+        end(e, delivery_outcome::dropped, full(), out);
         return {decision::taken, {}, true};
       }
       break;
@@ -100,7 +100,7 @@ bool outbox_queue::drop_for(const outbox_entry& e, endings& out) {
     waiting_.erase(waiting_.begin());
     waiting_bytes_ -= oldest->bytes;
     bytes_ -= oldest->bytes;
-    end(oldest, delivery::dropped, full(), out);
+    end(oldest, delivery_outcome::dropped, full(), out);
   }
   return true;
 }
@@ -122,7 +122,7 @@ outbox_queue::entry_ptr outbox_queue::next(time_point now, endings& out) {
       const auto left = std::chrono::ceil<milliseconds>(*e->deadline - now);
       if (left <= milliseconds(0)) {
         bytes_ -= e->bytes;
-        end(e, delivery::failed,
+        end(e, delivery_outcome::failed,
             failure(errc::timed_out, "The notification was not delivered within " +
                                          std::to_string(give_up_after_->count()) + " ms" +
                                          (e->passing ? ": " + e->passing->message() : ".")),
@@ -172,9 +172,9 @@ outbox_queue::progress outbox_queue::answer(const entry_ptr& e, std::optional<st
   bytes_ -= e->bytes;
   p.ended = true;
   if (e->for_good) {
-    end(e, delivery::failed, *e->for_good, out);
+    end(e, delivery_outcome::failed, *e->for_good, out);
   } else {
-    end(e, delivery::delivered, {}, out);
+    end(e, delivery_outcome::delivered, {}, out);
     pause_ = milliseconds(0);
     p.is_well_again = std::exchange(is_ill_, false);
   }
@@ -191,12 +191,12 @@ void outbox_queue::begin_pause(time_point now, progress& p) noexcept {
 
 // ---- the end ------------------------------------------------------------------------------------
 
-void outbox_queue::end(const entry_ptr& e, delivery what, failure why, endings& out) {
+void outbox_queue::end(const entry_ptr& e, delivery_outcome what, failure why, endings& out) {
   e->ended = true;
-  ++(what == delivery::delivered ? counts_.delivered
-     : what == delivery::dropped ? counts_.dropped
-                                 : counts_.failed);
-  if (what == delivery::dropped) {  // its report may have to wait
+  ++(what == delivery_outcome::delivered ? counts_.delivered
+     : what == delivery_outcome::dropped ? counts_.dropped
+                                         : counts_.failed);
+  if (what == delivery_outcome::dropped) {  // its report may have to wait
     e->message.body = {};
     e->message.ctxt = {};
   }
@@ -206,13 +206,13 @@ void outbox_queue::end(const entry_ptr& e, delivery what, failure why, endings& 
 void outbox_queue::give_up(endings& out) {
   given_up_ = true;
   for (const auto& [number, e] : on_the_way_)
-    end(e, delivery::failed,
+    end(e, delivery_outcome::failed,
         failure(errc::closed,
                 "The outbox was closed before the bus had confirmed the notification, which may "
                 "have arrived."),
         out);
   for (const auto& [number, e] : waiting_)
-    end(e, delivery::failed,
+    end(e, delivery_outcome::failed,
         failure(errc::closed, "The outbox was closed before the notification was sent."), out);
   on_the_way_.clear();
   waiting_.clear();

@@ -43,7 +43,7 @@ class outbox_queue {
   /// A message that has come to its end, and how.
   struct ending {
     entry_ptr of;
-    delivery what;
+    delivery_outcome what;
     failure why{};
   };
   using endings = std::vector<ending>;
@@ -117,7 +117,7 @@ class outbox_queue {
  private:
   void number(const entry_ptr& e) noexcept;
   bool drop_for(const outbox_entry& e, endings& out);
-  void end(const entry_ptr& e, delivery what, failure why, endings& out);
+  void end(const entry_ptr& e, delivery_outcome what, failure why, endings& out);
   void begin_pause(time_point now, progress& p) noexcept;
 
   const std::size_t max_messages_, max_bytes_, window_;

@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 /// With the lock held. Who is dropped and has no reader does not have to wait for the loop.
 void outbox::sender::ended(outbox_queue::endings& all) {
   for (auto& r : all) {
-    if (r.what == delivery::dropped && !has_reader(*r.of)) {
+    if (r.what == delivery_outcome::dropped && !has_reader(*r.of)) {
       later flushed;
       reported(*r.of, flushed);
       for (auto& f : flushed) bus().loop().post(std::move(f));

@@ -94,9 +94,9 @@ struct fixture : ::testing::Test {
   recording_user user;
   std::shared_ptr<amqp_link> link;
 };
-using amqp_link_test = fixture;
+using amqp_links = fixture;
 
-TEST_F(amqp_link_test, connects_says_where_and_says_goodbye) {
+TEST_F(amqp_links, connects_says_where_and_says_goodbye) {
   make(broker.settings());
   EXPECT_TRUE(link->is_idle());
   link->open();
@@ -109,7 +109,7 @@ TEST_F(amqp_link_test, connects_says_where_and_says_goodbye) {
   EXPECT_THAT(user.events, ElementsAre("up"));
 }
 
-TEST_F(amqp_link_test, a_host_that_is_down_costs_nothing_while_another_is_well) {
+TEST_F(amqp_links, a_host_that_is_down_costs_nothing_while_another_is_well) {
   auto s = broker.settings();
   s.brokers.insert(s.brokers.begin(), 3, {{"127.0.0.1", dead_port()}});
   open(s);
@@ -118,7 +118,7 @@ TEST_F(amqp_link_test, a_host_that_is_down_costs_nothing_while_another_is_well) 
   shut();
 }
 
-TEST_F(amqp_link_test, a_name_is_looked_up_and_all_its_addresses_are_tried) {
+TEST_F(amqp_links, a_name_is_looked_up_and_all_its_addresses_are_tried) {
   auto s = broker.settings();
   s.brokers[0].where.host = "localhost";  // which may be ::1 first
   open(s);
@@ -127,7 +127,7 @@ TEST_F(amqp_link_test, a_name_is_looked_up_and_all_its_addresses_are_tried) {
   shut();
 }
 
-TEST_F(amqp_link_test, a_pass_over_all_hosts_is_reported_once) {
+TEST_F(amqp_links, a_pass_over_all_hosts_is_reported_once) {
   auto s = broker.settings();
   s.brokers = {{{"127.0.0.1", dead_port()}}, {{"127.0.0.1", dead_port()}}};
   open(s);
@@ -140,7 +140,7 @@ TEST_F(amqp_link_test, a_pass_over_all_hosts_is_reported_once) {
   shut();
 }
 
-TEST_F(amqp_link_test, a_verdict_of_one_host_does_not_hide_the_other) {
+TEST_F(amqp_links, a_verdict_of_one_host_does_not_hide_the_other) {
   scripted_broker strict(io);
   strict.on(method::connection_start_ok, [](const scripted_broker::request&) {
     return amqp_script::close_frame(0, 403, "ACCESS_REFUSED - Login was refused");
@@ -159,7 +159,7 @@ TEST_F(amqp_link_test, a_verdict_of_one_host_does_not_hide_the_other) {
   EXPECT_GT(strict.connections(), 0);
 }
 
-TEST_F(amqp_link_test, a_verdict_of_every_host_is_one) {
+TEST_F(amqp_links, a_verdict_of_every_host_is_one) {
   broker.on(method::connection_start_ok, [](const scripted_broker::request&) {
     return amqp_script::close_frame(0, 403, "ACCESS_REFUSED - Login was refused");
   });
@@ -176,7 +176,7 @@ TEST_F(amqp_link_test, a_verdict_of_every_host_is_one) {
   shut();
 }
 
-TEST_F(amqp_link_test, settings_that_make_connecting_throw_are_failures_and_tried_again) {
+TEST_F(amqp_links, settings_that_make_connecting_throw_are_failures_and_tried_again) {
   auto s = broker.settings();
   s.amqp.vhost = std::string(300, 'v');
   open(s);
@@ -185,7 +185,7 @@ TEST_F(amqp_link_test, settings_that_make_connecting_throw_are_failures_and_trie
   shut();
 }
 
-TEST_F(amqp_link_test, a_missing_certificate_file_is_a_failure_and_tried_again) {
+TEST_F(amqp_links, a_missing_certificate_file_is_a_failure_and_tried_again) {
   auto s = broker.settings();
   s.tls = {.enabled = true, .ca_file = "/no/such/ca.pem"};
   open(s);
@@ -195,7 +195,7 @@ TEST_F(amqp_link_test, a_missing_certificate_file_is_a_failure_and_tried_again) 
   shut();
 }
 
-TEST_F(amqp_link_test, without_file_descriptors_it_tries_until_there_are_some) {
+TEST_F(amqp_links, without_file_descriptors_it_tries_until_there_are_some) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "the sanitizer needs a pipe to look at an object's type";
 #endif
@@ -219,7 +219,7 @@ TEST_F(amqp_link_test, without_file_descriptors_it_tries_until_there_are_some) {
   }
 }
 
-TEST_F(amqp_link_test, a_lost_connection_is_replaced_and_its_last_words_are_handed_on) {
+TEST_F(amqp_links, a_lost_connection_is_replaced_and_its_last_words_are_handed_on) {
   connect();
   broker.send(amqp_script::close_frame(0, 541, "INTERNAL_ERROR - bug"));
   run_until([&] { return user.count("up") == 2; }, "a new connection");
@@ -229,7 +229,7 @@ TEST_F(amqp_link_test, a_lost_connection_is_replaced_and_its_last_words_are_hand
   shut();
 }
 
-TEST_F(amqp_link_test, a_write_that_fails_takes_the_link_down_from_the_loop) {
+TEST_F(amqp_links, a_write_that_fails_takes_the_link_down_from_the_loop) {
   connect();
   broker.reset();
   for (int i = 0; i < 1'000 && link->is_open(); ++i) {
@@ -243,7 +243,7 @@ TEST_F(amqp_link_test, a_write_that_fails_takes_the_link_down_from_the_loop) {
   shut();
 }
 
-TEST_F(amqp_link_test, a_user_that_throws_loses_its_connection_and_nothing_else) {
+TEST_F(amqp_links, a_user_that_throws_loses_its_connection_and_nothing_else) {
   bool thrown = false;
   user.on_up = [&] {
     if (!std::exchange(thrown, true)) throw std::runtime_error("boom");
@@ -256,7 +256,7 @@ TEST_F(amqp_link_test, a_user_that_throws_loses_its_connection_and_nothing_else)
   shut();
 }
 
-TEST_F(amqp_link_test, nothing_is_written_between_hold_and_release) {
+TEST_F(amqp_links, nothing_is_written_between_hold_and_release) {
   connect();
   (void)broker.rest();
   link->hold();
@@ -273,7 +273,7 @@ std::string blocked_frame() {
                                    [](auto& w) { w.shortstr("low on memory"); });
 }
 
-TEST_F(amqp_link_test, the_kernel_does_not_end_a_blocked_connection) {
+TEST_F(amqp_links, the_kernel_does_not_end_a_blocked_connection) {
   connect();
   const int fd = socket_to(broker.settings().brokers[0].where.port);
   const auto limit = [&] {
@@ -293,7 +293,7 @@ TEST_F(amqp_link_test, the_kernel_does_not_end_a_blocked_connection) {
   shut();
 }
 
-TEST_F(amqp_link_test, a_blocked_link_does_not_wait_for_a_goodbye) {
+TEST_F(amqp_links, a_blocked_link_does_not_wait_for_a_goodbye) {
   connect();
   broker.on(method::connection_close,
             [](const scripted_broker::request&) { return std::string(); });
@@ -304,7 +304,7 @@ TEST_F(amqp_link_test, a_blocked_link_does_not_wait_for_a_goodbye) {
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 1s);
 }
 
-TEST_F(amqp_link_test, a_goodbye_that_is_not_answered_ends_at_the_limit) {
+TEST_F(amqp_links, a_goodbye_that_is_not_answered_ends_at_the_limit) {
   connect();
   broker.on(method::connection_close,
             [](const scripted_broker::request&) { return std::string(); });
@@ -313,7 +313,7 @@ TEST_F(amqp_link_test, a_goodbye_that_is_not_answered_ends_at_the_limit) {
   EXPECT_THAT(user.events, ElementsAre("up"));
 }
 
-TEST_F(amqp_link_test, a_shut_while_it_connects_ends_at_once) {
+TEST_F(amqp_links, a_shut_while_it_connects_ends_at_once) {
   open(broker.settings());
   run_until([&] { return broker.connections() == 1; }, "the dial");
   shut();
@@ -323,7 +323,7 @@ TEST_F(amqp_link_test, a_shut_while_it_connects_ends_at_once) {
   EXPECT_THAT(user.events, IsEmpty());
 }
 
-TEST_F(amqp_link_test, the_user_may_shut_it_from_an_event) {
+TEST_F(amqp_links, the_user_may_shut_it_from_an_event) {
   bool done = false;
   user.on_up = [&] { link->shut(1s, [&] { done = true; }); };
   open(broker.settings());
@@ -331,7 +331,7 @@ TEST_F(amqp_link_test, the_user_may_shut_it_from_an_event) {
   EXPECT_THAT(user.events, ElementsAre("up"));
 }
 
-TEST_F(amqp_link_test, who_watches_learns_of_every_change) {
+TEST_F(amqp_links, who_watches_learns_of_every_change) {
   make(broker.settings());
   std::vector<std::string> seen;
   link->watch([&] {
@@ -347,7 +347,7 @@ TEST_F(amqp_link_test, who_watches_learns_of_every_change) {
   EXPECT_THAT(seen, ElementsAre("connecting", "open", "shut"));
 }
 
-TEST_F(amqp_link_test, a_silent_peer_is_left_after_the_handshakes_limit) {
+TEST_F(amqp_links, a_silent_peer_is_left_after_the_handshakes_limit) {
   scripted_broker silent(io);
   silent.on(method::connection_start_ok,
             [](const scripted_broker::request&) { return std::string(); });
@@ -360,7 +360,7 @@ TEST_F(amqp_link_test, a_silent_peer_is_left_after_the_handshakes_limit) {
   shut();
 }
 
-TEST_F(amqp_link_test, tls_is_under_the_limit_of_the_dial) {
+TEST_F(amqp_links, tls_is_under_the_limit_of_the_dial) {
   // The kernel accepts, and nobody ever says a word.
   boost::asio::ip::tcp::acceptor silent(io, {boost::asio::ip::address_v4::loopback(), 0});
   link_settings s;

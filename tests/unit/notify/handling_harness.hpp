@@ -36,10 +36,11 @@ inline std::string body_of(std::string_view priority, std::string_view event = "
 /// Runs deliveries on this thread, until there is nothing left to do.
 class harness {
  public:
-  harness(dispatcher::endpoints all, std::shared_ptr<const serializer> s, logger log, bool batches)
+  harness(handler_table::endpoints all, std::shared_ptr<const serializer> s, logger log,
+          bool batches)
       : rules_(std::move(all), std::move(s), std::move(log), batches) {}
 
-  const dispatcher& rules() const { return rules_; }
+  const handler_table& rules() const { return rules_; }
   outcome dispatch(std::string body, context c = {}) {
     incoming_batch one;
     one.push_back(std::make_unique<plain_message>(std::move(body), std::move(c)));
@@ -74,7 +75,7 @@ class harness {
     int ended = 0;
     std::vector<handling_result> results;
   };
-  dispatcher rules_;
+  handler_table rules_;
 };
 
 inline incoming_batch batch_of(const std::vector<std::string>& bodies) {
@@ -85,7 +86,7 @@ inline incoming_batch batch_of(const std::vector<std::string>& bodies) {
 
 class deliveries : public ::testing::Test {
  protected:
-  harness make(dispatcher::endpoints all, bool batches = false,
+  harness make(handler_table::endpoints all, bool batches = false,
                std::shared_ptr<const serializer> s = {}) {
     return {std::move(all), std::move(s), lines.into(), batches};
   }

@@ -343,7 +343,7 @@ TEST_F(deliveries, that_an_executor_never_ran_end_without_a_verdict) {
   auto e = std::make_shared<endpoint>();
   e->bind(priority::info, []() -> asio::awaitable<void> { co_return; });
   e->bind(priority::warn, [](responder r) { r.answer(); });
-  const dispatcher rules({e}, nullptr, lines.into(), false);
+  const handler_table rules({e}, nullptr, lines.into(), false);
   const auto owner = std::make_shared<counting>();
   {
     const auto never_begun = std::make_shared<handling>(owner, rules, batch_of({body_of("INFO")}));

@@ -104,7 +104,7 @@ TEST_F(responders, what_is_thrown_after_the_answer_is_a_line_in_the_log) {
   EXPECT_EQ(client.call("answered", {}), 5);
   EXPECT_TRUE(log.wait_for(
       log_level::error,
-      "Exception during message handling after its answer (answered): IndexError: gone"));
+      "Exception during message handling after its reply (answered): IndexError: gone"));
 }
 
 TEST_F(responders, expected_exceptions_are_expected_of_deferred_handlers_too) {
@@ -120,7 +120,7 @@ TEST_F(responders, expected_exceptions_are_expected_of_deferred_handlers_too) {
   serve();
   EXPECT_EQ(error_of("expected").remote()->type, "IndexError");
   EXPECT_EQ(client.call("late", {}), 5);
-  EXPECT_TRUE(log.wait_for(log_level::debug, "after its answer (late): IndexError: gone"));
+  EXPECT_TRUE(log.wait_for(log_level::debug, "after its reply (late): IndexError: gone"));
   EXPECT_EQ(log.count(log_level::error, ""), 0);
 }
 
@@ -136,7 +136,7 @@ TEST_F(responders, a_dropped_responder_is_an_error_once_the_handler_has_returned
   serve();
   for (const char* method : {"dropped", "caught"})
     EXPECT_EQ(error_of(method).remote()->message,
-              "The handler dropped the request without an answer.");
+              "The handler dropped the request without a reply.");
 }
 
 TEST_F(responders, arguments_that_cannot_be_read_are_an_error_of_the_caller) {

@@ -29,7 +29,7 @@ struct remote_clock {
   }
 };
 
-class sender_clocks_test : public ::testing::Test {
+class sender_time : public ::testing::Test {
  protected:
   /// What is left of a minute after `on_the_way`.
   milliseconds left(const remote_clock& from, std::chrono::nanoseconds on_the_way) {
@@ -42,7 +42,7 @@ class sender_clocks_test : public ::testing::Test {
   instant now{1000h};
 };
 
-TEST_F(sender_clocks_test, time_on_the_way_counts_once_a_sender_is_known) {
+TEST_F(sender_time, time_on_the_way_counts_once_a_sender_is_known) {
   for (const auto ahead : {0h, -1h, 1h, -900h, 100'000h}) {
     const remote_clock sender{.name = ahead.count(), .ahead = ahead};
     EXPECT_EQ(left(sender, 20s), 60s) << "nothing to compare with";
@@ -54,7 +54,7 @@ TEST_F(sender_clocks_test, time_on_the_way_counts_once_a_sender_is_known) {
   }
 }
 
-TEST_F(sender_clocks_test, never_says_less_than_is_left) {
+TEST_F(sender_time, never_says_less_than_is_left) {
   for (const double pace : {1.0, 1.0 + 500e-6, 1.0 - 500e-6}) {
     const remote_clock sender{
         .name = static_cast<std::int64_t>(pace * 1e9), .ahead = -3s, .pace = pace};
@@ -68,7 +68,7 @@ TEST_F(sender_clocks_test, never_says_less_than_is_left) {
   }
 }
 
-TEST_F(sender_clocks_test, a_clock_that_stood_still_is_learnt_anew_when_it_shows) {
+TEST_F(sender_time, a_clock_that_stood_still_is_learnt_anew_when_it_shows) {
   remote_clock sender;
   EXPECT_EQ(left(sender, 0s), 60s);
   sender.ahead = -1h;
@@ -79,7 +79,7 @@ TEST_F(sender_clocks_test, a_clock_that_stood_still_is_learnt_anew_when_it_shows
   EXPECT_LE(left(sender, 20s), 40s + 30ms);
 }
 
-TEST_F(sender_clocks_test, forgets_what_it_saw_ten_minutes_ago) {
+TEST_F(sender_time, forgets_what_it_saw_ten_minutes_ago) {
   remote_clock sender;
   EXPECT_EQ(left(sender, 0s), 60s);
   sender.ahead = -10s;  // asleep for less than a call waits: not to be told from a queue
@@ -92,7 +92,7 @@ TEST_F(sender_clocks_test, forgets_what_it_saw_ten_minutes_ago) {
   EXPECT_LE(left(sender, 20s), 41s);
 }
 
-TEST_F(sender_clocks_test, one_sender_says_nothing_about_another) {
+TEST_F(sender_time, one_sender_says_nothing_about_another) {
   const remote_clock a{.name = 1, .ahead = 5s}, b{.name = 2, .ahead = -5s};
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(left(a, 0s), 60s);
@@ -100,7 +100,7 @@ TEST_F(sender_clocks_test, one_sender_says_nothing_about_another) {
   }
 }
 
-TEST_F(sender_clocks_test, a_limit_alone_counts_from_the_arrival) {
+TEST_F(sender_time, a_limit_alone_counts_from_the_arrival) {
   EXPECT_EQ(clocks.time_left({}, now), std::nullopt);
   EXPECT_EQ(clocks.time_left({.limit_ms = 3000}, now), 3s);
   EXPECT_EQ(clocks.time_left({.limit_ms = 3000, .sent_ms = 5}, now), 3s);
@@ -108,7 +108,7 @@ TEST_F(sender_clocks_test, a_limit_alone_counts_from_the_arrival) {
   EXPECT_EQ(clocks.size(), 0u);
 }
 
-TEST_F(sender_clocks_test, nonsense_is_no_limit_and_no_clock) {
+TEST_F(sender_time, nonsense_is_no_limit_and_no_clock) {
   for (const auto limit : {least, std::int64_t{-1}, std::int64_t{367} * 24 * 3600 * 1000, most})
     EXPECT_EQ(clocks.time_left({.limit_ms = limit, .sent_ms = 0, .sender = 1}, now), std::nullopt);
   for (const auto sender : {least, std::int64_t{-1}, std::int64_t{0}, most})
@@ -122,7 +122,7 @@ TEST_F(sender_clocks_test, nonsense_is_no_limit_and_no_clock) {
   EXPECT_EQ(clocks.time_left({.limit_ms = 1000, .sent_ms = most, .sender = 9}, instant::min()), 1s);
 }
 
-TEST_F(sender_clocks_test, remembers_a_bounded_number_of_senders) {
+TEST_F(sender_time, remembers_a_bounded_number_of_senders) {
   const remote_clock regular{.name = -1};
   EXPECT_EQ(left(regular, 0s), 60s);
   for (std::int64_t i = 0; i < 1'000'000; ++i) {

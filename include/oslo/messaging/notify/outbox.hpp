@@ -32,7 +32,7 @@ enum class when_full : std::uint8_t {
 };
 
 /// How it ended for one message.
-enum class delivery : std::uint8_t {
+enum class delivery_outcome : std::uint8_t {
   delivered,  ///< the bus has taken responsibility, for every driver and topic
   dropped,    ///< by rule `drop_oldest` or `drop_newest`
   failed,     ///< given up, or refused by the bus for good
@@ -40,7 +40,7 @@ enum class delivery : std::uint8_t {
 
 /// The report on one message. Valid during the call that gets it.
 struct delivery_report {
-  delivery what = delivery::delivered;
+  delivery_outcome what = delivery_outcome::delivered;
   failure why{};  ///< no failure (code 0) for what was delivered
   std::string_view message_id{};
   std::string_view event_type{};

@@ -1,4 +1,4 @@
-// An answer that a handler gives later.
+// A reply that a handler gives later.
 #pragma once
 
 #include <exception>
@@ -15,10 +15,10 @@ namespace oslo::messaging::rpc {
 /// Answers one request after its handler has returned: the last parameter of a deferred handler,
 /// `void on_add(const context&, add_args, rpc::responder<int>)`.
 ///
-/// Move-only. Exactly one answer: a second one throws `messaging_error` (`errc::invalid_argument`);
-/// a responder destroyed without an answer sends a failure ("The handler dropped the request
-/// without an answer."). What the handler throws before it returns is the answer, unless one was
-/// given: then it is a line in the log. Until the answer the request counts as running:
+/// Move-only. Exactly one reply: a second one throws `messaging_error` (`errc::invalid_argument`);
+/// a responder destroyed without a reply sends a failure ("The handler dropped the request
+/// without a reply."). What the handler throws before it returns is the reply, unless one was
+/// given: then it is a line in the log. Until the reply the request counts as running:
 /// `server::wait` waits for it, and it takes one place of the server's concurrency. The context
 /// given to the handler stays valid as long.
 ///

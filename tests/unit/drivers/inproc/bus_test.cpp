@@ -20,7 +20,7 @@ class bus_rules : public ::testing::Test {
  protected:
   std::shared_ptr<bus> b = std::make_shared<bus>(queue_limits{4, 1000});
   std::shared_ptr<testing::stepping_loop> loop = std::make_shared<testing::stepping_loop>();
-  std::vector<std::shared_ptr<subscription>> listeners;
+  std::vector<std::shared_ptr<queue_reader>> listeners;
 
   // A listener belongs to its queues until it stops.
   void TearDown() override {
@@ -28,14 +28,14 @@ class bus_rules : public ::testing::Test {
     loop->run();
   }
 
-  std::shared_ptr<subscription> server(const std::string& name) {
-    auto s = std::make_shared<subscription>(b, loop, b->declare_server("x", "t", name));
+  std::shared_ptr<queue_reader> server(const std::string& name) {
+    auto s = std::make_shared<queue_reader>(b, loop, b->declare_server("x", "t", name));
     b->attach(s);
     listeners.push_back(s);
     return s;
   }
-  std::shared_ptr<subscription> pool(const std::optional<std::string>& name) {
-    auto s = std::make_shared<subscription>(
+  std::shared_ptr<queue_reader> pool(const std::optional<std::string>& name) {
+    auto s = std::make_shared<queue_reader>(
         b, loop, std::vector<std::shared_ptr<queue>>{b->declare_listener("x", "t", name)});
     b->attach(s);
     listeners.push_back(s);
@@ -46,9 +46,9 @@ class bus_rules : public ::testing::Test {
     return b->deliver({"x", "t", to, fanout}, message(method), at_least_once);
   }
   /// The methods one pull brings; "(waiting)" when it brings nothing yet.
-  std::vector<std::string> take(const std::shared_ptr<subscription>& s, std::size_t max = 10) {
+  std::vector<std::string> take(const std::shared_ptr<queue_reader>& s, std::size_t max = 10) {
     auto got = std::make_shared<std::vector<std::string>>(1, "(waiting)");
-    s->next(max, [got](subscription::batch batch) {
+    s->next(max, [got](queue_reader::batch batch) {
       got->clear();
       for (auto& t : batch) got->emplace_back(t.message.what->fields()[0].json);
     });
@@ -81,7 +81,7 @@ TEST_F(bus_rules, servers_share_a_queue_in_turns) {
   // Each waits with a pull of its own, and each is woken once.
   std::vector<std::string> got;
   for (const auto& s : {a, b2})
-    s->next(1, [&got, name = s == a ? "a" : "b"](subscription::batch) { got.push_back(name); });
+    s->next(1, [&got, name = s == a ? "a" : "b"](queue_reader::batch) { got.push_back(name); });
   ASSERT_TRUE(send("5"));
   ASSERT_TRUE(send("6"));
   loop->run();
@@ -167,10 +167,10 @@ TEST_F(bus_rules, a_requeued_message_is_the_next_one) {
   const auto a = server("a");
   ASSERT_TRUE(send("1"));
   ASSERT_TRUE(send("2"));
-  a->next(1, [&](subscription::batch batch) { b->requeue(*batch.at(0).from, batch[0].message); });
+  a->next(1, [&](queue_reader::batch batch) { b->requeue(*batch.at(0).from, batch[0].message); });
   loop->run();
   bool redelivered = false;
-  a->next(1, [&](subscription::batch batch) {
+  a->next(1, [&](queue_reader::batch batch) {
     redelivered = batch.at(0).message.redelivered;
     EXPECT_EQ(batch[0].message.what->fields()[0].json, "\"1\"");
   });
@@ -183,8 +183,8 @@ TEST_F(bus_rules, a_server_that_stops_passes_its_turn_on) {
   const auto b2 = server("b");
   std::vector<std::size_t> to_a;
   texts to_b;
-  a->next(1, [&](subscription::batch batch) { to_a.push_back(batch.size()); });
-  b2->next(1, [&](subscription::batch batch) {
+  a->next(1, [&](queue_reader::batch batch) { to_a.push_back(batch.size()); });
+  b2->next(1, [&](queue_reader::batch batch) {
     for (auto& t : batch) to_b.emplace_back(t.message.what->fields()[0].json);
   });
   ASSERT_TRUE(send("m"));  // wakes a, which has not run yet

@@ -17,10 +17,10 @@ using amqp_script::bytes;
 using ::testing::ElementsAre;
 using namespace std::chrono_literals;
 
-class recording_subscription : public subscription {
+class recording_channel : public consumer_channel {
  public:
-  explicit recording_subscription(std::vector<source> sources, std::uint16_t prefetch = 10)
-      : subscription(std::move(sources), prefetch) {}
+  explicit recording_channel(std::vector<source> sources, std::uint16_t prefetch = 10)
+      : consumer_channel(std::move(sources), prefetch) {}
   void on_ready() override { events.push_back("ready"); }
   void on_lost() override { events.push_back("lost"); }
   void on_removed() override { events.push_back("removed"); }
@@ -47,13 +47,13 @@ class rabbit_consumer : public ::testing::Test, public consumer_owner {
   void input_begins() override {}
   void input_done() override { ++reads; }
 
-  std::shared_ptr<recording_subscription> add(const std::string& topic = "calc") {
-    auto s = std::make_shared<recording_subscription>(
+  std::shared_ptr<recording_channel> add(const std::string& topic = "calc") {
+    auto s = std::make_shared<recording_channel>(
         server_sources({}, "openstack", topic, "host1", "0123"));
     in.add(s);
     return s;
   }
-  std::shared_ptr<recording_subscription> add_ready() {
+  std::shared_ptr<recording_channel> add_ready() {
     auto s = add();
     if (!link.is_open()) link.connect();
     link.run();
@@ -97,8 +97,8 @@ TEST_F(rabbit_consumer, declares_binds_and_consumes_every_queue_before_it_is_rea
 }
 
 TEST_F(rabbit_consumer, asks_for_its_prefetch_before_it_consumes) {
-  in.add(std::make_shared<recording_subscription>(std::vector{reply_source({}, "ab")},
-                                                  std::uint16_t{7}));
+  in.add(
+      std::make_shared<recording_channel>(std::vector{reply_source({}, "ab")}, std::uint16_t{7}));
   link.connect();
   EXPECT_EQ(link.next(method::basic_qos).arguments, bytes("00000000 0007 00"));
   link.next(method::basic_consume);
@@ -109,7 +109,7 @@ TEST_F(rabbit_consumer, a_quorum_queue_is_declared_and_consumed_as_by_python) {
   options o;
   o.quorum = {true, false, 3, 100, 1000};
   o.cancel_on_failover = true;  // which a quorum queue does not take
-  in.add(std::make_shared<recording_subscription>(server_sources(o, "x", "t", "s", "u")));
+  in.add(std::make_shared<recording_channel>(server_sources(o, "x", "t", "s", "u")));
   link.connect();
   EXPECT_EQ(link.next(method::exchange_declare).arguments,
             bytes("0000 01'x' 05'topic' 02 00000000"));
@@ -333,7 +333,7 @@ TEST_F(rabbit_consumer, a_set_up_that_is_not_answered_is_tried_again) {
 }
 
 TEST_F(rabbit_consumer, acknowledgements_leave_in_groups_when_many_are_in_work) {
-  const auto s = std::make_shared<recording_subscription>(
+  const auto s = std::make_shared<recording_channel>(
       std::vector{notification_source({}, "openstack", "n.info")}, std::uint16_t{256});
   in.add(s);
   link.connect();

@@ -54,9 +54,9 @@ class sending_user : public send_owner {
 
 class consuming_user : public consumer_owner {
  public:
-  class one : public subscription {
+  class one : public consumer_channel {
    public:
-    one() : subscription(server_sources({}, "openstack", "calc", "host1", "0123"), 10) {}
+    one() : consumer_channel(server_sources({}, "openstack", "calc", "host1", "0123"), 10) {}
     void on_ready() override {}
     void on_refused(const failure&) override { ++refusals; }
     void on_delivery(const amqp091::delivery&) override {}

@@ -20,9 +20,9 @@ using amqp_script::scripted_broker;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 
-class rabbit_listener_test : public ::testing::Test {
+class rabbit_listeners : public ::testing::Test {
  protected:
-  rabbit_listener_test() : broker(io), meter(std::make_shared<testing::recording_metrics>()) {
+  rabbit_listeners() : broker(io), meter(std::make_shared<testing::recording_metrics>()) {
     transport_options o;
     o.loop = asio_scheduler(io.get_executor());
     o.meter = meter;
@@ -39,7 +39,7 @@ class rabbit_listener_test : public ::testing::Test {
     broker.run_until([&] { return ready; }, "the listener");
     channel = broker.next(method::basic_consume).channel;
   }
-  ~rabbit_listener_test() override {
+  ~rabbit_listeners() override {
     from.reset();
     bool closed = false;
     bus->driver().close(std::chrono::seconds(5), [&] { closed = true; });
@@ -116,7 +116,7 @@ class rabbit_listener_test : public ::testing::Test {
   incoming_batch batch;
 };
 
-TEST_F(rabbit_listener_test, a_message_that_was_taken_is_not_handed_out_again) {
+TEST_F(rabbit_listeners, a_message_that_was_taken_is_not_handed_out_again) {
   pull();
   deliver(1, request("u1"));
   ASSERT_EQ(batch.size(), 1u);
@@ -133,7 +133,7 @@ TEST_F(rabbit_listener_test, a_message_that_was_taken_is_not_handed_out_again) {
   batch[0]->acknowledge();
 }
 
-TEST_F(rabbit_listener_test, texts_among_the_headers_and_the_count_of_a_quorum_queue_are_seen) {
+TEST_F(rabbit_listeners, texts_among_the_headers_and_the_count_of_a_quorum_queue_are_seen) {
   pull();
   deliver(1, request("u1"),
           amqp091::field_table{{"a", "text"}, {"x-delivery-count", std::int64_t{3}}, {"b", true}});
@@ -154,7 +154,7 @@ TEST_F(rabbit_listener_test, texts_among_the_headers_and_the_count_of_a_quorum_q
   EXPECT_EQ(count_of({{"x-delivery-count", "5"}}), std::nullopt);
 }
 
-TEST_F(rabbit_listener_test, time_in_the_queue_counts_by_the_clock_of_a_known_sender) {
+TEST_F(rabbit_listeners, time_in_the_queue_counts_by_the_clock_of_a_known_sender) {
   using namespace std::chrono_literals;
   int id = 1;
   const auto left_of = [&](std::int64_t sent, std::int64_t sender) {
@@ -175,7 +175,7 @@ TEST_F(rabbit_listener_test, time_in_the_queue_counts_by_the_clock_of_a_known_se
   EXPECT_GT(left_of(5'000'000 - 1'200'000, 2), 1h - slack) << "another sender";
 }
 
-TEST_F(rabbit_listener_test, a_copy_of_what_is_in_work_is_settled_with_it) {
+TEST_F(rabbit_listeners, a_copy_of_what_is_in_work_is_settled_with_it) {
   const auto first = take_into_work(1, request("u1"));
   pull();
   deliver(2, request("u1"));
@@ -186,7 +186,7 @@ TEST_F(rabbit_listener_test, a_copy_of_what_is_in_work_is_settled_with_it) {
   EXPECT_TRUE(counted("server_duplicates_total"));
 }
 
-TEST_F(rabbit_listener_test, work_goes_on_over_a_lost_connection_and_its_second_delivery) {
+TEST_F(rabbit_listeners, work_goes_on_over_a_lost_connection_and_its_second_delivery) {
   const auto first = take_into_work(7, request("u1"));
   broker.drop();
   channel = broker.next(method::basic_consume).channel;
@@ -198,7 +198,7 @@ TEST_F(rabbit_listener_test, work_goes_on_over_a_lost_connection_and_its_second_
   EXPECT_THAT(acknowledged(), ElementsAre("1")) << "of the new connection, and only there";
 }
 
-TEST_F(rabbit_listener_test, what_is_given_back_takes_its_copy_along) {
+TEST_F(rabbit_listeners, what_is_given_back_takes_its_copy_along) {
   const auto first = take_into_work(1, request("u1"));
   pull();
   deliver(2, request("u1"));
@@ -214,7 +214,7 @@ TEST_F(rabbit_listener_test, what_is_given_back_takes_its_copy_along) {
   batch[0]->acknowledge();
 }
 
-TEST_F(rabbit_listener_test, of_two_copies_that_arrive_together_one_is_handed_out) {
+TEST_F(rabbit_listeners, of_two_copies_that_arrive_together_one_is_handed_out) {
   deliver(1, request("u1"));
   deliver(2, request("u1"));
   deliver(3, request("u2"));
@@ -225,7 +225,7 @@ TEST_F(rabbit_listener_test, of_two_copies_that_arrive_together_one_is_handed_ou
   for (auto& m : batch) m->acknowledge();
 }
 
-TEST_F(rabbit_listener_test, a_malformed_message_is_refused_alone) {
+TEST_F(rabbit_listeners, a_malformed_message_is_refused_alone) {
   pull();
   deliver(1, "this is not JSON");
   bool refused = false;
@@ -237,7 +237,7 @@ TEST_F(rabbit_listener_test, a_malformed_message_is_refused_alone) {
   batch[0]->acknowledge();
 }
 
-TEST_F(rabbit_listener_test, compressed_messages_are_read_and_their_header_is_not_seen) {
+TEST_F(rabbit_listeners, compressed_messages_are_read_and_their_header_is_not_seen) {
   struct {
     const char* header;
     wire::codec codec;
@@ -262,7 +262,7 @@ TEST_F(rabbit_listener_test, compressed_messages_are_read_and_their_header_is_no
   batch[0]->acknowledge();
 }
 
-TEST_F(rabbit_listener_test, a_body_that_cannot_be_decompressed_is_refused_alone) {
+TEST_F(rabbit_listeners, a_body_that_cannot_be_decompressed_is_refused_alone) {
   pull();
   const auto body = wire::compress(wire::codec::zlib, request("u1"));
   deliver(1, body, amqp091::field_table{{"compression", "application/zstd"}});
@@ -279,7 +279,7 @@ TEST_F(rabbit_listener_test, a_body_that_cannot_be_decompressed_is_refused_alone
   batch[0]->acknowledge();
 }
 
-TEST_F(rabbit_listener_test, a_bomb_is_a_malformed_message_and_nothing_else) {
+TEST_F(rabbit_listeners, a_bomb_is_a_malformed_message_and_nothing_else) {
   pull();
   const std::string blanks((128u << 20) + 1, ' ');
   for (const auto codec : {wire::codec::zlib, wire::codec::bzip2}) {
@@ -295,7 +295,7 @@ TEST_F(rabbit_listener_test, a_bomb_is_a_malformed_message_and_nothing_else) {
   batch[0]->acknowledge();
 }
 
-TEST_F(rabbit_listener_test, who_lets_go_of_it_stops_it_and_keeps_what_was_handed_out) {
+TEST_F(rabbit_listeners, who_lets_go_of_it_stops_it_and_keeps_what_was_handed_out) {
   pull();
   deliver(1, request("u1"));
   ASSERT_EQ(batch.size(), 1u);
@@ -313,7 +313,7 @@ TEST_F(rabbit_listener_test, who_lets_go_of_it_stops_it_and_keeps_what_was_hande
   EXPECT_EQ(said.back(), method::channel_close);
 }
 
-TEST_F(rabbit_listener_test, ready_says_at_once_what_is_known_but_not_before_it_returns) {
+TEST_F(rabbit_listeners, ready_says_at_once_what_is_known_but_not_before_it_returns) {
   const auto ask = [this] {
     std::optional<errc> verdict;
     bool returned = false, early = false, told = false;

@@ -54,9 +54,9 @@ class outbox_queues : public ::testing::Test {
   strings endings() {
     strings out;
     for (const auto& e : std::exchange(ended, {})) {
-      const char* const what = e.what == delivery::delivered ? "delivered "
-                               : e.what == delivery::dropped ? "dropped "
-                                                             : "failed ";
+      const char* const what = e.what == delivery_outcome::delivered ? "delivered "
+                               : e.what == delivery_outcome::dropped ? "dropped "
+                                                                     : "failed ";
       out.push_back(what + e.of->message.event_type);
       if (e.why.code() != errc{}) out.back() += ": " + e.why.message();
     }

@@ -30,9 +30,10 @@ class report_book {
   auto writer() {
     return [this](const delivery_report& r) {
       const std::lock_guard lock(mutex_);
-      static const std::map<delivery, std::string> names{{delivery::delivered, "delivered "},
-                                                         {delivery::dropped, "dropped "},
-                                                         {delivery::failed, "failed "}};
+      static const std::map<delivery_outcome, std::string> names{
+          {delivery_outcome::delivered, "delivered "},
+          {delivery_outcome::dropped, "dropped "},
+          {delivery_outcome::failed, "failed "}};
       lines_.push_back(names.at(r.what) + std::string(r.event_type));
       codes_.push_back(r.why.code());
       changed_.notify_all();

@@ -26,14 +26,14 @@ ack_folder delivered(std::uint64_t n) {
   return f;
 }
 
-TEST(AckFolder, OneIsOne) {
+TEST(amqp_ack_folder, one_is_one) {
   ack_folder f = delivered(3);
   EXPECT_TRUE(f.ack(1));
   EXPECT_EQ(flushed(f), "1");
   EXPECT_EQ(flushed(f), "");
 }
 
-TEST(AckFolder, NeighboursAreFoldedInAnyOrder) {
+TEST(amqp_ack_folder, neighbours_are_folded_in_any_order) {
   ack_folder f = delivered(5);
   for (const std::uint64_t tag : {3u, 1u, 2u, 4u}) EXPECT_TRUE(f.ack(tag));
   EXPECT_EQ(flushed(f), "4*");
@@ -41,7 +41,7 @@ TEST(AckFolder, NeighboursAreFoldedInAnyOrder) {
   EXPECT_EQ(flushed(f), "5");
 }
 
-TEST(AckFolder, BehindAGapEachIsAlone) {
+TEST(amqp_ack_folder, behind_a_gap_each_is_alone) {
   ack_folder f = delivered(6);
   for (const std::uint64_t tag : {1u, 2u, 4u, 6u}) f.ack(tag);
   EXPECT_EQ(flushed(f), "2* 4 6");
@@ -52,7 +52,7 @@ TEST(AckFolder, BehindAGapEachIsAlone) {
   EXPECT_EQ(flushed(f), "3");
 }
 
-TEST(AckFolder, TopOfARunIsNeverASettledTag) {
+TEST(amqp_ack_folder, top_of_a_run_is_never_a_settled_tag) {
   ack_folder f = delivered(4);
   f.ack(3);
   EXPECT_EQ(flushed(f), "3");
@@ -61,7 +61,7 @@ TEST(AckFolder, TopOfARunIsNeverASettledTag) {
   EXPECT_EQ(flushed(f), "2*");
 }
 
-TEST(AckFolder, RejectedTagsArePassedOver) {
+TEST(amqp_ack_folder, rejected_tags_are_passed_over) {
   ack_folder f = delivered(4);
   EXPECT_TRUE(f.settle(2));
   f.ack(1);
@@ -70,7 +70,7 @@ TEST(AckFolder, RejectedTagsArePassedOver) {
   EXPECT_TRUE(f.settle(4));
 }
 
-TEST(AckFolder, UnknownAndSettledTagsAreIgnored) {
+TEST(amqp_ack_folder, unknown_and_settled_tags_are_ignored) {
   ack_folder f = delivered(2);
   EXPECT_FALSE(f.ack(0));
   EXPECT_FALSE(f.ack(3));
@@ -83,7 +83,7 @@ TEST(AckFolder, UnknownAndSettledTagsAreIgnored) {
   EXPECT_FALSE(ack_folder{}.ack(1));
 }
 
-TEST(AckFolder, TagsMayLeaveGaps) {
+TEST(amqp_ack_folder, tags_may_leave_gaps) {
   ack_folder f;
   for (const std::uint64_t tag : {2u, 3u, 7u, 8u, 100u}) f.delivered(tag);
   EXPECT_FALSE(f.ack(5));
@@ -91,14 +91,14 @@ TEST(AckFolder, TagsMayLeaveGaps) {
   EXPECT_EQ(flushed(f), "7* 100");
 }
 
-TEST(AckFolder, TagsMustRise) {
+TEST(amqp_ack_folder, tags_must_rise) {
   ack_folder f = delivered(2);
   EXPECT_THROW(f.delivered(2), violation);
   EXPECT_THROW(f.delivered(1), violation);
   EXPECT_THROW(ack_folder{}.delivered(0), violation);
 }
 
-TEST(AckFolder, NumberOfWaitingDeliveriesIsBounded) {
+TEST(amqp_ack_folder, number_of_waiting_deliveries_is_bounded) {
   ack_folder f = delivered(ack_folder::max_unsettled);
   EXPECT_THROW(f.delivered(ack_folder::max_unsettled + 1), violation);
   f.ack(1);
@@ -113,7 +113,7 @@ TEST(AckFolder, NumberOfWaitingDeliveriesIsBounded) {
 }
 
 /// A broker's view of what is outstanding; an acknowledgement that it would answer with 406 fails.
-TEST(AckFolder, BrokerAgreesWithAnyOrder) {
+TEST(amqp_ack_folder, broker_agrees_with_any_order) {
   std::mt19937 random{42};
   ack_folder f;
   std::set<std::uint64_t> waiting, broker;

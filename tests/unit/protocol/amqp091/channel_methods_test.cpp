@@ -10,7 +10,7 @@ using testing::ElementsAre;
 
 namespace {
 
-TEST(Channels, AnswersMatchRequestsInOrder) {
+TEST(amqp_channels, answers_match_requests_in_order) {
   client c;
   const channel_id ch = c.open().channel();
   connection& m = c.machine;
@@ -38,7 +38,7 @@ TEST(Channels, AnswersMatchRequestsInOrder) {
                                       "ok 1 #19", "ok 1 #20", "ok 1 #21"));
 }
 
-TEST(Channels, AnswerOutOfTurnIsAViolation) {
+TEST(amqp_channels, answer_out_of_turn_is_a_violation) {
   client c;
   const channel_id ch = c.open().channel();
   c.machine.basic_qos(ch, 1, 1, false);
@@ -53,7 +53,7 @@ TEST(Channels, AnswerOutOfTurnIsAViolation) {
                   method::queue_bind_ok));
 }
 
-TEST(Channels, AnswersForConsumersMayOvertake) {
+TEST(amqp_channels, answers_for_consumers_may_overtake) {
   client c;
   const channel_id ch = c.open().channel();
   connection& m = c.machine;
@@ -68,7 +68,7 @@ TEST(Channels, AnswersForConsumersMayOvertake) {
               ElementsAre("ok 1 #3 q", "ok 1 #2 b", "ok 1 #5", "ok 1 #1 a", "ok 1 #4 a"));
 }
 
-TEST(Channels, AnswersForConsumersMustNameThem) {
+TEST(amqp_channels, answers_for_consumers_must_name_them) {
   client c;
   const channel_id ch = c.open().channel();
   c.machine.basic_consume(ch, 1, "q", "a", false, false);
@@ -78,7 +78,7 @@ TEST(Channels, AnswersForConsumersMustNameThem) {
                           "basic.consume-ok was due (basic.consume-ok, channel 1)."));
 }
 
-TEST(Channels, OtherAnswersMayNotOvertake) {
+TEST(amqp_channels, other_answers_may_not_overtake) {
   client c;
   const channel_id ch = c.open().channel();
   c.machine.basic_consume(ch, 1, "q", "a", false, false);
@@ -90,7 +90,7 @@ TEST(Channels, OtherAnswersMayNotOvertake) {
                           "queue.bind-ok was due (basic.qos-ok, channel 1)."));
 }
 
-TEST(Channels, CloseByTheBrokerEndsThatChannelOnly) {
+TEST(amqp_channels, close_by_the_broker_ends_that_channel_only) {
   for (const auto& [code, text] :
        {std::pair{403, "ACCESS_REFUSED - x"}, std::pair{404, "NOT_FOUND - no queue 'q'"},
         std::pair{405, "RESOURCE_LOCKED - x"}, std::pair{406, "PRECONDITION_FAILED - x"}}) {
@@ -109,7 +109,7 @@ TEST(Channels, CloseByTheBrokerEndsThatChannelOnly) {
   }
 }
 
-TEST(Channels, CloseByUs) {
+TEST(amqp_channels, close_by_us) {
   client c;
   const channel_id ch = c.open().channel();
   c.feed(deliver(ch, 1, "a") + deliver(ch, 2, "b"));
@@ -129,7 +129,7 @@ TEST(Channels, CloseByUs) {
   EXPECT_EQ(c.machine.open_channel(), ch);
 }
 
-TEST(Channels, CloseInTheMiddleOfAMessage) {
+TEST(amqp_channels, close_in_the_middle_of_a_message) {
   client c;
   const channel_id ch = c.open().channel();
   const std::string message = deliver(ch, 1, "abcdef", {}, 3);
@@ -139,7 +139,7 @@ TEST(Channels, CloseInTheMiddleOfAMessage) {
   EXPECT_THAT(c.events(), ElementsAre("channel-closed 1 local 200 "));
 }
 
-TEST(Channels, CloseFromBothSidesAtOnce) {
+TEST(amqp_channels, close_from_both_sides_at_once) {
   client c;
   const channel_id ch = c.open().channel();
   c.machine.close_channel(ch);
@@ -151,7 +151,7 @@ TEST(Channels, CloseFromBothSidesAtOnce) {
   EXPECT_THAT(c.events(), ElementsAre("channel-closed 1 broker 404 NOT_FOUND"));
 }
 
-TEST(Channels, NumberIsLimited) {
+TEST(amqp_channels, number_is_limited) {
   client c;
   c.open(2);
   const channel_id first = c.machine.open_channel();
@@ -162,7 +162,7 @@ TEST(Channels, NumberIsLimited) {
   EXPECT_EQ(c.machine.open_channel(), 1);
 }
 
-TEST(Channels, FlowIsAnswered) {
+TEST(amqp_channels, flow_is_answered) {
   client c;
   const channel_id ch = c.open().channel();
   c.feed(method_hex(ch, method::channel_flow, "00"));
@@ -171,7 +171,7 @@ TEST(Channels, FlowIsAnswered) {
   EXPECT_EQ(c.sent(), method_hex(ch, method::channel_flow_ok, "01"));
 }
 
-TEST(Channels, AnswersThatAreNotReadAreBounded) {
+TEST(amqp_channels, answers_that_are_not_read_are_bounded) {
   client c;
   const channel_id ch = c.open().channel();
   std::string flows;
@@ -188,7 +188,7 @@ TEST(Channels, AnswersThatAreNotReadAreBounded) {
   EXPECT_LT(c.machine.output_size(), 5u << 20);
 }
 
-TEST(Channels, ClosesOfAClosingChannelThatAreNotReadAreBounded) {
+TEST(amqp_channels, closes_of_a_closing_channel_that_are_not_read_are_bounded) {
   client c;
   const channel_id ch = c.open().channel();
   c.machine.close_channel(ch);
@@ -201,7 +201,7 @@ TEST(Channels, ClosesOfAClosingChannelThatAreNotReadAreBounded) {
   EXPECT_LT(c.machine.output_size(), 5u << 20);
 }
 
-TEST(Channels, RejectsThatAreNotReadAreBounded) {
+TEST(amqp_channels, rejects_that_are_not_read_are_bounded) {
   struct rejecting : recorder {
     connection* machine = nullptr;
     void on_delivery(const delivery& d) override {
@@ -223,7 +223,7 @@ TEST(Channels, RejectsThatAreNotReadAreBounded) {
   EXPECT_LT(c.machine.output_size(), 5u << 20);
 }
 
-TEST(Channels, AcksOfAClosedChannelAreNoOutput) {
+TEST(amqp_channels, acks_of_a_closed_channel_are_no_output) {
   client c;
   const channel_id ch = c.open().channel();
   c.feed(deliver(ch, 1, "x") + deliver(ch, 2, "x"));
@@ -236,7 +236,7 @@ TEST(Channels, AcksOfAClosedChannelAreNoOutput) {
   EXPECT_FALSE(c.machine.has_output());
 }
 
-TEST(Channels, ConsumerCancelledByTheBroker) {
+TEST(amqp_channels, consumer_cancelled_by_the_broker) {
   client c;
   const channel_id ch = c.open().channel();
   c.feed(method_hex(ch, method::basic_cancel, "03\"tag\" 00"));
@@ -246,7 +246,7 @@ TEST(Channels, ConsumerCancelledByTheBroker) {
   EXPECT_THAT(c.events(), ElementsAre("cancelled 1 tag", "cancelled 1 gat"));
 }
 
-TEST(Channels, HandlerMayOpenAnotherInTheCloseEvent) {
+TEST(amqp_channels, handler_may_open_another_in_the_close_event) {
   struct reopening : recorder {
     connection* machine = nullptr;
     channel_id opened = 0;
@@ -263,7 +263,7 @@ TEST(Channels, HandlerMayOpenAnotherInTheCloseEvent) {
   EXPECT_EQ(c.sent(), close_ok(ch) + method_hex(ch, method::channel_open, "00"));
 }
 
-class Confirms : public testing::Test {
+class amqp_confirms : public testing::Test {
  protected:
   client c_;
   channel_id ch_ = c_.open().channel(true);
@@ -277,7 +277,7 @@ class Confirms : public testing::Test {
   }
 };
 
-TEST_F(Confirms, AreReportedAsTheyCome) {
+TEST_F(amqp_confirms, are_reported_as_they_come) {
   publish(5);
   EXPECT_THAT(confirmed(method::basic_ack, 2, false), ElementsAre("ack 1 2"));
   EXPECT_THAT(confirmed(method::basic_nack, 4, false), ElementsAre("nack 1 4"));
@@ -287,7 +287,7 @@ TEST_F(Confirms, AreReportedAsTheyCome) {
   EXPECT_THAT(confirmed(method::basic_nack, 5, true), ElementsAre("nack 1 up to 5"));
 }
 
-TEST_F(Confirms, NumberNoughtMeansEverythingSoFar) {
+TEST_F(amqp_confirms, number_nought_means_everything_so_far) {
   EXPECT_THAT(confirmed(method::basic_ack, 0, true), ElementsAre()) << "nothing was published";
   publish(5);
   EXPECT_THAT(confirmed(method::basic_nack, 0, true), ElementsAre("nack 1 up to 5"));
@@ -295,14 +295,14 @@ TEST_F(Confirms, NumberNoughtMeansEverythingSoFar) {
   EXPECT_THAT(confirmed(method::basic_ack, 0, true), ElementsAre("ack 1 up to 6"));
 }
 
-TEST_F(Confirms, BitsOfNackAreThoseOfMultipleAndRequeue) {
+TEST_F(amqp_confirms, bits_of_nack_are_those_of_multiple_and_requeue) {
   publish(2);
   c_.feed(method_hex(ch_, method::basic_nack, "0000000000000002 03") +
           method_hex(ch_, method::basic_nack, "0000000000000001 02"));
   EXPECT_THAT(c_.events(), ElementsAre("nack 1 up to 2", "nack 1 1"));
 }
 
-TEST_F(Confirms, NumbersNeverUsedAreAViolation) {
+TEST_F(amqp_confirms, numbers_never_used_are_a_violation) {
   for (const auto& [tag, multiple] : {std::pair{3, false}, {3, true}, {0, false}}) {
     client c;
     const channel_id ch = c.open().channel(true);
@@ -316,7 +316,7 @@ TEST_F(Confirms, NumbersNeverUsedAreAViolation) {
   }
 }
 
-TEST_F(Confirms, WithoutConfirmModeAreAViolation) {
+TEST_F(amqp_confirms, without_confirm_mode_are_a_violation) {
   client c;
   const channel_id ch = c.open().channel();
   c.machine.publish(ch, "", "q", false, {}, "");
@@ -326,13 +326,13 @@ TEST_F(Confirms, WithoutConfirmModeAreAViolation) {
                                       "(basic.ack, channel 1)."));
 }
 
-TEST_F(Confirms, SecondSelectKeepsCounting) {
+TEST_F(amqp_confirms, second_select_keeps_counting) {
   publish(3);
   c_.machine.confirm_select(ch_, 9);
   EXPECT_EQ(c_.machine.publish(ch_, "", "q", false, {}, ""), 4u);
 }
 
-TEST_F(Confirms, OfAnotherChannelDoNotCount) {
+TEST_F(amqp_confirms, of_another_channel_do_not_count) {
   const channel_id other = c_.channel(true);
   publish(3);
   c_.machine.publish(other, "", "q", false, {}, "x");
@@ -344,7 +344,7 @@ TEST_F(Confirms, OfAnotherChannelDoNotCount) {
                           "confirmed, and the last was 1 (basic.ack, channel 2)."));
 }
 
-TEST_F(Confirms, StartAnewOnANewChannel) {
+TEST_F(amqp_confirms, start_anew_on_a_new_channel) {
   publish(3);
   c_.feed(close_frame(ch_, 404, "NOT_FOUND"));
   ASSERT_EQ(c_.channel(true), ch_);
@@ -352,7 +352,7 @@ TEST_F(Confirms, StartAnewOnANewChannel) {
   EXPECT_EQ(c_.machine.publish(ch_, "", "q", false, {}, ""), 1u);
 }
 
-TEST_F(Confirms, HandlerMayPublishMeanwhile) {
+TEST_F(amqp_confirms, handler_may_publish_meanwhile) {
   struct publishing : recorder {
     connection* machine = nullptr;
     void on_confirm(channel_id ch, std::uint64_t sequence, bool multiple, bool ack) override {
@@ -370,7 +370,7 @@ TEST_F(Confirms, HandlerMayPublishMeanwhile) {
       << "what is published meanwhile is not covered";
 }
 
-TEST_F(Confirms, ReturnComesBeforeTheConfirm) {
+TEST_F(amqp_confirms, return_comes_before_the_confirm) {
   for (const char* key : {"there", "gone", "gone too"})
     c_.machine.publish(ch_, "e", key, true, {}, "x");
   c_.feed(returned(ch_, "e", "gone", "x") + returned(ch_, "e", "gone too", "x") +
@@ -380,7 +380,7 @@ TEST_F(Confirms, ReturnComesBeforeTheConfirm) {
                           "return 1 312 NO_ROUTE 'e' 'gone too' 'x'", "ack 1 up to 3"));
 }
 
-TEST_F(Confirms, ReturnsComeWithoutConfirmModeToo) {
+TEST_F(amqp_confirms, returns_come_without_confirm_mode_too) {
   const channel_id ch = c_.channel();
   EXPECT_EQ(c_.machine.publish(ch, "", "gone", true, {}, "x"), 0u);
   c_.feed(returned(ch, "", "gone", "x"));

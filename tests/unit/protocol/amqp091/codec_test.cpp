@@ -30,7 +30,7 @@ std::string fault(std::string_view input, Read read) {
   }
 }
 
-TEST(Codec, NumbersAreBigEndian) {
+TEST(amqp_codec, numbers_are_big_endian) {
   const std::string out = written([](writer& w) {
     w.u8(0x01);
     w.u16(0x0203);
@@ -46,7 +46,7 @@ TEST(Codec, NumbersAreBigEndian) {
   in.finish();
 }
 
-TEST(Codec, StringsCarryTheirLength) {
+TEST(amqp_codec, strings_carry_their_length) {
   const std::string out = written([](writer& w) {
     w.shortstr("abc");
     w.longstr(std::string(300, 'x'));
@@ -58,13 +58,13 @@ TEST(Codec, StringsCarryTheirLength) {
   EXPECT_EQ(in.left(), 0u);
 }
 
-TEST(Codec, ShortStringTakes255Bytes) {
+TEST(amqp_codec, short_string_takes_255_bytes) {
   EXPECT_EQ(written([](writer& w) { w.shortstr(std::string(255, 'x')); }),
             bytes("ff") + std::string(255, 'x'));
   EXPECT_THROW(written([](writer& w) { w.shortstr(std::string(256, 'x')); }), std::length_error);
 }
 
-TEST(Codec, ReadingPastTheEndIsASyntaxError) {
+TEST(amqp_codec, reading_past_the_end_is_a_syntax_error) {
   EXPECT_EQ(fault("", [](reader& r) { r.u8(); }),
             "502 an octet of 1 bytes does not fit in the 0 that are left");
   EXPECT_EQ(fault(bytes("01"), [](reader& r) { r.u16(); }),
@@ -80,7 +80,7 @@ TEST(Codec, ReadingPastTheEndIsASyntaxError) {
   EXPECT_EQ(fault(bytes("0102"), [](reader& r) { r.finish(); }), "502 2 bytes are left over");
 }
 
-TEST(Codec, FrameGetsItsSizeAndEnd) {
+TEST(amqp_codec, frame_gets_its_size_and_end) {
   EXPECT_EQ(written([](writer& w) {
               const auto start = w.begin_method(7, method::channel_open);
               w.shortstr("");
@@ -91,7 +91,7 @@ TEST(Codec, FrameGetsItsSizeAndEnd) {
             bytes("08 0000 00000000 ce"));
 }
 
-TEST(Codec, FrameLimitCountsHeaderAndEnd) {
+TEST(amqp_codec, frame_limit_counts_header_and_end) {
   const auto body = [](std::size_t size) {
     return written([&](writer& w) {
       const auto start = w.begin_frame(frame_type::body, 1);
@@ -103,7 +103,7 @@ TEST(Codec, FrameLimitCountsHeaderAndEnd) {
   EXPECT_THROW(body(4089), std::length_error);
 }
 
-TEST(Codec, MarkTakesBackWhatWasNotKept) {
+TEST(amqp_codec, mark_takes_back_what_was_not_kept) {
   std::string out = "before";
   {
     output_mark mark{out};

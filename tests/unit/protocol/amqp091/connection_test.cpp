@@ -15,7 +15,7 @@ namespace {
 
 const std::string beat = bytes("08 0000 00000000 ce");
 
-TEST(Heartbeats, AreSentWhenNothingElseWasForHalfAnInterval) {
+TEST(amqp_heartbeats, are_sent_when_nothing_else_was_for_half_an_interval) {
   client c;
   c.open(0, 0, 10);
   EXPECT_EQ(c.machine.next_deadline(), c.now + 5s);
@@ -35,7 +35,7 @@ TEST(Heartbeats, AreSentWhenNothingElseWasForHalfAnInterval) {
   EXPECT_EQ(c.sent(), beat);
 }
 
-TEST(Heartbeats, DoNotPileUpBehindOutputThatWaits) {
+TEST(amqp_heartbeats, do_not_pile_up_behind_output_that_waits) {
   client c;
   c.open(0, 0, 10);
   c.machine.open_channel();
@@ -49,7 +49,7 @@ TEST(Heartbeats, DoNotPileUpBehindOutputThatWaits) {
   EXPECT_EQ(c.machine.output_size(), size);
 }
 
-TEST(Heartbeats, SilenceOfTwoIntervalsEndsTheConnection) {
+TEST(amqp_heartbeats, silence_of_two_intervals_ends_the_connection) {
   client c;
   c.open(0, 0, 10);
   const instant start = c.now;
@@ -65,7 +65,7 @@ TEST(Heartbeats, SilenceOfTwoIntervalsEndsTheConnection) {
                                       "two heartbeat intervals of 10 s."));
 }
 
-TEST(Heartbeats, AnyByteIsASignOfLife) {
+TEST(amqp_heartbeats, any_byte_is_a_sign_of_life) {
   client c;
   const channel_id ch = c.open(0, 0, 10).channel();
   const std::string message = deliver(ch, 1, std::string(50, 'x'));
@@ -78,7 +78,7 @@ TEST(Heartbeats, AnyByteIsASignOfLife) {
   EXPECT_THAT(c.events(), ElementsAre("delivery 1 1 1 'openstack' 't' 'xxxxxxxxxx'+40"));
 }
 
-TEST(Heartbeats, OwnTrafficIsNoSignOfLife) {
+TEST(amqp_heartbeats, own_traffic_is_no_sign_of_life) {
   client c;
   const channel_id ch = c.open(0, 0, 10).channel();
   for (int i = 0; i < 20; ++i) {
@@ -90,7 +90,7 @@ TEST(Heartbeats, OwnTrafficIsNoSignOfLife) {
   EXPECT_THAT(c.events(), ElementsAre(testing::StartsWith("closed heartbeat ")));
 }
 
-TEST(Heartbeats, ACallerThatWasStoppedMayReadFirst) {
+TEST(amqp_heartbeats, a_caller_that_was_stopped_may_read_first) {
   client c;
   c.open(0, 0, 10);
   c.now += 1h;
@@ -102,7 +102,7 @@ TEST(Heartbeats, ACallerThatWasStoppedMayReadFirst) {
   EXPECT_THAT(c.events(), ElementsAre(testing::StartsWith("closed heartbeat ")));
 }
 
-TEST(Heartbeats, NoneWhenWeWantNone) {
+TEST(amqp_heartbeats, none_when_we_want_none) {
   client c{{.heartbeat = 0}};
   c.open(0, 0, 10);
   EXPECT_EQ(c.machine.next_deadline(), instant::max());
@@ -112,7 +112,7 @@ TEST(Heartbeats, NoneWhenWeWantNone) {
   EXPECT_THAT(c.events(), ElementsAre());
 }
 
-TEST(Connection, BlockedAndUnblocked) {
+TEST(amqp_connection, blocked_and_unblocked) {
   client c;
   c.open();
   c.feed(method_hex(0, method::connection_blocked, "09\"low on me\""));
@@ -120,7 +120,7 @@ TEST(Connection, BlockedAndUnblocked) {
   EXPECT_THAT(c.events(), ElementsAre("blocked low on me", "unblocked"));
 }
 
-TEST(Connection, CloseByTheBroker) {
+TEST(amqp_connection, close_by_the_broker) {
   client c;
   const channel_id ch = c.open().channel();
   c.feed(close_frame(0, 320, "CONNECTION_FORCED - broker forced connection closure",
@@ -137,7 +137,7 @@ TEST(Connection, CloseByTheBroker) {
   EXPECT_FALSE(c.machine.has_output());
 }
 
-TEST(Connection, CloseReasonNamesTheMethodAtFault) {
+TEST(amqp_connection, close_reason_names_the_method_at_fault) {
   struct : recorder {
     close_reason why;
     void on_closed(const close_reason& w) override { why = w; }
@@ -149,7 +149,7 @@ TEST(Connection, CloseReasonNamesTheMethodAtFault) {
   EXPECT_EQ(handler.why.method_id, 40);
 }
 
-TEST(Connection, CloseByUs) {
+TEST(amqp_connection, close_by_us) {
   client c;
   const channel_id ch = c.open().channel(true);
   c.feed(deliver(ch, 1, "x"));
@@ -173,7 +173,7 @@ TEST(Connection, CloseByUs) {
   EXPECT_EQ(c.sent(), "");
 }
 
-TEST(Connection, CloseFromBothSidesAtOnce) {
+TEST(amqp_connection, close_from_both_sides_at_once) {
   client c;
   c.open();
   c.machine.close(200, "bye", c.now);
@@ -183,7 +183,7 @@ TEST(Connection, CloseFromBothSidesAtOnce) {
   EXPECT_THAT(c.events(), ElementsAre("closed broker 320 CONNECTION_FORCED"));
 }
 
-TEST(Connection, CloseWaitsALimitedTime) {
+TEST(amqp_connection, close_waits_a_limited_time) {
   client c{{.close_timeout = 500ms}};
   c.open();
   c.machine.close(200, "bye", c.now);
@@ -195,7 +195,7 @@ TEST(Connection, CloseWaitsALimitedTime) {
                                       "connection.close within 500 ms."));
 }
 
-TEST(Connection, StreamEndAfterCloseIsTheEnd) {
+TEST(amqp_connection, stream_end_after_close_is_the_end) {
   client c;
   c.open();
   c.machine.close(200, "bye", c.now);
@@ -203,7 +203,7 @@ TEST(Connection, StreamEndAfterCloseIsTheEnd) {
   EXPECT_THAT(c.events(), ElementsAre("closed local 200 bye"));
 }
 
-TEST(Connection, ViolationWhileClosingEndsItWithoutASecondClose) {
+TEST(amqp_connection, violation_while_closing_ends_it_without_a_second_close) {
   client c;
   c.open();
   c.machine.close(200, "bye", c.now);
@@ -214,7 +214,7 @@ TEST(Connection, ViolationWhileClosingEndsItWithoutASecondClose) {
   EXPECT_EQ(c.sent(), "");
 }
 
-TEST(Connection, HandlerMayCloseInsideAnEvent) {
+TEST(amqp_connection, handler_may_close_inside_an_event) {
   struct : recorder {
     client* c = nullptr;
     void on_delivery(const delivery& d) override {
@@ -231,14 +231,14 @@ TEST(Connection, HandlerMayCloseInsideAnEvent) {
               ElementsAre("delivery 1 1 1 'openstack' 't' 'a'", "closed local 200 seen enough"));
 }
 
-TEST(Connection, LongCloseTextsAreCut) {
+TEST(amqp_connection, long_close_texts_are_cut) {
   client c;
   c.open();
   c.machine.close(200, std::string(300, 't'), c.now);
   EXPECT_EQ(c.sent(), close_frame(0, 200, std::string(255, 't')));
 }
 
-TEST(Connection, OutputSwapsItsMemory) {
+TEST(amqp_connection, output_swaps_its_memory) {
   client c;
   c.open();
   const channel_id ch = c.channel();

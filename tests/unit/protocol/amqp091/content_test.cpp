@@ -9,7 +9,7 @@ using testing::ElementsAre;
 
 namespace {
 
-TEST(Content, DeliveryHasItsParts) {
+TEST(amqp_content, delivery_has_its_parts) {
   struct : recorder {
     properties props;
     void on_delivery(const delivery& d) override {
@@ -31,7 +31,7 @@ TEST(Content, DeliveryHasItsParts) {
   EXPECT_EQ(handler.props, properties{});
 }
 
-TEST(Content, BodyOfOneFrameIsAViewOfTheInput) {
+TEST(amqp_content, body_of_one_frame_is_a_view_of_the_input) {
   struct : recorder {
     const char* body = nullptr;
     void on_delivery(const delivery& d) override { body = d.body.data(); }
@@ -43,7 +43,7 @@ TEST(Content, BodyOfOneFrameIsAViewOfTheInput) {
   EXPECT_EQ(handler.body, input.data() + input.find("0123456789"));
 }
 
-TEST(Content, BodyOfSeveralFramesIsJoined) {
+TEST(amqp_content, body_of_several_frames_is_joined) {
   client c;
   const channel_id ch = c.open().channel();
   c.feed(deliver(ch, 1, "abcdefgh", {}, 3));
@@ -56,7 +56,7 @@ TEST(Content, BodyOfSeveralFramesIsJoined) {
                                       "delivery 1 3 1 'openstack' 't' 'z'"));
 }
 
-TEST(Content, ChannelsInterleave) {
+TEST(amqp_content, channels_interleave) {
   client c;
   c.open();
   const channel_id a = c.channel(), b = c.channel();
@@ -68,7 +68,7 @@ TEST(Content, ChannelsInterleave) {
                                       "delivery 1 1 1 'openstack' 't' 'Aa'"));
 }
 
-TEST(Content, AcksAreFoldedWhenTheOutputIsTaken) {
+TEST(amqp_content, acks_are_folded_when_the_output_is_taken) {
   client c;
   c.open();
   const channel_id a = c.channel(), b = c.channel();
@@ -84,7 +84,7 @@ TEST(Content, AcksAreFoldedWhenTheOutputIsTaken) {
   EXPECT_FALSE(c.machine.has_output());
 }
 
-TEST(Content, AckAndRejectInTheHandler) {
+TEST(amqp_content, ack_and_reject_in_the_handler) {
   struct : recorder {
     connection* machine = nullptr;
     void on_delivery(const delivery& d) override {
@@ -102,7 +102,7 @@ TEST(Content, AckAndRejectInTheHandler) {
                           method_hex(ch, method::basic_ack, "0000000000000003 01"));
 }
 
-TEST(Content, ConsumersWithoutAcksLeaveNothingToAcknowledge) {
+TEST(amqp_content, consumers_without_acks_leave_nothing_to_acknowledge) {
   client c;
   const channel_id ch = c.open().channel();
   c.machine.basic_consume(ch, 1, "q", "", true, false);

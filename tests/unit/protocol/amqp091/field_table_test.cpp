@@ -40,7 +40,7 @@ std::string fault(std::string_view data) {
   }
 }
 
-TEST(FieldTable, KeepsOrderAndReplacesInPlace) {
+TEST(amqp_field_table, keeps_order_and_replaces_in_place) {
   field_table t{{"b", 1}, {"a", 2}};
   t.set("c", 3);
   t.set("b", "new");
@@ -58,16 +58,16 @@ struct sample {
   const char* encoded;
 };
 
-class EveryType : public testing::TestWithParam<sample> {};
+class amqp_every_type : public testing::TestWithParam<sample> {};
 
-TEST_P(EveryType, IsWrittenAndReadBack) {
+TEST_P(amqp_every_type, is_written_and_read_back) {
   const field_table t{{"k", GetParam().value}};
   EXPECT_EQ(entries(t), bytes("01\"k\"") + bytes(GetParam().encoded));
   EXPECT_EQ(read(written(t)), t);
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    FieldTable, EveryType,
+    FieldTable, amqp_every_type,
     testing::Values(
         sample{"void", {}, "'V'"}, sample{"true", true, "'t' 01"}, sample{"false", false, "'t' 00"},
         sample{"int8", std::int8_t{-2}, "'b' fe"}, sample{"uint8", std::uint8_t{200}, "'B' c8"},
@@ -88,17 +88,17 @@ INSTANTIATE_TEST_SUITE_P(
         sample{"emptytable", field_table{}, "'F' 00000000"}),
     [](const auto& one) { return one.param.what; });
 
-TEST(FieldTable, LetterOfRabbitMQForLongsIsRead) {
+TEST(amqp_field_table, letter_of_rabbitmq_for_longs_is_read) {
   EXPECT_EQ(read(bytes("0000000b 01\"k\" 'L' 8000000000000000")),
             (field_table{{"k", std::numeric_limits<std::int64_t>::min()}}));
 }
 
-TEST(FieldTable, EqualKeysAreAllKept) {
+TEST(amqp_field_table, equal_keys_are_all_kept) {
   const field_table t = read(bytes("00000006 01\"k\"'V' 01\"k\"'V'"));
   EXPECT_EQ(t.entries().size(), 2u);
 }
 
-TEST(FieldTable, BrokenBytesAreSyntaxErrors) {
+TEST(amqp_field_table, broken_bytes_are_syntax_errors) {
   EXPECT_EQ(fault(bytes("00000005 01\"k\"'V'")),
             "502 a long string of 5 bytes does not fit in the 3 that are left");
   EXPECT_EQ(fault(bytes("00000002 05\"k\"")),
@@ -137,7 +137,7 @@ std::string nested_bytes(int depth, bool arrays) {
   return all;
 }
 
-TEST(FieldTable, DepthIsLimited) {
+TEST(amqp_field_table, depth_is_limited) {
   EXPECT_EQ(read(nested_bytes(32, false)), nested(32));
   EXPECT_EQ(written(nested(32)), nested_bytes(32, false));
   EXPECT_THROW(written(nested(33)), std::length_error);
@@ -149,7 +149,7 @@ TEST(FieldTable, DepthIsLimited) {
   EXPECT_EQ(fault(nested_bytes(32, true)), "none");
 }
 
-TEST(FieldTable, NumberOfValuesIsLimitedInTheWholeTree) {
+TEST(amqp_field_table, number_of_values_is_limited_in_the_whole_tree) {
   const auto with = [](std::size_t outer, std::size_t inner) {
     return field_table{{"a", field_array(outer - 2)}, {"b", field_array(inner)}};
   };

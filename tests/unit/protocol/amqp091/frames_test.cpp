@@ -21,7 +21,7 @@ std::string header_of(std::string_view notation) {
   return deliver_method(1, 1) + frame(frame_type::header, 1, bytes(notation));
 }
 
-TEST(Frames, ViolationsCloseTheConnection) {
+TEST(amqp_frames, violations_close_the_connection) {
   const attack attacks[] = {
       {"frame type 0", bytes("00 0000 00000000 ce"), 501, "a frame has the unknown type 0"},
       {"frame type 4", bytes("04 0000 00000000 ce"), 501, "a frame has the unknown type 4"},
@@ -141,7 +141,7 @@ TEST(Frames, ViolationsCloseTheConnection) {
   }
 }
 
-TEST(Frames, MethodBeforeOpenOkIsAViolation) {
+TEST(amqp_frames, method_before_open_ok_is_a_violation) {
   client c;
   c.open();
   const channel_id ch = c.machine.open_channel();
@@ -151,7 +151,7 @@ TEST(Frames, MethodBeforeOpenOkIsAViolation) {
                                       "came before channel.open-ok (basic.qos-ok, channel 1)."));
 }
 
-TEST(Frames, UnfinishedFrameIsNoEvent) {
+TEST(amqp_frames, unfinished_frame_is_no_event) {
   client c;
   const channel_id ch = c.open().channel();
   const std::string message = deliver(ch, 1, "body");
@@ -161,7 +161,7 @@ TEST(Frames, UnfinishedFrameIsNoEvent) {
   EXPECT_THAT(c.events(), ElementsAre("closed transport 0 The connection ended: reset"));
 }
 
-TEST(Frames, LargestFrameIsTaken) {
+TEST(amqp_frames, largest_frame_is_taken) {
   client c;
   const channel_id ch = c.open().channel();
   c.feed(deliver(ch, 1, std::string(131064, 'x')));

@@ -19,7 +19,7 @@ std::string start_ok_of(connection_options options) {
   return c.sent();
 }
 
-TEST(Handshake, GoesThroughInThreeSteps) {
+TEST(amqp_handshake, goes_through_in_three_steps) {
   client c{{.vhost = "/"}};
   EXPECT_TRUE(c.machine.has_output());
   EXPECT_EQ(c.sent(), hello);
@@ -37,7 +37,7 @@ TEST(Handshake, GoesThroughInThreeSteps) {
   EXPECT_EQ(c.sent(), "");
 }
 
-TEST(Handshake, ServerPropertiesAreHandedOver) {
+TEST(amqp_handshake, server_properties_are_handed_over) {
   struct : event_handler {
     field_table seen;
     void on_open(const field_table& t) override { seen = t; }
@@ -50,7 +50,7 @@ TEST(Handshake, ServerPropertiesAreHandedOver) {
   EXPECT_EQ(handler.seen, properties);
 }
 
-TEST(Handshake, ClientPropertiesGetTheCapabilities) {
+TEST(amqp_handshake, client_properties_get_the_capabilities) {
   EXPECT_EQ(start_ok_of({.mechanism = "PLAIN",
                          .username = "u",
                          .password = "pw",
@@ -63,7 +63,7 @@ TEST(Handshake, ClientPropertiesGetTheCapabilities) {
                        "05\"PLAIN\" 00000005 00\"u\"00\"pw\" 05\"en_US\""));
 }
 
-TEST(Handshake, GivenCapabilitiesAreKept) {
+TEST(amqp_handshake, given_capabilities_are_kept) {
   const std::string out = start_ok_of(
       {.client_properties = {{"capabilities", field_table{{"connection.blocked", false}}},
                              {"product", "p"}}});
@@ -72,14 +72,14 @@ TEST(Handshake, GivenCapabilitiesAreKept) {
             out.npos);
 }
 
-TEST(Handshake, ExternalSendsNoCredentials) {
+TEST(amqp_handshake, external_sends_no_credentials) {
   const std::string out =
       start_ok_of({.mechanism = "EXTERNAL", .username = "u", .password = "secret"});
   EXPECT_TRUE(out.ends_with(bytes("08\"EXTERNAL\" 00000000 05\"en_US\" ce")));
   EXPECT_EQ(out.find("secret"), out.npos);
 }
 
-TEST(Handshake, OptionsAreCheckedAtOnce) {
+TEST(amqp_handshake, options_are_checked_at_once) {
   EXPECT_THROW(client({.mechanism = "RABBIT-CR-DEMO"}), std::invalid_argument);
   EXPECT_THROW(client({.frame_max = 4095}), std::invalid_argument);
 }
@@ -93,7 +93,7 @@ std::string too_long(connection_options options) {
   }
 }
 
-TEST(Handshake, WhatIsTooLongIsNamed) {
+TEST(amqp_handshake, what_is_too_long_is_named) {
   EXPECT_EQ(too_long({.vhost = std::string(255, 'v')}), "");
   EXPECT_EQ(too_long({.vhost = std::string(256, 'v')}),
             "The virtual host takes 256 bytes, and AMQP allows 255.");
@@ -131,7 +131,7 @@ struct tuning {
   std::uint16_t ours_heartbeat, theirs_heartbeat, heartbeat;
 };
 
-TEST(Handshake, TuneTakesTheSmallerAndZeroMeansNoLimit) {
+TEST(amqp_handshake, tune_takes_the_smaller_and_zero_means_no_limit) {
   const tuning cases[] = {
       {2047, 0, 2047, 131072, 0, 131072, 60, 0, 60},
       {2047, 100, 100, 131072, 4096, 4096, 60, 10, 10},
@@ -161,7 +161,7 @@ TEST(Handshake, TuneTakesTheSmallerAndZeroMeansNoLimit) {
   }
 }
 
-TEST(Handshake, SmallerFramesThan4096AreRefused) {
+TEST(amqp_handshake, smaller_frames_than_4096_are_refused) {
   for (const std::uint32_t frame_max : {1u, 8u, 4095u}) {
     client c;
     c.feed(start() + tune(0, frame_max, 0));
@@ -174,7 +174,7 @@ TEST(Handshake, SmallerFramesThan4096AreRefused) {
   }
 }
 
-TEST(Handshake, MechanismMustBeOffered) {
+TEST(amqp_handshake, mechanism_must_be_offered) {
   client c{{.mechanism = "EXTERNAL", .password = "secret"}};
   c.sent();
   c.feed(start("PLAIN AMQPLAIN EXTERNALLY"));
@@ -184,7 +184,7 @@ TEST(Handshake, MechanismMustBeOffered) {
   EXPECT_EQ(c.sent(), "");
 }
 
-TEST(Handshake, VerdictsOfTheBrokerAreReported) {
+TEST(amqp_handshake, verdicts_of_the_broker_are_reported) {
   client refused;
   refused.feed(start());
   refused.sent();
@@ -202,7 +202,7 @@ TEST(Handshake, VerdictsOfTheBrokerAreReported) {
   EXPECT_EQ(no_vhost.sent(), close_ok(0));
 }
 
-TEST(Handshake, EndOfTheStreamTellsTheStep) {
+TEST(amqp_handshake, end_of_the_stream_tells_the_step) {
   client early;
   early.machine.on_stream_end("reset by peer", early.now);
   EXPECT_THAT(early.events(), ElementsAre("closed transport 0 The connection ended while waiting "
@@ -219,7 +219,7 @@ TEST(Handshake, EndOfTheStreamTellsTheStep) {
   EXPECT_THAT(late.events(), ElementsAre());
 }
 
-TEST(Handshake, TakesATimeLimitedTime) {
+TEST(amqp_handshake, takes_a_time_limited_time) {
   client c{{.handshake_timeout = 3s}};
   EXPECT_EQ(c.machine.next_deadline(), c.now + 3s);
   c.feed(start() + tune());
@@ -232,7 +232,7 @@ TEST(Handshake, TakesATimeLimitedTime) {
   EXPECT_EQ(c.machine.next_deadline(), instant::max());
 }
 
-TEST(Handshake, CloseEndsItAtTheNextTick) {
+TEST(amqp_handshake, close_ends_it_at_the_next_tick) {
   client c;
   c.sent();
   c.machine.close(200, "changed my mind", c.now);
@@ -242,7 +242,7 @@ TEST(Handshake, CloseEndsItAtTheNextTick) {
   EXPECT_THAT(c.events(), ElementsAre("closed local 200 changed my mind"));
 }
 
-TEST(Handshake, NothingElseMayBeAskedForBefore) {
+TEST(amqp_handshake, nothing_else_may_be_asked_for_before) {
   client c;
   EXPECT_THROW(c.machine.open_channel(), std::logic_error);
   EXPECT_THROW(c.machine.publish(1, "", "q", false, {}, ""), std::logic_error);
@@ -256,7 +256,7 @@ struct garbage {
   std::string_view line;
 };
 
-TEST(Handshake, PeersThatAreNoBrokerAreRecognised) {
+TEST(amqp_handshake, peers_that_are_no_broker_are_recognised) {
   const garbage cases[] = {
       {"version", bytes("\"AMQP\" 00 00 09 01"),
        "closed protocol 540 The broker broke the protocol: it speaks version 0-0-9-1 of AMQP and "
@@ -291,7 +291,7 @@ TEST(Handshake, PeersThatAreNoBrokerAreRecognised) {
   EXPECT_EQ(slow.events().size(), 1u);
 }
 
-TEST(Handshake, MethodsOutOfTurnEndIt) {
+TEST(amqp_handshake, methods_out_of_turn_end_it) {
   const std::pair<std::string, std::string> cases[] = {
       {tune(),
        "503 The broker broke the protocol: a method came while waiting for "
@@ -330,7 +330,7 @@ TEST(Handshake, MethodsOutOfTurnEndIt) {
   }
 }
 
-TEST(Handshake, FramesBeforeTuneAreSmall) {
+TEST(amqp_handshake, frames_before_tune_are_small) {
   const auto with_padding = [](std::size_t size) {
     const std::size_t bare = start("AMQPLAIN", {{"x", ""}}).size();
     return start("AMQPLAIN", {{"x", std::string(size - bare, 'x')}});
@@ -345,7 +345,7 @@ TEST(Handshake, FramesBeforeTuneAreSmall) {
                           "bytes of payload exceeds the limit of 4096 bytes for a frame."));
 }
 
-TEST(Handshake, HeartbeatsAreHarmless) {
+TEST(amqp_handshake, heartbeats_are_harmless) {
   client c;
   const std::string beat = frame(frame_type::heartbeat, 0, "");
   c.feed(start() + beat + tune() + beat + open_ok() + beat);

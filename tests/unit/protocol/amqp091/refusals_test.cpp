@@ -11,7 +11,7 @@ using testing::ElementsAre;
 
 namespace {
 
-TEST(Refusals, TooLongBodiesAreRejectedAndSkipped) {
+TEST(amqp_refusals, too_long_bodies_are_rejected_and_skipped) {
   client c{{.max_body = 10}};
   const channel_id ch = c.open().channel();
   c.feed(deliver(ch, 1, "0123456789") + deliver_method(ch, 2) + header_frame(ch, 11));
@@ -26,7 +26,7 @@ TEST(Refusals, TooLongBodiesAreRejectedAndSkipped) {
   EXPECT_FALSE(c.machine.has_output());
 }
 
-TEST(Refusals, DeclaredSizeAllocatesNothing) {
+TEST(amqp_refusals, declared_size_allocates_nothing) {
   client c;
   const channel_id ch = c.open().channel();
   for (const std::uint64_t size : {std::uint64_t{1} << 63, ~std::uint64_t{0}}) {
@@ -45,7 +45,7 @@ TEST(Refusals, DeclaredSizeAllocatesNothing) {
   EXPECT_THAT(c.events(), ElementsAre());
 }
 
-TEST(Refusals, HeadersBeyondTheLimitsAreThePublishersFault) {
+TEST(amqp_refusals, headers_beyond_the_limits_are_the_publishers_fault) {
   field_table deep;
   for (int i = 0; i < 31; ++i) deep = field_table{{"k", deep}};
   std::string inner;
@@ -135,7 +135,7 @@ bool is_sound(std::string_view list) {
 }
 
 /// One connection that gets every damaged message on one channel, each amidst sound ones.
-class Damage : public testing::Test {
+class amqp_damage : public testing::Test {
  protected:
   client c_;
   channel_id ch_ = c_.open().channel();
@@ -174,7 +174,7 @@ class Damage : public testing::Test {
   }
 };
 
-TEST_F(Damage, RefusesThatMessageAndNothingElse) {
+TEST_F(amqp_damage, refuses_that_message_and_nothing_else) {
   int refused = 0, sound = 0;
   for_each_damage([&](std::string_view list) {
     if (HasFailure()) return;
@@ -191,7 +191,7 @@ TEST_F(Damage, RefusesThatMessageAndNothingElse) {
   EXPECT_GT(sound, 1000) << "a bit of a text is no damage";
 }
 
-TEST_F(Damage, IsNotRejectedWhenTheConsumerNeedsNoAck) {
+TEST_F(amqp_damage, is_not_rejected_when_the_consumer_needs_no_ack) {
   for (const channel_id ch : {ch_, other_}) {
     c_.machine.basic_consume(ch, 1, "q", "1", true, false);
     c_.feed(consume_ok(ch, "1"));
@@ -207,7 +207,7 @@ TEST_F(Damage, IsNotRejectedWhenTheConsumerNeedsNoAck) {
   EXPECT_GT(refused, 1000);
 }
 
-TEST_F(Damage, OfAReturnIsNotLookedAt) {
+TEST_F(amqp_damage, of_a_return_is_not_looked_at) {
   const std::string expected = "return 1 312 NO_ROUTE '' 'gone' 'body'";
   for_each_damage([&](std::string_view list) {
     if (HasFailure()) return;
@@ -218,7 +218,7 @@ TEST_F(Damage, OfAReturnIsNotLookedAt) {
   });
 }
 
-TEST_F(Damage, OfAMessageWithoutABody) {
+TEST_F(amqp_damage, of_a_message_without_a_body) {
   c_.feed(deliver_method(ch_, 1) + header_with(ch_, 0, bytes("0002")) + deliver(ch_, 2, "next"));
   EXPECT_THAT(c_.events(),
               ElementsAre("refused 1 1 1 'openstack' 't' its properties cannot be read: the "
@@ -227,7 +227,7 @@ TEST_F(Damage, OfAMessageWithoutABody) {
   EXPECT_EQ(c_.sent(), reject(1));
 }
 
-TEST_F(Damage, DoesNotExcuseATagThatDoesNotRise) {
+TEST_F(amqp_damage, does_not_excuse_a_tag_that_does_not_rise) {
   c_.feed(deliver(ch_, 5, "x") + deliver_method(ch_, 5) + header_with(ch_, 0, bytes("0002")));
   EXPECT_THAT(c_.events(),
               ElementsAre("delivery 1 5 1 'openstack' 't' 'x'",
@@ -235,7 +235,7 @@ TEST_F(Damage, DoesNotExcuseATagThatDoesNotRise) {
                           "follows 5 (basic.deliver, channel 1)."));
 }
 
-TEST(Refusals, HandlerMayCloseTheChannel) {
+TEST(amqp_refusals, handler_may_close_the_channel) {
   struct : recorder {
     connection* machine = nullptr;
     void on_delivery_refused(const delivery& d, std::string_view why) override {
@@ -258,7 +258,7 @@ TEST(Refusals, HandlerMayCloseTheChannel) {
             method_hex(ch, method::basic_reject, "0000000000000001 00") + close_frame(ch, 200, ""));
 }
 
-TEST(Refusals, TooLongReturnIsReportedWithoutBody) {
+TEST(amqp_refusals, too_long_return_is_reported_without_body) {
   client c{{.max_body = 10}};
   const channel_id ch = c.open().channel(true);
   c.feed(returned(ch, "", "gone", "01234567890") + returned(ch, "", "gone", "x"));

@@ -10,7 +10,7 @@ using namespace amqp_script;
 
 namespace {
 
-TEST(Replay, SessionGoesThrough) {
+TEST(amqp_replay, session_goes_through) {
   const session_result whole = play(session(), session().size());
   EXPECT_EQ(whole.lines.front(), "open");
   EXPECT_EQ(whole.lines.back(), "closed broker 320 CONNECTION_FORCED");
@@ -22,7 +22,7 @@ TEST(Replay, SessionGoesThrough) {
             2);
 }
 
-TEST(Replay, PortionsOfInputDoNotMatter) {
+TEST(amqp_replay, portions_of_input_do_not_matter) {
   const std::string input = session();
   const session_result whole = play(input, input.size());
   for (const std::size_t portion : {1u, 2u, 3u, 7u, 8u, 9u, 64u, 1000u, 4095u, 4096u, 4097u}) {
@@ -32,7 +32,7 @@ TEST(Replay, PortionsOfInputDoNotMatter) {
   }
 }
 
-TEST(Replay, CutAnywhereItIsATransportError) {
+TEST(amqp_replay, cut_anywhere_it_is_a_transport_error) {
   const std::string input = session();
   const session_result whole = play(input, input.size());
   for (std::size_t n = 0; n < input.size(); ++n) {
@@ -46,7 +46,7 @@ TEST(Replay, CutAnywhereItIsATransportError) {
   }
 }
 
-TEST(Replay, DamagedAnywhereItEndsOnce) {
+TEST(amqp_replay, damaged_anywhere_it_ends_once) {
   const std::string input = session();
   for (std::size_t at = 0; at < input.size(); ++at)
     for (const int flip : {0x01, 0x80, 0xFF}) {
@@ -63,7 +63,7 @@ TEST(Replay, DamagedAnywhereItEndsOnce) {
     }
 }
 
-TEST(Replay, DamageOfFramesIsNamed) {
+TEST(amqp_replay, damage_of_frames_is_named) {
   // The first bytes of each frame: type, channel and size are never taken on trust.
   const std::string input = session();
   std::set<std::string> codes;

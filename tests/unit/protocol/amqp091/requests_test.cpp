@@ -12,7 +12,7 @@ using testing::ElementsAre;
 
 namespace {
 
-class Requests : public testing::Test {
+class amqp_requests : public testing::Test {
  protected:
   client c_;
   channel_id ch_ = c_.open().channel();
@@ -23,7 +23,7 @@ class Requests : public testing::Test {
   }
 };
 
-TEST_F(Requests, ExchangeDeclare) {
+TEST_F(amqp_requests, exchange_declare) {
   m_.exchange_declare(ch_, 1, "openstack", "topic", false, false, false, {});
   expect(method::exchange_declare, "0000 09\"openstack\" 05\"topic\" 00 00000000");
   m_.exchange_declare(ch_, 1, "t_fanout", "fanout", false, false, true, {});
@@ -32,7 +32,7 @@ TEST_F(Requests, ExchangeDeclare) {
   expect(method::exchange_declare, "0000 01\"e\" 06\"direct\" 03 00000000");
 }
 
-TEST_F(Requests, QueueDeclare) {
+TEST_F(amqp_requests, queue_declare) {
   const auto declare = [&](std::string_view name, bool durable, bool auto_delete,
                            const field_table& arguments) {
     m_.queue_declare(ch_, 1, name, false, durable, false, auto_delete, arguments);
@@ -63,7 +63,7 @@ TEST_F(Requests, QueueDeclare) {
   expect(method::queue_declare, "0000 00 05 00000000");
 }
 
-TEST_F(Requests, BindAndUnbind) {
+TEST_F(amqp_requests, bind_and_unbind) {
   m_.queue_bind(ch_, 1, "notifications.info", "openstack", "notifications.info");
   expect(method::queue_bind,
          "0000 12\"notifications.info\" 09\"openstack\" 12\"notifications.info\" 00 00000000");
@@ -71,7 +71,7 @@ TEST_F(Requests, BindAndUnbind) {
   expect(method::queue_unbind, "0000 01\"q\" 01\"e\" 01\"k\" 00000004 01\"a\"'t'01");
 }
 
-TEST_F(Requests, DeleteAndPurge) {
+TEST_F(amqp_requests, delete_and_purge) {
   m_.queue_delete(ch_, 1, "q", false, true);
   expect(method::queue_delete, "0000 01\"q\" 02");
   m_.queue_purge(ch_, 1, "q");
@@ -80,7 +80,7 @@ TEST_F(Requests, DeleteAndPurge) {
   expect(method::exchange_delete, "0000 01\"e\" 01");
 }
 
-TEST_F(Requests, Consume) {
+TEST_F(amqp_requests, consume) {
   m_.basic_consume(ch_, 1, "reply_x", "1", false, false);
   expect(method::basic_consume, "0000 07\"reply_x\" 01\"1\" 00 00000000");
   m_.basic_consume(ch_, 1, "t_fanout", "1", false, false, {{"x-stream-offset", "last"}});
@@ -92,7 +92,7 @@ TEST_F(Requests, Consume) {
   expect(method::basic_cancel, "01\"1\" 00");
 }
 
-TEST_F(Requests, QosAndConfirmSelect) {
+TEST_F(amqp_requests, qos_and_confirm_select) {
   m_.basic_qos(ch_, 1, 7, false);
   expect(method::basic_qos, "00000000 0007 00");
   m_.basic_qos(ch_, 1, 0, true);
@@ -101,7 +101,7 @@ TEST_F(Requests, QosAndConfirmSelect) {
   expect(method::confirm_select, "00");
 }
 
-TEST_F(Requests, AckRequeueReject) {
+TEST_F(amqp_requests, ack_requeue_reject) {
   for (const std::uint64_t tag : {5u, 6u, 7u}) c_.feed(deliver(ch_, tag, "x"));
   m_.ack(ch_, 5);
   expect(method::basic_ack, "0000000000000005 00");
@@ -111,7 +111,7 @@ TEST_F(Requests, AckRequeueReject) {
   expect(method::basic_reject, "0000000000000007 00");
 }
 
-TEST_F(Requests, PublishIsMethodHeaderAndBody) {
+TEST_F(amqp_requests, publish_is_method_header_and_body) {
   const std::string body(255, 'b');
   EXPECT_EQ(m_.publish(ch_, "openstack", "t", false, of_python(), body), 0u);
   EXPECT_EQ(c_.sent(),
@@ -130,7 +130,7 @@ TEST_F(Requests, PublishIsMethodHeaderAndBody) {
                             "00000000 02 00 05\"60000\"")));
 }
 
-TEST_F(Requests, BodiesAreSplitAtTheFrameLimit) {
+TEST_F(amqp_requests, bodies_are_split_at_the_frame_limit) {
   client c;
   c.open(0, 4096);
   const channel_id ch = c.channel();
@@ -142,7 +142,7 @@ TEST_F(Requests, BodiesAreSplitAtTheFrameLimit) {
   }
 }
 
-TEST_F(Requests, ArgumentsThatCannotBeEncodedLeaveNoTrace) {
+TEST_F(amqp_requests, arguments_that_cannot_be_encoded_leave_no_trace) {
   const std::string name(256, 'n');
   properties bad;
   bad.message_id = name;
@@ -162,14 +162,14 @@ TEST_F(Requests, ArgumentsThatCannotBeEncodedLeaveNoTrace) {
   EXPECT_THAT(c_.events(), ElementsAre("ok 1 #2 q"));
 }
 
-TEST_F(Requests, FailedPublishTakesNoSequenceNumber) {
+TEST_F(amqp_requests, failed_publish_takes_no_sequence_number) {
   m_.confirm_select(ch_, 1);
   EXPECT_EQ(m_.publish(ch_, "", "q", false, {}, ""), 1u);
   EXPECT_THROW(m_.publish(ch_, std::string(256, 'e'), "q", false, {}, ""), std::length_error);
   EXPECT_EQ(m_.publish(ch_, "", "q", false, {}, ""), 2u);
 }
 
-TEST_F(Requests, BodyIsBounded) {
+TEST_F(amqp_requests, body_is_bounded) {
   client c{{.max_body = 1000}};
   const channel_id ch = c.open().channel(true);
   EXPECT_THROW(c.machine.publish(ch, "", "q", false, {}, std::string(1001, 'x')),
@@ -178,7 +178,7 @@ TEST_F(Requests, BodyIsBounded) {
   EXPECT_EQ(c.machine.publish(ch, "", "q", false, {}, std::string(1000, 'x')), 1u);
 }
 
-TEST_F(Requests, ChannelsThatAreNotOpenAreALogicError) {
+TEST_F(amqp_requests, channels_that_are_not_open_are_a_logic_error) {
   for (const auto ch : std::initializer_list<channel_id>{0, 2, 65535}) {
     EXPECT_FALSE(m_.has_channel(ch));
     EXPECT_THROW(m_.publish(ch, "", "q", false, {}, ""), std::logic_error);
@@ -190,7 +190,7 @@ TEST_F(Requests, ChannelsThatAreNotOpenAreALogicError) {
   EXPECT_FALSE(m_.has_output());
 }
 
-TEST_F(Requests, ChannelMayBeUsedBeforeItIsOpen) {
+TEST_F(amqp_requests, channel_may_be_used_before_it_is_open) {
   const channel_id ch = m_.open_channel();
   EXPECT_EQ(ch, 2);
   EXPECT_TRUE(m_.has_channel(ch));

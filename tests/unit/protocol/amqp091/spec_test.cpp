@@ -24,7 +24,7 @@ std::string attribute(const std::string& tag, const std::string& name) {
                                                                                  : "";
 }
 
-TEST(Spec, MethodsAreThoseOfTheSpecificationAndFourOfRabbitMQ) {
+TEST(amqp_spec, methods_are_those_of_the_specification_and_four_of_rabbitmq) {
   const std::string xml = specification();
   ASSERT_FALSE(xml.empty()) << "package amqp-specs is missing";
   std::map<std::string, std::uint32_t> wanted{{"connection.blocked", 10u << 16 | 60},
@@ -51,7 +51,7 @@ TEST(Spec, MethodsAreThoseOfTheSpecificationAndFourOfRabbitMQ) {
   EXPECT_EQ(ours, wanted);
 }
 
-TEST(Spec, ConstantsAreThoseOfTheSpecification) {
+TEST(amqp_spec, constants_are_those_of_the_specification) {
   const std::string xml = specification();
   std::map<std::string, unsigned long> theirs;
   const std::regex tag{"<constant [^>]*>"};
@@ -85,7 +85,7 @@ TEST(Spec, ConstantsAreThoseOfTheSpecification) {
   EXPECT_EQ(theirs, ours);
 }
 
-TEST(Spec, IdsComeApartAgain) {
+TEST(amqp_spec, ids_come_apart_again) {
   EXPECT_EQ(class_of(method::basic_deliver), 60);
   EXPECT_EQ(method_of(method::basic_deliver), 60);
   EXPECT_EQ(method_name(method::queue_unbind_ok), "queue.unbind-ok");

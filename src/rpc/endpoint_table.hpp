@@ -28,11 +28,11 @@ struct request_header {
 /// The endpoints of one server, in the order in which they are asked (docs/wire/rpc.md, RPC-10).
 ///
 /// Thread safety: const members from any thread.
-class dispatcher {
+class endpoint_table {
  public:
-  dispatcher(std::vector<std::shared_ptr<endpoint>> endpoints,
-             std::shared_ptr<const access_policy> policy,
-             std::shared_ptr<const serializer> translator);
+  endpoint_table(std::vector<std::shared_ptr<endpoint>> endpoints,
+                 std::shared_ptr<const access_policy> policy,
+                 std::shared_ptr<const serializer> translator);
 
   /// Throws `no_such_method` when an endpoint fits but none has the method, `unsupported_version`
   /// when none fits, and `messaging_error` when the version is not "major.minor".

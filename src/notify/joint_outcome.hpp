@@ -12,9 +12,9 @@ namespace oslo::messaging::notify {
 
 /// Calls `done` (may be empty) with the first failure, or success, after `count` outcomes have
 /// come. Precondition: `count` is not 0. Thread safety: any thread.
-class reports {
+class joint_outcome {
  public:
-  reports(std::size_t count, unique_function<void(result<void>)> done)
+  joint_outcome(std::size_t count, unique_function<void(result<void>)> done)
       : missing_(count), done_(std::move(done)) {}
 
   void add(result<void> r) {

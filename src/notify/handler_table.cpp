@@ -1,4 +1,4 @@
-#include "notify/dispatcher.hpp"
+#include "notify/handler_table.hpp"
 
 #include <algorithm>
 #include <oslo/messaging/json.hpp>
@@ -16,7 +16,8 @@ std::optional<std::string> text_of(const incoming_message& m, std::string_view k
   return out;
 }
 
-dispatcher::dispatcher(endpoints all, std::shared_ptr<const serializer> s, logger log, bool batches)
+handler_table::handler_table(endpoints all, std::shared_ptr<const serializer> s, logger log,
+                             bool batches)
     : endpoints_(std::move(all)),
       serializer_(std::move(s)),
       log_(std::move(log)),
@@ -24,7 +25,7 @@ dispatcher::dispatcher(endpoints all, std::shared_ptr<const serializer> s, logge
   std::erase(endpoints_, nullptr);
 }
 
-std::vector<priority> dispatcher::priorities() const {
+std::vector<priority> handler_table::priorities() const {
   std::vector<priority> out;
   for (const priority p : all_priorities)
     if (std::any_of(endpoints_.begin(), endpoints_.end(),
@@ -33,7 +34,7 @@ std::vector<priority> dispatcher::priorities() const {
   return out;
 }
 
-std::optional<notification> dispatcher::read(const incoming_message& m) const {
+std::optional<notification> handler_table::read(const incoming_message& m) const {
   const auto name = text_of(m, "priority");
   const auto p = parse_priority(name.value_or(""));
   if (!p) {

@@ -13,10 +13,10 @@
 namespace oslo::messaging::notify {
 
 /// Thread safety: const members from any thread.
-class dispatcher {
+class handler_table {
  public:
   using endpoints = std::vector<std::shared_ptr<endpoint>>;
-  dispatcher(endpoints all, std::shared_ptr<const serializer> s, logger log, bool batches);
+  handler_table(endpoints all, std::shared_ptr<const serializer> s, logger log, bool batches);
 
   /// Those that some endpoint has a handler for, of the kind that is wanted.
   std::vector<priority> priorities() const;

@@ -1,4 +1,4 @@
-#include "rpc/dispatcher.hpp"
+#include "rpc/endpoint_table.hpp"
 
 #include <gtest/gtest.h>
 
@@ -47,7 +47,7 @@ request_header read(std::vector<message_field> fields) {
 /// Index of the endpoint that is chosen, or the text of the error.
 std::string chosen(const std::vector<std::shared_ptr<endpoint>>& endpoints, const request_header& h,
                    std::shared_ptr<const access_policy> policy = nullptr) {
-  const dispatcher d(endpoints, std::move(policy), nullptr);
+  const endpoint_table d(endpoints, std::move(policy), nullptr);
   try {
     const auto& found = d.find(h);
     for (std::size_t i = 0; i < endpoints.size(); ++i)
@@ -58,7 +58,7 @@ std::string chosen(const std::vector<std::shared_ptr<endpoint>>& endpoints, cons
   }
 }
 
-TEST(dispatcher, follows_the_rules_of_namespace_and_version) {
+TEST(endpoint_table, follows_the_rules_of_namespace_and_version) {
   const struct {
     const char* what;
     std::vector<std::shared_ptr<endpoint>> endpoints;
@@ -126,7 +126,7 @@ TEST(dispatcher, follows_the_rules_of_namespace_and_version) {
   for (const auto& r : rows) EXPECT_EQ(chosen(r.endpoints, r.request), r.expected) << r.what;
 }
 
-TEST(dispatcher, legacy_namespaces_are_accepted_too) {
+TEST(endpoint_table, legacy_namespaces_are_accepted_too) {
   target t;
   t.namespace_ = "new";
   t.legacy_namespaces = {"old", std::nullopt};
@@ -136,7 +136,7 @@ TEST(dispatcher, legacy_namespaces_are_accepted_too) {
   EXPECT_NE(chosen(one, header("foo", "other")), "0");
 }
 
-TEST(dispatcher, the_access_policy_has_the_last_word) {
+TEST(endpoint_table, the_access_policy_has_the_last_word) {
   auto e = std::make_shared<endpoint>();
   e->bind("_hidden", [] {});
   e->bind("open", [] {});
@@ -163,11 +163,11 @@ struct no_info final : request_info {
   bool redelivered() const noexcept override { return false; }
 };
 
-TEST(dispatcher, a_handler_for_any_method_takes_the_rest) {
+TEST(endpoint_table, a_handler_for_any_method_takes_the_rest) {
   auto e = std::make_shared<endpoint>();
   e->bind("foo", [] {});
   e->bind_any([](std::string_view name, raw_json args) { return std::string(name) + args.text; });
-  const dispatcher d({e}, nullptr, nullptr);
+  const endpoint_table d({e}, nullptr, nullptr);
   EXPECT_EQ(d.find(header("foo")).name(), "foo");
   std::string out;
   const context ctxt;
@@ -184,7 +184,7 @@ TEST(endpoint, refuses_what_is_bound_twice_and_names_it) {
   e.bind_any([] {});
   EXPECT_THROW(e.bind_any([] {}), configuration_error);
   EXPECT_THROW(endpoint({.version = "x"}), messaging_error);
-  EXPECT_THROW(dispatcher({nullptr}, nullptr, nullptr), configuration_error);
+  EXPECT_THROW(endpoint_table({nullptr}, nullptr, nullptr), configuration_error);
 }
 
 TEST(endpoint, a_method_is_exposed_only_when_it_says_so) {

@@ -1,4 +1,4 @@
-#include "rpc/dispatcher.hpp"
+#include "rpc/endpoint_table.hpp"
 
 #include <oslo/messaging/json.hpp>
 #include <utility>
@@ -52,9 +52,9 @@ request_header request_header::read(const incoming_message& m) {
   return r;
 }
 
-dispatcher::dispatcher(std::vector<std::shared_ptr<endpoint>> endpoints,
-                       std::shared_ptr<const access_policy> policy,
-                       std::shared_ptr<const serializer> translator)
+endpoint_table::endpoint_table(std::vector<std::shared_ptr<endpoint>> endpoints,
+                               std::shared_ptr<const access_policy> policy,
+                               std::shared_ptr<const serializer> translator)
     : endpoints_(std::move(endpoints)),
       policy_(policy ? std::move(policy) : default_access_policy()),
       translator_(std::move(translator)) {
@@ -64,7 +64,7 @@ dispatcher::dispatcher(std::vector<std::shared_ptr<endpoint>> endpoints,
   }
 }
 
-bool dispatcher::acknowledges_late(const incoming_message& m) const noexcept {
+bool endpoint_table::acknowledges_late(const incoming_message& m) const noexcept {
   if (!any_late_) return false;
   try {
     return find(request_header::read(m)).acknowledged() == acknowledge_when::after_success;
@@ -73,7 +73,7 @@ bool dispatcher::acknowledges_late(const incoming_message& m) const noexcept {
   }
 }
 
-const binding& dispatcher::find(const request_header& r) const {
+const binding& endpoint_table::find(const request_header& r) const {
   bool compatible = false;
   for (const auto& e : endpoints_) {
     const auto& table = e->method_table();
@@ -93,12 +93,12 @@ const binding& dispatcher::find(const request_header& r) const {
           .about({.version = r.version, .method = r.method}));
 }
 
-std::string dispatcher::translate_arguments(const context& ctxt, std::string_view json) const {
+std::string endpoint_table::translate_arguments(const context& ctxt, std::string_view json) const {
   return rpc::translate_arguments(
       json, [&](value v) { return translator_->deserialize_entity(ctxt, std::move(v)); });
 }
 
-std::string dispatcher::translate_result(const context& ctxt, std::string_view json) const {
+std::string endpoint_table::translate_result(const context& ctxt, std::string_view json) const {
   return translate(json,
                    [&](value v) { return translator_->serialize_entity(ctxt, std::move(v)); });
 }
