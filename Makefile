@@ -57,10 +57,10 @@ build: setup
 	@$(call build_preset,release)
 
 demo: setup
-	@tools/step.sh "Configuring release" build/log/configure-release.log cmake --preset release
+	@tools/step.sh "Configuring demo" build/log/configure-demo.log cmake --preset demo
 	@tools/step.sh "Building oslo-msg" build/log/build-oslo-msg.log \
-	  cmake --build --preset release --target oslo-msg
-	@build/release/bin/oslo-msg --url "$(URL)" demo
+	  cmake --build --preset demo --target oslo-msg
+	@build/demo/bin/oslo-msg --url "$(URL)" demo
 
 test: setup-test
 	@$(call build_preset,$(TEST_PRESET))

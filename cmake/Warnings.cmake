@@ -12,6 +12,9 @@ if(PROJECT_IS_TOP_LEVEL)
     target_compile_options(
       oslo_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wshadow=local -Wno-maybe-uninitialized
                               -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread -Wno-missing-field-initializers>)
+    if(CMAKE_UNITY_BUILD) # sources that are included are no headers
+      target_compile_options(oslo_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+    endif()
   else()
     target_compile_options(oslo_warnings
                            INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-missing-field-initializers>)

@@ -7,9 +7,9 @@
 namespace oslo::messaging {
 namespace {
 
-class guarded final : public metrics {
+class metrics_guard final : public metrics {
  public:
-  guarded(std::shared_ptr<metrics> inner, logger log)
+  metrics_guard(std::shared_ptr<metrics> inner, logger log)
       : inner_(std::move(inner)), log_(std::move(log)) {}
 
   void add(std::string_view name, metric_labels labels, std::int64_t delta) override {
@@ -43,7 +43,7 @@ class guarded final : public metrics {
 
 std::shared_ptr<metrics> guarded_metrics(std::shared_ptr<metrics> inner, logger log) {
   if (!inner) return nullptr;
-  return std::make_shared<guarded>(std::move(inner), std::move(log));
+  return std::make_shared<metrics_guard>(std::move(inner), std::move(log));
 }
 
 }  // namespace oslo::messaging

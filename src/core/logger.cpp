@@ -18,8 +18,8 @@ void write_to_stderr(std::string_view line) noexcept {
   }
 }
 
-/// Of one character. A terminal obeys those behind ASCII, too.
-bool is_control(std::string_view c) noexcept {
+/// One character that moves the cursor or worse; there are such behind ASCII, too.
+bool terminal_obeys(std::string_view c) noexcept {
   const char32_t code = utf8_character(c.data(), static_cast<unsigned>(c.size()));
   return (code < 0x20 && code != '\t') || (code >= 0x7f && code < 0xa0);
 }
@@ -69,7 +69,7 @@ std::string log_line(std::chrono::system_clock::time_point when, log_level level
     p += part.length;
     if (c == "\n")
       line += "\n    ";
-    else if (!part.valid || is_control(c))
+    else if (!part.valid || terminal_obeys(c))
       append_hex(line, c);
     else
       line += c;

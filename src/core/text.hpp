@@ -1,4 +1,4 @@
-// White space as Python's str.strip sees it, and case without a locale.
+// White space as Python's str.strip sees it, and case and digits without a locale.
 #pragma once
 
 #include <string>
@@ -11,6 +11,10 @@ namespace oslo::messaging {
 std::string_view strip(std::string_view text) noexcept;
 std::string_view strip_left(std::string_view text) noexcept;
 std::string_view strip_right(std::string_view text) noexcept;
+
+constexpr bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
 
 /// Of ASCII's letters; all other bytes stay as they are.
 constexpr char ascii_lower(char c) noexcept {

@@ -17,9 +17,6 @@ constexpr std::size_t max_length = 65'536;
 bool is_letter(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
 bool is_control(char c) noexcept {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }

@@ -1,14 +1,17 @@
 #include "protocol/amqp_failure.hpp"
 
 #include "core/utf8.hpp"
+#include "protocol/amqp091/spec.hpp"
 
 namespace oslo::messaging::protocol {
 namespace {
 
+namespace reply_code = amqp091::reply_code;
+
 /// The broker does not offer our login mechanism: it broke nothing, and an operator has to act.
 bool cannot_log_in(const amqp091::close_reason& why) {
-  constexpr std::uint16_t access_refused = 403;
-  return why.from == amqp091::close_reason::origin::protocol && why.code == access_refused;
+  return why.from == amqp091::close_reason::origin::protocol &&
+         why.code == reply_code::access_refused;
 }
 
 errc classify(const amqp091::close_reason& why) {
@@ -23,18 +26,18 @@ errc classify(const amqp091::close_reason& why) {
   }
   constexpr std::uint16_t class_connection = 10, method_start_ok = 11, method_secure_ok = 21;
   switch (why.code) {
-    case 320:  // connection-forced: the broker or its operator goes down, as a lost link
+    case reply_code::connection_forced:  // the broker or its operator goes down, as a lost link
       return errc::unreachable;
-    case 403:
+    case reply_code::access_refused:
       return why.class_id == class_connection || why.class_id == 0 ||
                      why.method_id == method_start_ok || why.method_id == method_secure_ok
                  ? errc::authentication_failed
                  : errc::access_refused;
-    case 530:
+    case reply_code::not_allowed:
       return why.text.find("not found") != std::string::npos ? errc::vhost_not_found
                                                              : errc::access_refused;
-    case 406: return errc::precondition_failed;
-    case 541:
+    case reply_code::precondition_failed: return errc::precondition_failed;
+    case reply_code::internal_error:
       // RabbitMQ 4.3 refuses transient non-exclusive queues this way: a setting, not a fault.
       return why.text.find("transient_nonexcl_queues") != std::string::npos ||
                      why.text.find("eprecated") != std::string::npos

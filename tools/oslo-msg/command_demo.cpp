@@ -29,17 +29,17 @@ using namespace std::chrono_literals;
 
 constexpr auto patience = 10s;  // for what a working bus does in milliseconds
 
-struct add_args {
+struct demo_add_args {
   int a = 0, b = 0;
 };
-BOOST_DESCRIBE_STRUCT(add_args, (), (a, b))
-struct note_args {
+BOOST_DESCRIBE_STRUCT(demo_add_args, (), (a, b))
+struct demo_note_args {
   std::string text;
 };
-BOOST_DESCRIBE_STRUCT(note_args, (), (text))
+BOOST_DESCRIBE_STRUCT(demo_note_args, (), (text))
 
-constexpr rpc::method<int(add_args)> add{"add"};
-constexpr rpc::method<void(note_args)> note{"note"};
+constexpr rpc::method<int(demo_add_args)> add{"add"};
+constexpr rpc::method<void(demo_note_args)> note{"note"};
 constexpr rpc::method<void()> resize{"resize"};
 constexpr rpc::method<void()> ponder{"ponder"};
 
@@ -73,7 +73,7 @@ class notebook {
 class demo_methods : public rpc::endpoint {
  public:
   demo_methods(std::string server, notebook& notes) : server_{std::move(server)}, notes_{notes} {
-    bind(add, [](add_args args) { return args.a + args.b; });
+    bind(add, [](demo_add_args args) { return args.a + args.b; });
     bind(note, &demo_methods::on_note);
     bind(resize, [] {
       throw rpc::remote_exception{"demo.exception", "FlavorNotFound", "no flavor is named m1.huge"};
@@ -88,7 +88,7 @@ class demo_methods : public rpc::endpoint {
   }
 
  private:
-  void on_note(note_args args) { notes_.write(server_, args.text); }
+  void on_note(demo_note_args args) { notes_.write(server_, args.text); }
   void on_ponder(rpc::responder<void> answer) {
     const std::lock_guard hold{mutex_};
     late_.push_back(std::move(answer));

@@ -11,10 +11,6 @@
 namespace oslo::messaging {
 namespace {
 
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
-
 /// Python's numbers may have a '+' in front and single '_' between digits; std::from_chars takes
 /// neither. False when such a sign stands in a wrong place.
 bool plain_number(std::string_view text, std::string& out) {

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <limits>
 
+#include "core/text.hpp"
+
 namespace oslo::messaging::json_number {
 namespace {
 

@@ -5,10 +5,6 @@
 
 namespace oslo::messaging::json_number {
 
-inline bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
-
 /// End of the number at `p` by JSON's grammar, or null when there is none.
 const char* end_of(const char* p, const char* end) noexcept;
 

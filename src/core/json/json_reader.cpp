@@ -5,12 +5,12 @@
 
 #include "core/json/json_number.hpp"
 #include "core/json/json_text.hpp"
+#include "core/text.hpp"
 #include "core/utf8.hpp"
 
 namespace oslo::messaging {
 namespace {
 
-using json_number::is_digit;
 using json_number::is_integer;
 
 /// What the character after a backslash means: 0 = not an escape, 'u' = \uXXXX.

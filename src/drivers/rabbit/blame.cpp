@@ -2,14 +2,13 @@
 
 #include <string>
 
+#include "protocol/amqp091/spec.hpp"
+
 namespace oslo::messaging::rabbit {
 namespace {
 
-constexpr std::uint16_t class_exchange = 40, class_queue = 50, class_basic = 60;
-constexpr std::uint16_t not_found = 404, access_refused = 403;
-/// Reply codes with which a broker answers bytes that it cannot take.
-constexpr std::uint16_t frame_error = 501, last_hard_error = 506, not_implemented = 540,
-                        internal_error = 541;
+namespace class_id = amqp091::class_id;
+namespace reply_code = amqp091::reply_code;
 
 /// `name` stands right behind the first `before` of the words.
 bool first_is(std::string_view words, std::string_view before, const std::string& name) {
@@ -21,15 +20,18 @@ bool first_is(std::string_view words, std::string_view before, const std::string
 
 blamed whom(const amqp091::close_reason& why, bool connection) {
   if (why.from != amqp091::close_reason::origin::broker) return blamed::nobody;
-  if (why.class_id == class_exchange || why.class_id == class_queue) return blamed::topology;
-  if (why.class_id == class_basic) {
+  if (why.class_id == class_id::exchange || why.class_id == class_id::queue)
+    return blamed::topology;
+  if (why.class_id == class_id::basic) {
     const bool named = why.text.find("exchange '") != std::string::npos;
-    return named && (why.code == access_refused || why.code == not_found) ? blamed::destination
-                                                                          : blamed::message;
+    return named && (why.code == reply_code::access_refused || why.code == reply_code::not_found)
+               ? blamed::destination
+               : blamed::message;
   }
   // Bytes that the broker could not read have no method.
-  const bool unreadable = (why.code >= frame_error && why.code <= last_hard_error) ||
-                          why.code == not_implemented || why.code == internal_error;
+  const bool unreadable =
+      (why.code >= reply_code::frame_error && why.code <= reply_code::resource_error) ||
+      why.code == reply_code::not_implemented || why.code == reply_code::internal_error;
   return connection && why.class_id == 0 && unreadable ? blamed::message : blamed::nobody;
 }
 

@@ -8,6 +8,7 @@
 namespace oslo::messaging::rabbit {
 namespace {
 
+namespace reply_code = amqp091::reply_code;
 using std::chrono::milliseconds;
 
 constexpr amqp091::request_id uninteresting = 0;
@@ -17,8 +18,6 @@ constexpr milliseconds longest_refused_pause{10'000};
 constexpr milliseconds longest_vanished_pause{1'000};
 /// A set-up that lasted shorter does not count as good, so that pauses grow.
 constexpr std::chrono::seconds good_after{2};
-constexpr std::uint16_t not_found = 404;
-constexpr std::uint16_t precondition_failed = 406;
 constexpr milliseconds pause_of_starved{50};
 constexpr milliseconds ack_delay{2};
 constexpr std::size_t many_outstanding = 16;
@@ -29,7 +28,7 @@ constexpr std::chrono::seconds set_up_limit{15};
 /// An acknowledgement that the broker misses, or does not expect, is no word about the queues.
 /// What it misses it says of its own accord, without a method.
 bool is_about_acknowledgements(const amqp091::close_reason& why) {
-  if (why.code != precondition_failed) return false;
+  if (why.code != reply_code::precondition_failed) return false;
   if (why.class_id == 0) return true;
   using amqp091::method;
   for (const auto m : {method::basic_ack, method::basic_nack, method::basic_reject})
@@ -280,7 +279,8 @@ void consumer::on_channel_closed(amqp091::channel_id ch, const amqp091::close_re
       link_.log()(log_level::error,
                   "[consume] " + s->sources_.front().to.name + ": " + reason.message());
       const auto pause = s->backoff_.next();
-      retry(*s, why.code == not_found ? std::min(pause, longest_vanished_pause) : pause);
+      retry(*s,
+            why.code == reply_code::not_found ? std::min(pause, longest_vanished_pause) : pause);
     }
   }
   // Not at once: the owner of one that was refused may be about to give it up.

@@ -6,13 +6,13 @@
 #include "drivers/rabbit/blame.hpp"
 #include "drivers/rabbit/mismatch.hpp"
 #include "drivers/rabbit/publisher.hpp"
+#include "protocol/amqp091/spec.hpp"
 
 namespace oslo::messaging::rabbit {
 namespace {
 
-constexpr std::uint16_t not_found = 404;
-constexpr std::uint16_t precondition_failed = 406;
-constexpr std::uint16_t not_allowed = 530;
+namespace reply_code = amqp091::reply_code;
+
 /// A message that ended so many channels, or whose topology did, is given up. A connection is more
 /// than a channel: one may end for a reason of its own while a single message is on the way.
 constexpr std::uint8_t most_strikes = 3;
@@ -57,7 +57,8 @@ void publisher::link_up() {
 void publisher::link_down(const net::link_loss& loss) {
   const bool silent = blocked_reason_.empty() && is_silent(link_.now());
   // As at a user's limit of channels. One that is refused will be refused again.
-  if (loss.closed && loss.closed->code == not_allowed && (next_main_ != 0 || apart_.channel != 0))
+  if (loss.closed && loss.closed->code == reply_code::not_allowed &&
+      (next_main_ != 0 || apart_.channel != 0))
     one_channel_ = true;
   main_.channel = apart_.channel = next_main_ = 0;
   next_main_open_.reset();
@@ -237,8 +238,8 @@ void publisher::topology_refused(lane& l, const failure& reason, std::uint16_t c
   const auto failed = l.asked.front();
   const auto& object = failed.queue.empty() ? failed.exchange : failed.queue;
   bool adopted = false;
-  if (code == precondition_failed) adopted = foreign_.insert(object).second;
-  if (code == not_found) {
+  if (code == reply_code::precondition_failed) adopted = foreign_.insert(object).second;
+  if (code == reply_code::not_found) {
     foreign_.erase(failed.exchange);
     foreign_.erase(failed.queue);
   }
@@ -254,7 +255,8 @@ void publisher::topology_refused(lane& l, const failure& reason, std::uint16_t c
   // unless it was made again on a channel in use.
   for (const auto& s : written) s->in_doubt |= failed.again || !concerns(*s);
   if (!adopted)
-    refuse(written, concerns, reason, code == not_found, reason.code() == errc::access_refused);
+    refuse(written, concerns, reason, code == reply_code::not_found,
+           reason.code() == errc::access_refused);
   requeue(written);
 }
 
@@ -269,7 +271,7 @@ void publisher::destination_refused(lane& l, const amqp091::close_reason& why,
     return message_refused(l, written, alone, reason, false);
   link_.log()(log_level::warning, "[publish] " + reason.message());
   if (!alone) put_in_doubt(written);
-  const bool vanished = why.code == not_found;
+  const bool vanished = why.code == reply_code::not_found;
   refuse(written, concerns, reason, vanished, !vanished);
   requeue(written);
 }
