@@ -32,7 +32,7 @@ venvs = tools/step.sh "Preparing Python peers" build/log/venv.log \
   $(PYTHON) tests/support/make_venv.py build/venv
 run_tests = $(PYTHON) tests/support/run_tests.py --build build/$(1) --jobs $(JOBS)
 
-.PHONY: help setup setup-test build demo test asan tsan fuzz lint bench bench-check install deb clean
+.PHONY: help setup setup-test build demo test asan tsan fuzz lint bench bench-check install docs deb clean
 
 help:
 	@echo "make demo [URL=rabbit://...]  the main job in one process, or over a broker"
@@ -44,6 +44,7 @@ help:
 	@echo "make bench-check [UPDATE=1]   instructions and allocations of each step, beside the record"
 	@echo "make lint                     format, layers, headers, scripts"
 	@echo "make install [PREFIX=DIR]     headers, libraries, CMake package, pkg-config, oslo-msg"
+	@echo "make docs                     pages and API reference, in build/docs/site"
 	@echo "make deb                      Debian packages, in build/deb"
 	@echo "make clean                    remove the build folder"
 
@@ -103,6 +104,12 @@ bench-check:
 
 install: build
 	@cmake --install build/release --prefix "$(PREFIX)"
+
+docs:
+	@tools/setup.sh docs
+	@tools/step.sh "Building documentation" build/log/docs.log \
+	  $(PYTHON) tools/docs/build_site.py . build/docs
+	@echo "Open build/docs/site/index.html"
 
 deb:
 	@tools/setup.sh deb

@@ -33,7 +33,9 @@ namespace oslo::messaging::blocking {
 /// Thread safety: const members may be called from any thread, at once from several.
 class client {
  public:
+  /// The blocking face of `c`.
   explicit client(rpc::client c) noexcept : async_(std::move(c)) {}
+  /// As the constructor of `rpc::client`, which says what it throws.
   client(transport bus, target to, rpc::client_options o = {})
       : async_(std::move(bus), std::move(to), std::move(o)) {}
 
@@ -41,6 +43,7 @@ class client {
   client prepare(const rpc::prepare_options& changes) const {
     return client(async_.prepare(changes));
   }
+  /// The client behind it.
   const rpc::client& async() const noexcept { return async_; }
 
   /// Calls a method and returns its result.

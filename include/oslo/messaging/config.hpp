@@ -32,6 +32,7 @@ namespace oslo::messaging {
 /// Thread safety: const members may be called from any number of threads.
 class config {
  public:
+  /// One value of a key.
   struct entry {
     std::string text;    ///< as written, continuation lines joined by '\n'
     std::string origin;  ///< "nova.conf:12"
@@ -39,6 +40,7 @@ class config {
     unsigned layer = 0;
   };
 
+  /// The layer of what `set` has set: above every file.
   static constexpr unsigned from_program = ~0u;
 
   config() = default;
@@ -61,6 +63,7 @@ class config {
       groups_;
 };
 
+/// How the text of an option is read; `option_values` says it in full.
 enum class option_type { string, boolean, integer, floating, list, multi_string, dict };
 
 /// What becomes of an option here. Python's library has more than this one needs or can do.
@@ -72,18 +75,19 @@ enum class option_effect {
 
 /// One option of a group: what it is called, what it holds, and what it means.
 struct option {
+  /// As it stands in a file.
   std::string_view name;
-  option_type type = option_type::string;
-  std::string_view default_value;  ///< as text; ignored when `has_default` is false
-  std::string_view help;
-  bool has_default = true;
-  bool secret = false;
-  std::optional<double> min{};
-  std::optional<double> max{};
+  option_type type = option_type::string;   ///< what its text has to be
+  std::string_view default_value;           ///< as text; ignored when `has_default` is false
+  std::string_view help;                    ///< one sentence for people
+  bool has_default = true;                  ///< false: not set unless somebody sets it
+  bool secret = false;                      ///< never shown in errors
+  std::optional<double> min{};              ///< of a number; none: no limit
+  std::optional<double> max{};              ///< likewise
   std::vector<std::string_view> choices{};  ///< for strings; compared exactly
   /// Former names, "name" or "group/name".
   std::vector<std::string_view> deprecated{};
-  option_effect effect = option_effect::works;
+  option_effect effect = option_effect::works;  ///< what becomes of its value here
 };
 
 /// The values of one option group for one transport: URL query over config over default.
@@ -120,11 +124,16 @@ class option_values {
   // type, or when it is not set.
   /// False: no value and no default, or a number that was given as an empty text.
   bool is_set(std::string_view name) const;
+  /// Text, as substitution leaves it.
   std::string string(std::string_view name) const;
+  /// True or false.
   bool boolean(std::string_view name) const;
+  /// A number that was checked against the limits of its option.
   std::int64_t integer(std::string_view name) const;
+  /// Likewise.
   double floating(std::string_view name) const;
   std::vector<std::string> list(std::string_view name) const;  ///< list and multi_string
+  /// Keys and values as text.
   std::map<std::string, std::string> dict(std::string_view name) const;
 
   /// The beginning of a sentence about a value: option, group, value (unless secret), and where it

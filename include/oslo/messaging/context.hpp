@@ -22,17 +22,22 @@ namespace oslo::messaging {
 class context {
  public:
   context() = default;
+  /// Takes over the entries of an object.
   explicit context(object entries) : entries_(std::move(entries)) {}
+  /// `context{{"user", "ada"}, {"roles", {"admin"}}}`.
   context(std::initializer_list<std::pair<boost::json::string_view, boost::json::value_ref>> init)
       : entries_(init) {}
 
+  /// All entries. Changing one through them loses the exact text that it came with.
   const object& entries() const noexcept { return entries_; }
   object& entries() noexcept { return entries_; }
+  /// True without entries.
   bool empty() const noexcept { return entries_.empty(); }
   /// The entry, or null when absent.
   const value* find(std::string_view key) const noexcept {
     return entries_.if_contains({key.data(), key.size()});
   }
+  /// Sets an entry, in place of one that is there.
   void set(std::string_view key, value v);
   /// Sets an entry from JSON text, for integers beyond 64 bits: `ctxt.set("n", raw_json{digits})`.
   /// Throws `messaging_error` (`errc::malformed_message`) unless it is exactly one JSON value.

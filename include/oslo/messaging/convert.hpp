@@ -39,7 +39,7 @@ namespace oslo::messaging {
 /// | bool, integers | true/false, integers; range checked, never taken from 1.0, true or "1" |
 /// | float, double | numbers, NaN, Infinity, -Infinity; integers are taken |
 /// | std::string; text views and literals (write only) | strings |
-/// | std::optional<T> | null or T |
+/// | `std::optional<T>` | null or T |
 /// | sequences with push_back; std::array, std::pair, std::tuple (exact length) | arrays |
 /// | maps with std::string keys | objects; of equal keys the last one wins |
 /// | enums described with BOOST_DESCRIBE_ENUM | the name as string |
@@ -109,13 +109,15 @@ std::string to_json(const T& v) {
   return out;
 }
 
-/// The same with errors as values: nothing throws.
+/// As `to_json`, with errors as values: nothing throws.
 template <class T>
 result<std::string> try_to_json(const T& v);
+/// As `from_json`, with errors as values: nothing throws.
 template <class T>
 result<T> try_from_json(std::string_view text, std::string_view root = {});
 
 // ---- implementation -----------------------------------------------------------------------------
+/// \cond
 
 template <>
 struct json_codec<bool> {
@@ -331,6 +333,7 @@ result<T> try_from_json(std::string_view text, std::string_view root) {
   }
 }
 
+/// \endcond
 }  // namespace oslo::messaging
 
 #pragma GCC visibility pop

@@ -40,8 +40,8 @@ struct capabilities {
 
 /// A text beside the message, for people and tools. Peers ignore the names that they do not know.
 struct message_header {
-  std::string name;
-  std::string value;
+  std::string name;   ///< as in a header of HTTP: text without line breaks
+  std::string value;  ///< any text
   bool operator==(const message_header&) const = default;
 };
 
@@ -59,8 +59,9 @@ enum class notification_format {
   envelope,  ///< its text inside another one: `messagingv2`, format 2.0
 };
 
+/// How one message is sent.
 struct send_options {
-  bool wait_for_reply = false;
+  bool wait_for_reply = false;  ///< true: a call
   /// Total time from the send on; none = for ever. For a cast it bounds the wait for the broker.
   std::optional<std::chrono::milliseconds> timeout{};
   /// Ask the server for heartbeats and fail when none comes for that long (whole seconds on the
@@ -90,14 +91,14 @@ using send_completion = unique_function<void(result<reply>)>;
 
 /// One key of a message and its value: one valid JSON text. Views into the message.
 struct message_field {
-  std::string_view key;
-  std::string_view json;
+  std::string_view key;   ///< decoded
+  std::string_view json;  ///< as it came
 };
 
 /// What a server sends back.
 struct outgoing_reply {
-  std::string result = "null";  ///< JSON text
-  std::optional<remote_failure> failure{};
+  std::string result = "null";              ///< JSON text
+  std::optional<remote_failure> failure{};  ///< set: this is sent and not the result
 };
 
 /// A message that arrived. Destroying it unacknowledged returns it to the bus when the bus can.
@@ -110,14 +111,17 @@ class incoming_message {
   /// The keys of the message without the transport's own and without the context. Keys are
   /// decoded; a key that stood twice appears once, with its last value.
   virtual std::span<const message_field> fields() const noexcept = 0;
+  /// The context of the message, not yet deserialized.
   virtual const context& ctxt() const noexcept = 0;
   /// The sender's message id, or empty for a cast or a notification.
   virtual std::string_view message_id() const noexcept = 0;
   /// Seconds between heartbeats that the caller accepts (its call_monitor_timeout), if it asked.
   virtual std::optional<double> client_timeout() const noexcept { return std::nullopt; }
+  /// True when the bus says that it may have delivered it before.
   virtual bool redelivered() const noexcept { return false; }
   /// How often `requeue` gave it back before, whoever did so; none when the bus does not count.
   virtual std::optional<std::size_t> requeues() const noexcept { return std::nullopt; }
+  /// What the sender put beside the message.
   virtual std::span<const message_header> headers() const noexcept { return {}; }
   /// When the sender stops waiting for an answer, on this process's clock; none: it did not say.
   virtual std::optional<scheduler::time_point> deadline() const noexcept { return std::nullopt; }
@@ -143,6 +147,7 @@ class incoming_message {
   }
 };
 
+/// What a pull brings: at least one message.
 using incoming_batch = std::vector<std::unique_ptr<incoming_message>>;
 
 /// A subscription. The owner pulls: what it does not ask for stays with the bus, up to `prefetch`.
@@ -170,6 +175,7 @@ class listener {
   virtual void watch(unique_function<void()> changed) { (void)changed; }
 };
 
+/// How a subscription takes its messages.
 struct listen_options {
   /// Messages the driver may hold beyond those asked for; 0 = the driver's default.
   std::size_t prefetch = 0;
@@ -177,8 +183,8 @@ struct listen_options {
 
 /// topic and priority of a notification subscription.
 struct notification_topic {
-  target where;
-  std::string priority;
+  target where;          ///< exchange and topic
+  std::string priority;  ///< "info" and so on; the end of the routing key
 };
 
 // ---- the driver ---------------------------------------------------------------------------------
@@ -195,6 +201,7 @@ struct notification_topic {
 class driver {
  public:
   virtual ~driver() = default;
+  /// What it can do; always the same.
   virtual capabilities caps() const noexcept = 0;
   /// The bus as OpenTelemetry names it in traces (`messaging.system`), "rabbitmq"; empty: the
   /// scheme of the URL says it.
@@ -235,18 +242,20 @@ class driver {
 
 /// What a driver is built from.
 struct driver_environment {
-  std::shared_ptr<scheduler> loop;
-  config conf;
-  std::string default_exchange = "openstack";
-  std::string client_name;  ///< what the broker's operator sees
-  logger log;
-  std::shared_ptr<metrics> meter;  ///< may be null
+  std::shared_ptr<scheduler> loop;             ///< where all of the driver runs; never null
+  config conf;                                 ///< what the options of the driver are read from
+  std::string default_exchange = "openstack";  ///< for targets without one
+  std::string client_name;                     ///< what the broker's operator sees
+  logger log;                                  ///< what an operator should read
+  std::shared_ptr<metrics> meter;              ///< may be null
 };
 
 /// Scheme of a URL to driver. Explicit: an application lists what it wants, or takes
 /// `default_drivers()`.
 class driver_registry {
  public:
+  /// Makes the driver of one transport; `transport::open` throws what it throws as
+  /// `driver_load_failure`.
   using factory = std::function<std::unique_ptr<driver>(const transport_url&, driver_environment)>;
   /// `options`: the section of a configuration file that the driver reads; without a name: none.
   /// Throws `configuration_error` when the scheme is already taken.

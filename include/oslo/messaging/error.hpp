@@ -65,6 +65,7 @@ enum class errc {
 
 /// The category of `errc`; its name is "oslo.messaging".
 const std::error_category& error_category() noexcept;
+/// So that an `errc` is an `std::error_code`.
 inline std::error_code make_error_code(errc e) noexcept {
   return {static_cast<int>(e), error_category()};
 }
@@ -86,20 +87,21 @@ struct failure_detail {
   /// How far it came: "connecting", "blocked", "queued", "sent", "returned", "confirmed",
   /// "waiting", "monitor"; docs/delivery.md says what each means.
   std::string stage;
-  std::string destination;  ///< exchange and routing key, or topic
-  std::string message_id;
-  std::string broker;  ///< host:port, never with credentials
-  std::chrono::milliseconds elapsed{0};
+  std::string destination;               ///< exchange and routing key, or topic
+  std::string message_id;                ///< empty where it has none
+  std::string broker;                    ///< host:port, never with credentials
+  std::chrono::milliseconds elapsed{0};  ///< since the send or call began
 };
 
 /// What a failure is about, as far as it is known: the attributes of its exception.
 struct failure_subject {
   std::shared_ptr<const messaging::target> target{};  ///< invalid_target
-  std::string url{};                      ///< invalid_url; what might be a secret is ***
-  std::optional<std::string> version{};   ///< version_cap, unsupported_version
-  std::string version_cap{};              ///< version_cap
-  std::string method{};                   ///< no_such_method, unsupported_version
-  std::string exchange{}, routing_key{};  ///< undeliverable
+  std::string url{};                     ///< invalid_url; what might be a secret is ***
+  std::optional<std::string> version{};  ///< version_cap, unsupported_version
+  std::string version_cap{};             ///< version_cap
+  std::string method{};                  ///< no_such_method, unsupported_version
+  std::string exchange{};                ///< undeliverable
+  std::string routing_key{};             ///< likewise
 };
 
 class failure;
@@ -113,17 +115,21 @@ class failure;
 class failure {
  public:
   failure();  ///< no failure: code 0 and no text, for `result::error()` of a result with a value
+  /// `message` is a sentence for people that names the place.
   failure(errc code, std::string message);
   failure(errc code, std::string message, failure_detail detail);
   /// `errc::remote_error` with the peer's exception.
   explicit failure(remote_failure remote);
 
+  /// What to branch on; 0 (no enumerator): no failure.
   errc code() const noexcept { return data_->code; }
-  /// One sentence, or for a remote error oslo's text "Remote error: <type> <message>".
+  /// One sentence, or for a remote error oslo's text `Remote error: <type> <message>`.
   const std::string& message() const noexcept { return data_->message; }
   /// The peer's exception, or null when the fault is local.
   const remote_failure* remote() const noexcept { return data_->remote.get(); }
+  /// Where the message was. Empty for failures that are about no message.
   const failure_detail& detail() const noexcept { return data_->detail; }
+  /// What it is about. Empty where that is not known.
   const failure_subject& subject() const noexcept;
   /// The same failure with that subject.
   failure about(failure_subject subject) const;
@@ -152,8 +158,11 @@ using result = boost::system::result<T, failure>;
 /// Base of all exceptions of the library (oslo: MessagingException). `what()` is the message.
 class messaging_error : public std::runtime_error {
  public:
+  /// What `throw_failure` throws for `f`.
   explicit messaging_error(messaging::failure f);
+  /// All that is known.
   const messaging::failure& failure() const noexcept { return failure_; }
+  /// `failure().code()` in the category of `errc`.
   std::error_code code() const noexcept { return make_error_code(failure_.code()); }
 
  private:
@@ -172,49 +181,62 @@ class closed_error             : public messaging_error { using messaging_error:
 class limit_exceeded           : public messaging_error { using messaging_error::messaging_error; };  ///< limit_exceeded
 class would_deadlock           : public messaging_error { using messaging_error::messaging_error; };  ///< would_deadlock
 class messaging_server_error   : public messaging_error { using messaging_error::messaging_error; };  ///< base of server-side errors
-class server_listen_error      : public messaging_server_error { using messaging_server_error::messaging_server_error; };
-class task_timeout             : public messaging_server_error { using messaging_server_error::messaging_server_error; };
-class rpc_dispatcher_error     : public messaging_server_error { using messaging_server_error::messaging_server_error; };
+class server_listen_error      : public messaging_server_error { using messaging_server_error::messaging_server_error; };  ///< `start` of a server or listener failed
+class task_timeout             : public messaging_server_error { using messaging_server_error::messaging_server_error; };  ///< `stop` or `wait` took longer than its limit
+class rpc_dispatcher_error     : public messaging_server_error { using messaging_server_error::messaging_server_error; };  ///< base of what finds no method
 // clang-format on
 
 // These have attributes, as in Python, for failures of this process. They are empty where it is not
 // known what the failure is about, as for one that came from a peer: what that one brought is
 // in `failure().remote()`.
-class invalid_transport_url : public messaging_error {  ///< invalid_url
+/// A URL that cannot be read (`errc::invalid_url`).
+class invalid_transport_url : public messaging_error {
  public:
   using messaging_error::messaging_error;
   /// The URL without what might be a secret: "rabbit://***".
   const std::string& url() const noexcept { return failure().subject().url; }
 };
-class invalid_target : public messaging_error {  ///< invalid_target
+/// A target that lacks what the operation needs (`errc::invalid_target`).
+class invalid_target : public messaging_error {
  public:
   using messaging_error::messaging_error;
   /// Null when it is not known.
   const messaging::target* target() const noexcept { return failure().subject().target.get(); }
 };
-class message_undeliverable : public messaging_error {  ///< undeliverable
+/// No queue takes the message (`errc::undeliverable`).
+class message_undeliverable : public messaging_error {
  public:
   using messaging_error::messaging_error;
+  /// Where it was sent to. Empty when it is not known.
   const std::string& exchange() const noexcept { return failure().subject().exchange; }
+  /// Likewise.
   const std::string& routing_key() const noexcept { return failure().subject().routing_key; }
   /// Of a call. The text of the message is not kept: failures get into logs.
   const std::string& message_id() const noexcept { return failure().detail().message_id; }
 };
-class rpc_version_cap_error : public messaging_error {  ///< version_cap
+/// The version is above the cap of the client (`errc::version_cap`).
+class rpc_version_cap_error : public messaging_error {
  public:
   using messaging_error::messaging_error;
+  /// Of the message; none: it had no version, or it is not known.
   const std::optional<std::string>& version() const noexcept { return failure().subject().version; }
+  /// Of the client, "major.minor".
   const std::string& version_cap() const noexcept { return failure().subject().version_cap; }
 };
-class no_such_method : public rpc_dispatcher_error {  ///< no_such_method
+/// No endpoint has the method (`errc::no_such_method`).
+class no_such_method : public rpc_dispatcher_error {
  public:
   using rpc_dispatcher_error::rpc_dispatcher_error;
+  /// The name that was called.
   const std::string& method() const noexcept { return failure().subject().method; }
 };
-class unsupported_version : public rpc_dispatcher_error {  ///< unsupported_version
+/// No endpoint has the namespace and version (`errc::unsupported_version`).
+class unsupported_version : public rpc_dispatcher_error {
  public:
   using rpc_dispatcher_error::rpc_dispatcher_error;
+  /// Of the message; none: it had no version, or it is not known.
   const std::optional<std::string>& version() const noexcept { return failure().subject().version; }
+  /// The name that was called.
   const std::string& method() const noexcept { return failure().subject().method; }
 };
 
@@ -225,14 +247,19 @@ class remote_error : public messaging_error {
  public:
   /// Precondition: `f.remote()` is not null.
   explicit remote_error(messaging::failure f) : messaging_error(std::move(f)) {}
+  /// The name of the class, without its module.
   const std::string& type() const noexcept { return failure().remote()->type; }
+  /// The Python module of the class, "builtins" for built-in ones.
   const std::string& module() const noexcept { return failure().remote()->module; }
+  /// The text of the exception.
   const std::string& message() const noexcept { return failure().remote()->message; }
+  /// The lines of the traceback, as the peer wrote them.
   const std::vector<std::string>& traceback() const noexcept {
     return failure().remote()->traceback;
   }
   /// What the peer's class was constructed from, as it says itself. Empty when that is not JSON.
   boost::json::array args() const;
+  /// Likewise the keyword arguments.
   boost::json::object kwargs() const;
 };
 

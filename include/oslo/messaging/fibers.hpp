@@ -9,6 +9,7 @@
 
 namespace oslo::messaging {
 
+/// Options of `fiber_executor`.
 struct fiber_options {
   /// Threads that run the fibers. With one, handlers never run at the same time: they take turns
   /// where they wait.

@@ -57,9 +57,11 @@ constexpr bool is_null_function(const F& f) {
 template <class R, class... Args>
 class unique_function<R(Args...)> {
  public:
+  /// Bytes of captures that need no allocation.
   static constexpr std::size_t inline_size = 6 * sizeof(void*);
 
   unique_function() noexcept = default;
+  /// Empty.
   unique_function(std::nullptr_t) noexcept {}
 
   /// Takes ownership of `f`. Any callable with a matching signature will do.
@@ -93,6 +95,7 @@ class unique_function<R(Args...)> {
   unique_function& operator=(const unique_function&) = delete;
   ~unique_function() { reset(); }
 
+  /// True when it can be called.
   explicit operator bool() const noexcept { return table_ != nullptr; }
 
   /// Calls the target. Throws `std::bad_function_call` when it is empty.

@@ -26,8 +26,8 @@ std::string_view to_string(link_state s) noexcept;
 
 /// What `transport::health` answers: a value, so that two can be compared.
 struct transport_health {
-  link_state publishing = link_state::idle;
-  link_state consuming = link_state::idle;
+  link_state publishing = link_state::idle;  ///< the connection that sends
+  link_state consuming = link_state::idle;   ///< the connection that receives, replies included
   std::string broker{};  ///< "host:port" of the last attempt; empty where there is no broker
   /// Why a direction is not connected, or is blocked; never holds a password. Empty: all is well.
   std::string reason{};
@@ -59,7 +59,9 @@ class [[nodiscard]] health_watch {
   health_watch(health_watch&&) noexcept = default;
   health_watch& operator=(health_watch&&) noexcept = default;
 
+  /// Ends the watch.
   void reset() noexcept { callback_.reset(); }
+  /// True while it watches.
   explicit operator bool() const noexcept { return callback_ != nullptr; }
 
  private:

@@ -15,8 +15,8 @@ namespace oslo::messaging {
 
 /// One label of a measurement, such as method=add. Valid during the call that gets it.
 struct metric_label {
-  std::string_view name;
-  std::string_view value;
+  std::string_view name;   ///< "method"
+  std::string_view value;  ///< "add"
 };
 /// The labels of a measurement. One that does not apply (a call without namespace) is left out.
 using metric_labels = std::span<const metric_label>;
@@ -28,8 +28,11 @@ using metric_labels = std::span<const metric_label>;
 class metrics {
  public:
   virtual ~metrics() = default;
+  /// A counter grows by `delta`.
   virtual void add(std::string_view name, metric_labels labels, std::int64_t delta) = 0;
+  /// A gauge has this level now.
   virtual void set(std::string_view name, metric_labels labels, double level) = 0;
+  /// Something took so many seconds.
   virtual void observe(std::string_view name, metric_labels labels, double seconds) = 0;
 };
 

@@ -93,6 +93,7 @@ class patch {
   patch(U&&) = delete;  // a value fits the type: it neither narrows nor makes a bool of a pointer
   // clang-format on
 
+  /// False: keep what there is.
   bool given() const noexcept { return given_; }
   /// The value; none when it is `std::nullopt` or not given.
   std::optional<T> get() const { return value_ ? std::optional<T>(*value_) : std::nullopt; }

@@ -17,11 +17,15 @@ namespace oslo::messaging {
 /// Thread safety: all members may be called from any thread.
 class scheduler {
  public:
+  /// The clock that `now` reads, or imitates.
   using clock = std::chrono::steady_clock;
+  /// A point on it.
   using time_point = clock::time_point;
+  /// Names a timer, to cancel it.
   enum class timer_id : std::uint64_t { none = 0 };
 
   virtual ~scheduler() = default;
+  /// The present time of this loop.
   virtual time_point now() const = 0;
   /// Runs `work` soon, never before `post` returns.
   virtual void post(unique_function<void()> work) = 0;

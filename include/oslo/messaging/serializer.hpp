@@ -14,9 +14,13 @@ namespace oslo::messaging {
 class serializer {
  public:
   virtual ~serializer() = default;
+  /// An argument, a payload or a result on its way out. What it throws fails the send.
   virtual value serialize_entity(const context&, value v) const { return v; }
+  /// The same as it arrived, before anybody reads it.
   virtual value deserialize_entity(const context&, value v) const { return v; }
+  /// A context on its way out.
   virtual context serialize_context(const context& c) const { return c; }
+  /// A context as it arrived.
   virtual context deserialize_context(const context& c) const { return c; }
 };
 

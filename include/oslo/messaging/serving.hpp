@@ -35,11 +35,12 @@ struct start_options {
 
 /// What `health` of a server or listener answers.
 struct serving_health {
-  bool listening = false;   ///< started and not stopped
-  bool consuming = false;   ///< the bus delivers to it; false: a consumer is missing
-  std::size_t running = 0;  ///< as its `running()`
-  transport_health transport{};
+  bool listening = false;        ///< started and not stopped
+  bool consuming = false;        ///< the bus delivers to it; false: a consumer is missing
+  std::size_t running = 0;       ///< as its `running()`
+  transport_health transport{};  ///< what it serves over
 
+  /// True when requests or notifications arrive.
   bool ok() const noexcept { return listening && consuming && transport.ok(); }
 };
 

@@ -28,7 +28,7 @@ struct target {
   bool operator==(const target&) const = default;
 };
 
-/// "<Target topic=t, server=s>": only fields that are set and not empty, in oslo's order.
+/// `<Target topic=t, server=s>`: only fields that are set and not empty, in oslo's order.
 std::string to_string(const target& t);
 
 /// oslo's version rule: same major, and requested minor (and revision) not above the implemented.

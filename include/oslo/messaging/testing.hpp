@@ -41,17 +41,18 @@ config make_config(std::initializer_list<setting> settings = {});
 
 /// One message that a transport was asked to send.
 struct recorded_message {
+  /// What was sent.
   enum class kind { call, cast, notification };
 
-  kind what = kind::cast;
-  target to{};           ///< exchange, topic, server, fanout
-  std::string method{};  ///< of a notification: its event type
-  std::optional<std::string> namespace_{};
-  std::optional<std::string> version{};
-  value args{};  ///< keyword arguments; of a notification: its payload
-  context ctxt{};
-  value body{};  ///< the whole message, without the transport's keys
-  std::optional<std::chrono::milliseconds> timeout{};
+  kind what = kind::cast;                   ///< call, cast or notification
+  target to{};                              ///< exchange, topic, server, fanout
+  std::string method{};                     ///< of a notification: its event type
+  std::optional<std::string> namespace_{};  ///< none: null
+  std::optional<std::string> version{};     ///< none: the message had none
+  value args{};                             ///< keyword arguments; of a notification: its payload
+  context ctxt{};                           ///< as it was sent
+  value body{};                             ///< the whole message, without the transport's keys
+  std::optional<std::chrono::milliseconds> timeout{};  ///< none: for ever
   std::optional<failure> fault{};  ///< why it was not sent, when the test wanted that
 
   /// The arguments as a described struct (or whatever `convert.hpp` can read).
@@ -63,6 +64,7 @@ struct recorded_message {
 
 /// `call <Target topic=t> add({"a": 1, "b": 2})`, for messages of failed assertions.
 std::string to_string(const recorded_message& m);
+/// Writes the same, for GoogleTest.
 std::ostream& operator<<(std::ostream& out, const recorded_message& m);
 
 /// A bus of its own inside the process, and the loop of all its transports. Clients and servers
@@ -88,6 +90,7 @@ class test_bus {
 
   // ---- time
 
+  /// What the manual clock shows.
   scheduler::time_point now() const;
   /// Moves the clock. Timers that become due run one after the other, each at its own time and
   /// with all that follows from it, before this returns. Rethrows what a completion threw.
@@ -117,6 +120,7 @@ class test_bus {
   /// `messaging_error` (`errc::timed_out`) after `limit` of real time.
   std::vector<recorded_message> wait_for_sent(
       std::size_t count, std::chrono::milliseconds limit = std::chrono::seconds(30)) const;
+  /// Empties the record.
   void forget();
 
  private:

@@ -12,6 +12,7 @@
 
 namespace oslo::messaging {
 
+/// Which side of a message a span is about, as in OpenTelemetry.
 enum class span_kind {
   producer,  ///< a call or cast, from before it is sent until it is done
   consumer,  ///< a request in a server, from before its handler runs until its reply is handed over
@@ -19,8 +20,8 @@ enum class span_kind {
 
 /// A fact about a span, named as OpenTelemetry does: "rpc.method". Valid during the call.
 struct span_attribute {
-  std::string_view name;
-  std::string_view value;
+  std::string_view name;   ///< of the fact
+  std::string_view value;  ///< as text
 };
 
 /// A span that has begun. Destroying it ends it.

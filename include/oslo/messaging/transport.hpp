@@ -15,8 +15,9 @@
 
 namespace oslo::messaging {
 
+/// What a transport is opened with.
 struct transport_options {
-  config conf{};
+  config conf{};  ///< all options of the library are read from it
   /// Default: warnings and errors to standard error. `logger{}` is silent.
   logger log = stderr_logger();
   /// Null: `oslo_metrics` when option metrics_enabled of [oslo_messaging_metrics] is on, else none.
@@ -70,13 +71,21 @@ class transport {
   messaging::driver& driver() const;
   /// True in such a child.
   bool inherited() const noexcept;
+  /// The loop that everything of the transport runs on.
   scheduler& loop() const noexcept;
+  /// The same, to be kept.
   std::shared_ptr<scheduler> shared_loop() const noexcept;
+  /// What the options said, as all below, with the defaults filled in.
   const logger& log() const noexcept;
+  /// Null: none.
   messaging::metrics* meter() const noexcept;
+  /// The same, to be kept.
   const std::shared_ptr<metrics>& shared_meter() const noexcept;
+  /// Null: none.
   const std::shared_ptr<messaging::tracer>& tracer() const noexcept;
+  /// The configuration that it was opened with.
   const config& conf() const noexcept;
+  /// The URL that it was opened with, credentials included.
   const transport_url& url() const noexcept;
   /// Values of [DEFAULT] (docs/options.md).
   const option_values& defaults() const noexcept;

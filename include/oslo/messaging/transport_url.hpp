@@ -14,18 +14,18 @@ namespace oslo::messaging {
 
 /// One broker of a transport URL. Absent and empty differ (docs/wire/rabbitmq.md, RMQ-2).
 struct transport_host {
-  std::optional<std::string> hostname;
-  std::optional<std::uint16_t> port;
-  std::optional<std::string> username;
-  std::optional<std::string> password;
+  std::optional<std::string> hostname;  ///< name or address, IPv6 without brackets
+  std::optional<std::uint16_t> port;    ///< none: that of the scheme
+  std::optional<std::string> username;  ///< decoded, as the password
+  std::optional<std::string> password;  ///< never in a log
   bool operator==(const transport_host&) const = default;
 };
 
 /// A parsed transport URL. Equality ignores the query, as in oslo.
 struct transport_url {
-  std::string transport;  ///< driver name, lower case: "rabbit", "fake"
-  std::optional<std::string> virtual_host;
-  std::vector<transport_host> hosts;
+  std::string transport;                     ///< driver name, lower case: "rabbit", "fake"
+  std::optional<std::string> virtual_host;   ///< without the leading slash
+  std::vector<transport_host> hosts;         ///< in the order of the URL
   std::map<std::string, std::string> query;  ///< driver options; repeated keys joined by ','
 
   /// Reads `text` (docs/options.md). Throws `invalid_transport_url`, whose text names the

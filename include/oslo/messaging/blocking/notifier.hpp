@@ -22,9 +22,12 @@ namespace oslo::messaging::blocking {
 /// Thread safety: const members may be called from any thread, at once from several.
 class notifier {
  public:
+  /// The delivery report: success, or the first failure of any driver and topic.
   using report = messaging::notify::notifier::report;
 
+  /// The blocking face of `n`.
   explicit notifier(messaging::notify::notifier n) noexcept : async_(std::move(n)) {}
+  /// As the constructor of `messaging::notify::notifier`, which says what it throws.
   explicit notifier(transport bus, messaging::notify::notifier_options o = {})
       : async_(std::move(bus), std::move(o)) {}
 
@@ -32,7 +35,9 @@ class notifier {
   notifier prepare(const messaging::notify::notifier_changes& changes) const {
     return notifier(async_.prepare(changes));
   }
+  /// As `messaging::notify::notifier::is_enabled`.
   bool is_enabled() const noexcept { return async_.is_enabled(); }
+  /// The notifier behind it.
   const messaging::notify::notifier& async() const noexcept { return async_; }
 
   /// Sends and waits until every driver is done. A `cancel` stopped by another thread ends the wait
@@ -43,30 +48,37 @@ class notifier {
     return send(p, std::move(ctxt), event_type, messaging::notify::detail::payload_text(payload),
                 std::move(cancel));
   }
+  /// `notify` with priority audit.
   template <class P>
   report audit(context ctxt, std::string_view event_type, const P& payload) const {
     return notify(messaging::notify::priority::audit, std::move(ctxt), event_type, payload);
   }
+  /// `notify` with priority debug.
   template <class P>
   report debug(context ctxt, std::string_view event_type, const P& payload) const {
     return notify(messaging::notify::priority::debug, std::move(ctxt), event_type, payload);
   }
+  /// `notify` with priority info.
   template <class P>
   report info(context ctxt, std::string_view event_type, const P& payload) const {
     return notify(messaging::notify::priority::info, std::move(ctxt), event_type, payload);
   }
+  /// `notify` with priority warn.
   template <class P>
   report warn(context ctxt, std::string_view event_type, const P& payload) const {
     return notify(messaging::notify::priority::warn, std::move(ctxt), event_type, payload);
   }
+  /// `notify` with priority error.
   template <class P>
   report error(context ctxt, std::string_view event_type, const P& payload) const {
     return notify(messaging::notify::priority::error, std::move(ctxt), event_type, payload);
   }
+  /// `notify` with priority critical.
   template <class P>
   report critical(context ctxt, std::string_view event_type, const P& payload) const {
     return notify(messaging::notify::priority::critical, std::move(ctxt), event_type, payload);
   }
+  /// `notify` with priority sample.
   template <class P>
   report sample(context ctxt, std::string_view event_type, const P& payload) const {
     return notify(messaging::notify::priority::sample, std::move(ctxt), event_type, payload);

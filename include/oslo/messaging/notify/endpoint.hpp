@@ -39,6 +39,7 @@ namespace oslo::messaging::notify {
 class endpoint {
  public:
   endpoint() = default;
+  /// Gets only notifications that match.
   explicit endpoint(notify::filter wanted) : filter_(std::move(wanted)) {}
   virtual ~endpoint() = default;
   endpoint(const endpoint&) = delete;
@@ -53,6 +54,7 @@ class endpoint {
   template <class Member>
   requires std::is_member_function_pointer_v<Member>
   void bind(priority p, Member m) { add(singles_, p, detail::make_single(member(m))); }
+  /// Likewise for whole batches.
   template <class F>
   requires(!std::is_member_function_pointer_v<F>) void bind_batch(priority p, F f) {
     add(batches_, p, detail::make_batch(std::move(f)));
@@ -61,9 +63,11 @@ class endpoint {
   requires std::is_member_function_pointer_v<Member>
   void bind_batch(priority p, Member m) { add(batches_, p, detail::make_batch(member(m))); }
 
+  /// What it was made with.
   const notify::filter& wanted() const noexcept { return filter_; }
   /// The handler, or null.
   const detail::handler* single(priority p) const noexcept;
+  /// The handler of batches, or null.
   const detail::handler* batch(priority p) const noexcept;
 
  private:

@@ -19,9 +19,9 @@ namespace oslo::messaging::notify {
 /// expression takes more than linear time, whatever a publisher writes. `\\d`, `\\w` and `\\s` are
 /// ASCII; `$` does not match before a last line break.
 struct filter_rules {
-  std::map<std::string, std::string> context{};
-  std::optional<std::string> publisher_id{};
-  std::optional<std::string> event_type{};
+  std::map<std::string, std::string> context{};   ///< keys of the context
+  std::optional<std::string> publisher_id{};      ///< of the whole id
+  std::optional<std::string> event_type{};        ///< of the whole type
   std::map<std::string, std::string> metadata{};  ///< keys message_id and timestamp
   std::map<std::string, std::string> payload{};   ///< keys of a payload that is an object
 };
@@ -34,7 +34,9 @@ class filter {
   filter() = default;  ///< takes everything
   /// Throws `configuration_error` that names the place of an expression that is none.
   filter(const filter_rules& rules);  // NOLINT(google-explicit-constructor): rules are a filter
+  /// True when every rule matches.
   bool matches(const notification& n) const;
+  /// True without any rule.
   bool takes_everything() const noexcept { return impl_ == nullptr; }
 
  private:

@@ -16,8 +16,8 @@ namespace oslo::messaging::notify {
 
 /// Handlers of the application that a server has room for only once.
 struct httplib_handlers {
-  httplib::Server::HandlerWithResponse pre_routing{};
-  httplib::Server::Handler post_routing{};
+  httplib::Server::HandlerWithResponse pre_routing{};  ///< run before the request is told of
+  httplib::Server::Handler post_routing{};             ///< run before the response is told of
   /// None: status 500 with header EXCEPTION_WHAT, as the server does by itself.
   httplib::Server::ExceptionHandler exception{};
 };

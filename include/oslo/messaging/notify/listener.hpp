@@ -40,7 +40,7 @@ struct batch_options {
   std::size_t size = 100;  ///< 1 to 10,000
   /// At least 1. None: only full batches are handed out, and what is left when the listener stops.
   std::optional<std::chrono::milliseconds> timeout{1'000};
-  batch_clock counts_from = batch_clock::first_message;
+  batch_clock counts_from = batch_clock::first_message;  ///< where the timeout begins
 };
 
 /// What becomes of a message whose handlers fail again and again ("poison").
@@ -54,6 +54,7 @@ struct dead_letter_options {
   target to{};
 };
 
+/// How a listener takes and hands out notifications.
 struct listener_options {
   /// Where handlers run. Null: `thread_pool` with option executor_thread_pool_size (64) threads,
   /// made by the first `start`.

@@ -23,13 +23,13 @@ enum class record_level : std::uint8_t {
 
 /// One line of a log.
 struct log_record {
-  record_level level = record_level::info;
-  std::string_view name{};  ///< of the logger
-  std::string_view text{};  ///< formatted; bytes that are not UTF-8 are replaced
-  std::string_view file{};  ///< path of the source; empty: not known
-  int line = 0;
-  std::string_view function{};  ///< empty: not known
-  std::uint64_t thread = 0;
+  record_level level = record_level::info;  ///< decides the priority
+  std::string_view name{};                  ///< of the logger
+  std::string_view text{};                  ///< formatted; bytes that are not UTF-8 are replaced
+  std::string_view file{};                  ///< path of the source; empty: not known
+  int line = 0;                             ///< 0: not known
+  std::string_view function{};              ///< empty: not known
+  std::uint64_t thread = 0;                 ///< number of the thread
 };
 
 /// What takes log records must never wait, nor fill the memory when the bus is away.
@@ -55,7 +55,9 @@ class log_notifier {
  public:
   /// Throws `configuration_error` for rule `wait`.
   explicit log_notifier(notifier through, outbox_options o = log_outbox());
+  /// Sends the record, or drops it as `outbox_options::rule` says; never waits.
   void emit(const log_record& r) noexcept;
+  /// Where what was told waits: to count, flush and close.
   outbox& box() noexcept { return box_; }
 
  private:
@@ -68,8 +70,11 @@ class log_notifier {
 /// payload {"error": text}. The rest is as with `log_notifier`.
 class error_notifier {
  public:
+  /// Throws `configuration_error` for rule `wait`.
   explicit error_notifier(const notifier& through, outbox_options o = log_outbox());
+  /// Sends the text, or drops it as `outbox_options::rule` says; never waits.
   void emit(std::string_view text) noexcept;
+  /// Where what was told waits: to count, flush and close.
   outbox& box() noexcept { return box_; }
 
  private:

@@ -25,7 +25,8 @@ enum class outcome {
 /// Names of headers of a dead letter (`listener_options::dead_letters`): what its handler threw,
 /// and how many deliveries had ended in a requeue.
 inline constexpr std::string_view dead_letter_error = "oslo-dead-letter-error";
-inline constexpr std::string_view dead_letter_requeues = "oslo-dead-letter-requeues";
+inline constexpr std::string_view dead_letter_requeues =
+    "oslo-dead-letter-requeues";  ///< see `dead_letter_error`
 
 namespace detail {
 
@@ -47,12 +48,13 @@ class wrong_payload : public messaging_error {
 /// One notification, as handlers see it. A publisher of another program may leave out or misuse any
 /// field: none stands for one that is missing, null or not text.
 struct notification {
-  context ctxt{};
-  notify::priority priority = notify::priority::info;
-  std::optional<std::string> publisher_id{};
-  std::optional<std::string> event_type{};
-  std::string payload_json = "null";  ///< one JSON value
-  std::optional<std::string> message_id{};
+  context ctxt{};                                      ///< of the publisher, deserialized
+  notify::priority priority = notify::priority::info;  ///< by the queue that it came from
+  std::optional<std::string> publisher_id{};           ///< "compute.host1"
+  std::optional<std::string> event_type{};             ///< "instance.create.end"
+  std::string payload_json = "null";                   ///< one JSON value
+  std::optional<std::string> message_id{};             ///< its identity, for the removal of doubles
+  /// as the publisher wrote it: "2026-01-02 03:04:05.678901"
   std::optional<std::string> timestamp{};
   /// Texts that the bus carries beside the message, such as those of a dead letter.
   std::map<std::string, std::string, std::less<>> headers{};
@@ -72,8 +74,8 @@ struct notification {
 /// takes a `std::span<const typed_notification<P>>`. Valid as long as the batch.
 template <class P>
 struct typed_notification {
-  const notification& about;
-  P payload;
+  const notification& about;  ///< all but the payload
+  P payload;                  ///< read from `about.payload_json`
 };
 
 }  // namespace oslo::messaging::notify

@@ -20,9 +20,9 @@ namespace oslo::messaging::notify {
 struct outgoing_notification {
   context ctxt{};      ///< what `notifier_options::redact` and the serializer have made of it
   std::string body{};  ///< one JSON object as oslo writes it (docs/wire/notifications.md, NTF-1)
-  std::string message_id{};
-  std::string event_type{};
-  notify::priority priority = notify::priority::info;
+  std::string message_id{};                            ///< as in the body
+  std::string event_type{};                            ///< as in the body
+  notify::priority priority = notify::priority::info;  ///< names the queue
   int retry = -1;  ///< attempts after the first while the bus is away; -1: for ever
   std::optional<std::chrono::milliseconds> timeout{};  ///< none: as long as `retry` says
   std::stop_token cancel{};                            ///< nobody waits for the report any more

@@ -69,8 +69,8 @@ struct notifier_options {
 
 /// What `notifier::prepare` changes. Every member may be left out, `std::nullopt` or a value.
 struct notifier_changes {
-  patch<std::string> publisher_id{};
-  patch<int> retry{};  ///< `std::nullopt`: option retry
+  patch<std::string> publisher_id{};  ///< `std::nullopt`: none
+  patch<int> retry{};                 ///< `std::nullopt`: option retry
 };
 
 /// Sends notifications: for each topic T a message with routing key "T.info" (by its priority), in
@@ -94,6 +94,7 @@ struct notifier_changes {
 /// Thread safety: const members may be called from any thread.
 class notifier {
  public:
+  /// The delivery report: success, or the first failure of any driver and topic.
   using report = result<void>;
 
   /// Throws `configuration_error` for options out of range, for a driver that does not exist (the
@@ -108,13 +109,17 @@ class notifier {
   /// False when its only driver is "noop", so that an expensive payload need not be made.
   bool is_enabled() const noexcept;
 
+  /// Who the messages are from; none: nobody said.
   const std::optional<std::string>& publisher_id() const noexcept;
+  /// The topics that it sends to.
   const std::vector<std::string>& topics() const noexcept;
   /// The drivers that it has.
   const std::vector<std::string>& drivers() const noexcept;
+  /// Attempts after the first while the bus is away; -1: for ever.
   int retry() const noexcept;
   /// How long a message may wait for the bus; none: as long as `retry` lets it.
   std::optional<std::chrono::milliseconds> timeout() const noexcept;
+  /// What it sends over.
   const transport& bus() const noexcept;
 
   /// Sends, and completes with the delivery report once every driver is done with it. The message
@@ -127,30 +132,37 @@ class notifier {
     detail::refuse_broken_temporary<P>();
     return notify_text(p, std::move(ctxt), event_type, detail::payload_text(payload));
   }
+  /// `notify` with priority audit.
   template <class P>
   [[nodiscard]] auto audit(context ctxt, std::string_view event_type, P&& payload) const {
     return notify(priority::audit, std::move(ctxt), event_type, std::forward<P>(payload));
   }
+  /// `notify` with priority debug.
   template <class P>
   [[nodiscard]] auto debug(context ctxt, std::string_view event_type, P&& payload) const {
     return notify(priority::debug, std::move(ctxt), event_type, std::forward<P>(payload));
   }
+  /// `notify` with priority info.
   template <class P>
   [[nodiscard]] auto info(context ctxt, std::string_view event_type, P&& payload) const {
     return notify(priority::info, std::move(ctxt), event_type, std::forward<P>(payload));
   }
+  /// `notify` with priority warn.
   template <class P>
   [[nodiscard]] auto warn(context ctxt, std::string_view event_type, P&& payload) const {
     return notify(priority::warn, std::move(ctxt), event_type, std::forward<P>(payload));
   }
+  /// `notify` with priority error.
   template <class P>
   [[nodiscard]] auto error(context ctxt, std::string_view event_type, P&& payload) const {
     return notify(priority::error, std::move(ctxt), event_type, std::forward<P>(payload));
   }
+  /// `notify` with priority critical.
   template <class P>
   [[nodiscard]] auto critical(context ctxt, std::string_view event_type, P&& payload) const {
     return notify(priority::critical, std::move(ctxt), event_type, std::forward<P>(payload));
   }
+  /// `notify` with priority sample.
   template <class P>
   [[nodiscard]] auto sample(context ctxt, std::string_view event_type, P&& payload) const {
     return notify(priority::sample, std::move(ctxt), event_type, std::forward<P>(payload));

@@ -40,21 +40,22 @@ enum class delivery_outcome : std::uint8_t {
 
 /// The report on one message. Valid during the call that gets it.
 struct delivery_report {
-  delivery_outcome what = delivery_outcome::delivered;
-  failure why{};  ///< no failure (code 0) for what was delivered
-  std::string_view message_id{};
-  std::string_view event_type{};
-  notify::priority priority = notify::priority::info;
+  delivery_outcome what = delivery_outcome::delivered;  ///< how it ended
+  failure why{};                  ///< no failure (code 0) for what was delivered
+  std::string_view message_id{};  ///< as in the message
+  std::string_view event_type{};  ///< as in the message
+  notify::priority priority = notify::priority::info;  ///< as in the message
 };
 
+/// Limits of an outbox, and what it does at them.
 struct outbox_options {
   /// Stands in log lines and, as label `outbox`, in measurements.
   std::string name = "notifications";
   /// What an outbox holds at most: messages accepted and not yet delivered, dropped or failed, and
   /// the bytes of their texts and contexts.
   std::size_t max_messages = 10'000;
-  std::size_t max_bytes = std::size_t{64} << 20;
-  when_full rule = when_full::error;
+  std::size_t max_bytes = std::size_t{64} << 20;  ///< of texts and contexts
+  when_full rule = when_full::error;              ///< for the next message when there is no room
   /// How long rule `wait` waits for room.
   std::chrono::milliseconds wait_limit = std::chrono::seconds(1);
   /// Messages handed to the bus and not yet confirmed by it. They are sent in order, one after the
@@ -69,14 +70,15 @@ struct outbox_options {
   std::function<void(const delivery_report&)> on_report{};
 };
 
+/// What became of all messages since the outbox was made.
 struct outbox_counts {
-  std::uint64_t accepted = 0;  ///< delivered + dropped + failed + held
-  std::uint64_t delivered = 0;
-  std::uint64_t dropped = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t refused = 0;  ///< `post` gave an error
-  std::size_t held = 0;       ///< messages that wait or are on their way
-  std::size_t bytes = 0;      ///< of those
+  std::uint64_t accepted = 0;   ///< delivered + dropped + failed + held
+  std::uint64_t delivered = 0;  ///< as `delivery` says
+  std::uint64_t dropped = 0;    ///< likewise
+  std::uint64_t failed = 0;     ///< likewise
+  std::uint64_t refused = 0;    ///< `post` gave an error
+  std::size_t held = 0;         ///< messages that wait or are on their way
+  std::size_t bytes = 0;        ///< of those
 };
 
 /// Sends notifications behind the back of the application, in order, so that an outage of the bus
@@ -142,6 +144,7 @@ class outbox {
   /// than `limit`, `would_deadlock` on the transport's loop, on the only thread that runs it, and
   /// inside of a report.
   result<void> flush(std::chrono::milliseconds limit);
+  /// `flush` for coroutines, which are suspended, so that it never is `would_deadlock`.
   [[nodiscard]] boost::asio::awaitable<result<void>> when_flushed(std::chrono::milliseconds limit);
   /// The erased core; `done` is called once, on the transport's loop or on a thread that closes the
   /// outbox, never before this returned.
@@ -153,7 +156,9 @@ class outbox {
   /// it is called inside of a report: then the others follow that one. Idempotent.
   void close(std::chrono::milliseconds limit);
 
+  /// All of one moment.
   outbox_counts counts() const;
+  /// The notifier that it was made with.
   const notifier& through() const noexcept;
 
  private:

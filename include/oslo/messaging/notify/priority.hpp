@@ -13,6 +13,7 @@ namespace oslo::messaging::notify {
 /// How important a notification is, and which queue it goes to (docs/wire/notifications.md, NTF-7).
 enum class priority : std::uint8_t { audit, debug, info, warn, error, critical, sample };
 
+/// In the order of the enumerators.
 inline constexpr std::array<priority, 7> all_priorities{
     priority::audit, priority::debug,    priority::info,  priority::warn,
     priority::error, priority::critical, priority::sample};

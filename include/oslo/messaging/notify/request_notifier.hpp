@@ -19,7 +19,7 @@ namespace oslo::messaging::notify {
 /// A request, with the variables of CGI and WSGI: REQUEST_METHOD, PATH_INFO, QUERY_STRING,
 /// HTTP_HOST, HTTP_USER_AGENT, REMOTE_ADDR ... Bytes that are not UTF-8 are replaced.
 struct http_request {
-  std::map<std::string, std::string> environ{};
+  std::map<std::string, std::string> environ{};  ///< names in capitals; all that is told
 
   /// Adds a header: "User-Agent" becomes HTTP_USER_AGENT, "Content-Type" CONTENT_TYPE. The values
   /// of one that comes several times are joined by ", ".
@@ -28,21 +28,23 @@ struct http_request {
   std::string_view get(std::string_view variable) const;
 };
 
+/// What the application answered.
 struct http_response {
-  int status = 200;
+  int status = 200;      ///< 100 to 599
   std::string reason{};  ///< empty: the usual one of the status
-  std::vector<std::pair<std::string, std::string>> headers{};
+  std::vector<std::pair<std::string, std::string>> headers{};  ///< as they were sent
 };
 
 /// An exception that an application threw instead of a response.
 struct http_exception {
-  std::string value{};  ///< "std::runtime_error('broken')"
-  std::vector<std::string> traceback{};
+  std::string value{};                   ///< "std::runtime_error('broken')"
+  std::vector<std::string> traceback{};  ///< line by line
 
   /// What is known of an exception of C++, which keeps no traceback. Precondition: not null.
   static http_exception of(const std::exception_ptr& thrown);
 };
 
+/// What is told of requests.
 struct request_notifier_options {
   /// Goes into variable HTTP_X_SERVICE_NAME. Empty: the host that the request names.
   std::string service_name{};
@@ -74,13 +76,16 @@ struct request_notifier_options {
 /// Thread safety: all members from any thread.
 class request_notifier {
  public:
+  /// Throws as the constructor of `outbox`.
   explicit request_notifier(const notifier& through, request_notifier_options o = {});
 
   /// True for methods that are not told; the functions below do not ask.
   bool ignores(std::string_view method) const;
   /// Tells that it has come, and adds HTTP_X_SERVICE_NAME to it.
   void on_request(http_request& r) noexcept;
+  /// Tells what it was answered.
   void on_response(const http_request& r, const http_response& answer) noexcept;
+  /// Tells that the application threw.
   void on_exception(const http_request& r, const http_exception& thrown) noexcept;
 
   /// The whole as middleware: tells, runs `app(r)`, which returns an `http_response`, and tells
@@ -100,6 +105,7 @@ class request_notifier {
     return answer;
   }
 
+  /// Where what was told waits: to count, flush and close.
   outbox& box() noexcept { return box_; }
 
  private:

@@ -25,6 +25,7 @@ namespace oslo::messaging::notify {
 /// Thread safety: one thread at a time, any thread; it may outlive listener and transport.
 class responder {
  public:
+  /// For the library, which makes it.
   explicit responder(std::shared_ptr<detail::invocation> call) noexcept : call_(std::move(call)) {}
   responder(responder&&) noexcept = default;
   responder& operator=(responder&& other) noexcept {
@@ -36,6 +37,7 @@ class responder {
   }
   ~responder() { abandon(); }
 
+  /// The outcome, as if the handler had returned it.
   void answer(outcome what = outcome::handled) { detail::take_call(call_)->answer(what); }
   /// As if the handler had thrown it.
   void fail(std::exception_ptr error) { detail::take_call(call_)->fail(std::move(error)); }

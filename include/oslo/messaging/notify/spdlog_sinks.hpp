@@ -97,9 +97,11 @@ inline logger spdlog_logger(const std::shared_ptr<spdlog::logger>& to,
 /// Thread safety: all members from any thread; it needs no lock of spdlog.
 class notification_sink final : public detail::guarded_sink {
  public:
+  /// Throws `configuration_error` for rule `wait`.
   explicit notification_sink(notifier through, outbox_options o = log_outbox(),
                              std::vector<std::string> ignored = {"oslo.messaging"})
       : guarded_sink(std::move(ignored)), notifier_(std::move(through), std::move(o)) {}
+  /// Where what was told waits: to count, flush and close.
   outbox& box() noexcept { return notifier_.box(); }
 
  private:
@@ -129,11 +131,13 @@ class notification_sink final : public detail::guarded_sink {
 /// LoggingErrorNotificationHandler does; see `error_notifier`.
 class error_notification_sink final : public detail::guarded_sink {
  public:
+  /// Throws `configuration_error` for rule `wait`.
   explicit error_notification_sink(const notifier& through, outbox_options o = log_outbox(),
                                    std::vector<std::string> ignored = {"oslo.messaging"})
       : guarded_sink(std::move(ignored)), notifier_(through, std::move(o)) {
     set_level(spdlog::level::err);
   }
+  /// Where what was told waits: to count, flush and close.
   outbox& box() noexcept { return notifier_.box(); }
 
  private:

@@ -15,7 +15,7 @@ namespace oslo::messaging::rpc {
 
 /// A request as `access_policy::authorize` sees it. Valid during the call.
 struct access_request {
-  std::string_view method;
+  std::string_view method;                     ///< name of the method that was found
   std::optional<std::string_view> namespace_;  ///< as the caller wrote it; none: null
   const context& ctxt;                         ///< what the handler will get
 };

@@ -61,17 +61,17 @@ using messaging::patch;
 
 /// What `client::prepare` changes. Every member may be left out, `std::nullopt` or a value.
 struct prepare_options {
-  patch<std::string> exchange{};
-  patch<std::string> topic{};
-  patch<std::string> namespace_{};
-  patch<std::string> version{};  ///< goes before the version of a `method`
-  patch<std::string> server{};
-  patch<bool> fanout{};
-  patch<std::chrono::milliseconds> timeout{};
-  patch<std::string> version_cap{};
-  patch<int> retry{};
-  patch<std::chrono::seconds> call_monitor_timeout{};
-  patch<bool> at_least_once{};
+  patch<std::string> exchange{};                       ///< of the target
+  patch<std::string> topic{};                          ///< of the target
+  patch<std::string> namespace_{};                     ///< of the target
+  patch<std::string> version{};                        ///< goes before the version of a `method`
+  patch<std::string> server{};                         ///< of the target; `std::nullopt`: any
+  patch<bool> fanout{};                                ///< of the target
+  patch<std::chrono::milliseconds> timeout{};          ///< as in `client_options`, as all below
+  patch<std::string> version_cap{};                    ///< "major.minor"
+  patch<int> retry{};                                  ///< attempts after the first
+  patch<std::chrono::seconds> call_monitor_timeout{};  ///< at least 2 s
+  patch<bool> at_least_once{};                         ///< needs a queue
 };
 
 /// Calls the methods of the servers of a topic.
@@ -117,10 +117,13 @@ class client {
   /// The same for the version of the target.
   bool can_send_version() const;
 
+  /// What it was made with, `prepare` included.
   const target& where() const noexcept;
+  /// What it was made with, `prepare` included.
   const client_options& options() const noexcept;
   /// How long a cast may wait for the bus: the timeout that was given; none: for ever.
   std::optional<std::chrono::milliseconds> cast_timeout() const noexcept;
+  /// What it sends over.
   const transport& bus() const noexcept;
 
   /// Calls a method and returns its result.

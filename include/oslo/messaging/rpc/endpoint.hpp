@@ -52,7 +52,7 @@ class binding {
     (require_one(names), ...);
     return *this;
   }
-  /// Whether arguments that the handler does not know are ignored (Python: **kwargs) instead of
+  /// Whether arguments that the handler does not know are ignored (Python: `**kwargs`) instead of
   /// being a TypeError at the caller.
   binding& allow_unknown(bool allowed = true) noexcept {
     rules_.allow_unknown = allowed;
@@ -65,11 +65,17 @@ class binding {
     return *this;
   }
 
+  /// What has been said about it; for the dispatcher.
   const std::string& name() const noexcept { return name_; }
+  /// What `acknowledge` said.
   acknowledge_when acknowledged() const noexcept { return when_; }
+  /// Whether `expose` was called.
   bool exposed() const noexcept { return exposed_; }
+  /// What `require` and `allow_unknown` said.
   const detail::argument_rules& arguments() const noexcept { return rules_; }
+  /// Whether `expect` named its type. Precondition: not null.
   bool expects(const std::exception_ptr& error) const;
+  /// What runs.
   const detail::handler& handler() const noexcept { return *handler_; }
 
  private:
@@ -170,6 +176,7 @@ std::unique_ptr<const handler> make_handler(F f) {
 
 }  // namespace detail
 
+/// What holds for all methods of an endpoint.
 struct endpoint_options {
   /// Arguments that a handler does not know are ignored, as far as a binding does not say
   /// otherwise.

@@ -18,9 +18,9 @@ namespace oslo::messaging::rpc {
 
 /// What of an exception travels besides its class.
 struct exception_values {
-  std::string message;
-  array args{};     ///< positional arguments of the Python class; empty: the message alone
-  object kwargs{};  ///< keyword arguments
+  std::string message;  ///< the text of the exception
+  array args{};         ///< positional arguments of the Python class; empty: the message alone
+  object kwargs{};      ///< keyword arguments
 };
 
 /// Pairs of a Python class and a C++ type, for both directions: a client (`client_options`) throws

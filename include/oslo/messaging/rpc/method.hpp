@@ -11,8 +11,8 @@ namespace oslo::messaging::rpc {
 
 /// The version of the interface in which a method appeared: "major.minor".
 struct method_version {
-  int major = 1;
-  int minor = 0;
+  int major = 1;  ///< a change breaks callers
+  int minor = 0;  ///< a change adds something
   constexpr bool operator==(const method_version&) const = default;
 };
 
@@ -55,19 +55,21 @@ class method_name {
 template <class Signature>
 class method;
 
+/// A method that takes arguments.
 template <class R, class Args>
 class method<R(Args)> : public detail::method_name {
  public:
-  using result_type = R;
-  using args_type = Args;
+  using result_type = R;   ///< what a call returns
+  using args_type = Args;  ///< its arguments
   using method_name::method_name;
 };
 
+/// A method without arguments.
 template <class R>
 class method<R()> : public detail::method_name {
  public:
-  using result_type = R;
-  using args_type = void;
+  using result_type = R;   ///< what a call returns
+  using args_type = void;  ///< it has none
   using method_name::method_name;
 };
 

@@ -45,10 +45,15 @@ class remote_exception : public std::runtime_error {
         kwargs_(std::move(kwargs)),
         where_(where) {}
 
+  /// What it was made with.
   const std::string& module() const noexcept { return module_; }
+  /// The name of the class, without its module.
   const std::string& type() const noexcept { return type_; }
+  /// The positional arguments that it was made with.
   const array& args() const noexcept { return args_; }
+  /// The keyword arguments that it was made with.
   const object& kwargs() const noexcept { return kwargs_; }
+  /// Where it was made.
   const std::source_location& where() const noexcept { return where_; }
 
  private:

@@ -15,6 +15,7 @@ namespace oslo::messaging::rpc {
 /// Thread safety: all members may be called from any thread.
 class request_info {
  public:
+  /// The clock of deadlines.
   using clock = std::chrono::steady_clock;
 
   /// When the caller stops waiting, on this process's clock; none for a cast, and for a caller that

@@ -26,6 +26,7 @@ namespace oslo::messaging::rpc {
 template <class R>
 class responder {
  public:
+  /// For the library, which makes it.
   explicit responder(std::shared_ptr<detail::invocation> call) noexcept : call_(std::move(call)) {}
   responder(responder&&) noexcept = default;
   responder& operator=(responder&& other) noexcept {

@@ -28,6 +28,7 @@ namespace detail {
 class server_state;
 }
 
+/// How a server takes and answers requests.
 struct server_options {
   /// Where handlers run. Null: `thread_pool` with option executor_thread_pool_size (64) threads,
   /// made by the first `start`.
@@ -79,8 +80,8 @@ using server_health = serving_health;
 /// Thread safety: all members may be called from any thread.
 class server {
  public:
-  /// Throws `invalid_target` when topic or server is missing ("A server's target must have topic
-  /// and server names specified:<Target …>"), `configuration_error` for options out of range, and
+  /// Throws `invalid_target` when topic or server is missing (`A server's target must have topic
+  /// and server names specified:<Target …>`), `configuration_error` for options out of range, and
   /// `messaging_error` (`errc::not_supported`) when the transport's driver has no RPC, or cannot
   /// give back what a method acknowledges after its handler.
   server(transport bus, target on, std::vector<std::shared_ptr<endpoint>> endpoints,
@@ -143,6 +144,7 @@ class server {
   /// changes; until the handle is destroyed.
   health_watch watch_health(std::function<void(const server_health&)> changed) const;
 
+  /// What it was made with.
   const target& where() const noexcept;
   /// Requests being handled or waiting for their answer.
   std::size_t running() const noexcept;
