@@ -45,7 +45,7 @@ help:
 	@echo "make lint                     format, layers, headers, scripts"
 	@echo "make install [PREFIX=DIR]     headers, libraries, CMake package, pkg-config, oslo-msg"
 	@echo "make docs                     pages and API reference, in build/docs/site"
-	@echo "make deb                      Debian packages, in build/deb"
+	@echo "make deb                      Debian packages, in build/deb, and what their users do with them"
 	@echo "make clean                    remove the build folder"
 
 setup:
@@ -114,6 +114,8 @@ docs:
 deb:
 	@tools/setup.sh deb
 	@tools/step.sh "Building Debian packages" build/log/deb.log packaging/make_deb.sh build/deb
+	@tools/step.sh "Installing them into build/deb/check" build/log/deb-check.log \
+	  packaging/check_deb.sh build/deb
 	@ls build/deb/*.deb
 
 clean:

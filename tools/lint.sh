@@ -21,7 +21,7 @@ for folder in include src tests tools examples bench cmake; do
 done
 mapfile -t cpp < <(find "${folders[@]}" -name '*.hpp' -o -name '*.cpp' -o -name '*.h' -o -name '*.c' | sort)
 mapfile -t python < <(find tests tools bench -name '*.py' 2>/dev/null | sort)
-mapfile -t shell < <(find tools .ci -type f -exec grep -lE '^#!/bin/(ba)?sh' {} + | sort)
+mapfile -t shell < <(find tools packaging .ci -type f -exec grep -lE '^#!/bin/(ba)?sh' {} + | sort)
 
 parse_python='import ast, sys
 for name in sys.argv[1:]:
