@@ -141,9 +141,8 @@ class supplied_listener final : public listener {
 /// A bus that has nothing but a supply.
 class supply_driver final : public driver {
  public:
-  explicit supply_driver(std::shared_ptr<scheduler> loop)
-      : loop_(std::move(loop)), from_(std::make_shared<supply>(loop_)) {}
-  supply& from() const noexcept { return *from_; }
+  supply_driver(std::shared_ptr<scheduler> loop, std::shared_ptr<supply> from)
+      : loop_(std::move(loop)), from_(std::move(from)) {}
 
   capabilities caps() const noexcept override { return {}; }
   void send(target, outgoing_message, send_options, send_completion) override {
@@ -170,23 +169,23 @@ class supply_driver final : public driver {
   std::shared_ptr<supply> from_;
 };
 
-transport open_supply() {
-  driver_registry registry;
-  registry.add("supply", [](const transport_url&, driver_environment env) {
-    return std::make_unique<supply_driver>(env.loop);
-  });
-  return transport::open("supply://", {}, registry);
-}
-
 struct served {
   served()
-      : bus(open_supply()),
+      : bus(transport::open("supply://", {}, only_a_supply())),
         server(bus, {.topic = "micro", .server = "one"}, {std::make_shared<calculator>()},
                {.executor = inline_executor()}) {
     server.start();
   }
-  void run(std::size_t times) { static_cast<supply_driver&>(bus.driver()).from().run(times); }
+  driver_registry only_a_supply() {
+    driver_registry registry;
+    registry.add("supply", [this](const transport_url&, driver_environment env) {
+      from = std::make_shared<supply>(env.loop);
+      return std::make_unique<supply_driver>(env.loop, from);
+    });
+    return registry;
+  }
 
+  std::shared_ptr<supply> from;
   transport bus;
   rpc::server server;
 };
@@ -195,7 +194,7 @@ struct served {
 
 void add_dispatch(std::vector<operation>& all) {
   const auto one = std::make_shared<served>();
-  all.push_back({"rpc/dispatch", [one](std::size_t times) { one->run(times); }});
+  all.push_back({"rpc/dispatch", [one](std::size_t times) { one->from->run(times); }});
 }
 
 }  // namespace micro

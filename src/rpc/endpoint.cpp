@@ -89,11 +89,6 @@ bool method_table::acknowledges_late() const noexcept {
                      [&](const auto& entry) { return late(*entry.second); });
 }
 
-std::shared_ptr<invocation> take_call(std::shared_ptr<invocation>& call) {
-  if (!call) throw messaging_error({errc::invalid_argument, "A request was answered twice."});
-  return std::move(call);
-}
-
 }  // namespace detail
 
 endpoint::endpoint(target accepts, endpoint_options o)

@@ -1,11 +1,10 @@
 // An outcome that a handler tells later.
 #pragma once
 
-#include <exception>
 #include <memory>
+#include <oslo/messaging/detail/responding.hpp>
 #include <oslo/messaging/notify/detail/invocation.hpp>
 #include <oslo/messaging/notify/notification.hpp>
-#include <type_traits>
 #include <utility>
 
 #pragma GCC visibility push(default)
@@ -23,33 +22,16 @@ namespace oslo::messaging::notify {
 /// `listener_options::max_running`, and what the handler was given by reference stays valid.
 ///
 /// Thread safety: one thread at a time, any thread; it may outlive listener and transport.
-class responder {
+class responder : public messaging::detail::responding<detail::invocation> {
  public:
   /// For the library, which makes it.
-  explicit responder(std::shared_ptr<detail::invocation> call) noexcept : call_(std::move(call)) {}
-  responder(responder&&) noexcept = default;
-  responder& operator=(responder&& other) noexcept {
-    if (this != &other) {
-      abandon();
-      call_ = std::move(other.call_);
-    }
-    return *this;
-  }
-  ~responder() { abandon(); }
+  explicit responder(std::shared_ptr<detail::invocation> call) noexcept
+      : responding(std::move(call)) {}
 
   /// The outcome, as if the handler had returned it.
-  void answer(outcome what = outcome::handled) { detail::take_call(call_)->answer(what); }
-  /// As if the handler had thrown it.
-  void fail(std::exception_ptr error) { detail::take_call(call_)->fail(std::move(error)); }
-  template <class E>
-  requires std::is_base_of_v<std::exception, std::decay_t<E>>
-  void fail(E&& error) { fail(std::make_exception_ptr(std::forward<E>(error))); }
-  /// True until the answer is given.
-  bool pending() const noexcept { return call_ != nullptr; }
-
- private:
-  void abandon() noexcept;
-  std::shared_ptr<detail::invocation> call_;
+  void answer(outcome what = outcome::handled) { take()->answer(what); }
+  using responding::fail;
+  using responding::pending;
 };
 
 }  // namespace oslo::messaging::notify

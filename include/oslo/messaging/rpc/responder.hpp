@@ -1,8 +1,8 @@
 // A reply that a handler gives later.
 #pragma once
 
-#include <exception>
 #include <memory>
+#include <oslo/messaging/detail/responding.hpp>
 #include <oslo/messaging/rpc/detail/invocation.hpp>
 #include <oslo/messaging/rpc/detail/typed.hpp>
 #include <type_traits>
@@ -24,19 +24,11 @@ namespace oslo::messaging::rpc {
 ///
 /// Thread safety: one thread at a time, any thread; it may outlive server and transport.
 template <class R>
-class responder {
+class responder : public messaging::detail::responding<detail::invocation> {
  public:
   /// For the library, which makes it.
-  explicit responder(std::shared_ptr<detail::invocation> call) noexcept : call_(std::move(call)) {}
-  responder(responder&&) noexcept = default;
-  responder& operator=(responder&& other) noexcept {
-    if (this != &other) {
-      abandon();
-      call_ = std::move(other.call_);
-    }
-    return *this;
-  }
-  ~responder() { abandon(); }
+  explicit responder(std::shared_ptr<detail::invocation> call) noexcept
+      : responding(std::move(call)) {}
 
   /// Sends the result. Throws `messaging_error` (`errc::serialization_failed`) when it cannot be
   /// written as JSON; the request is then still unanswered.
@@ -45,22 +37,11 @@ class responder {
     const R converted = std::forward<U>(v);
     std::string text;
     detail::write_result(text, converted);
-    detail::take_call(call_)->succeed(std::move(text));
+    take()->succeed(std::move(text));
   }
-  void reply() requires std::is_void_v<R> { detail::take_call(call_)->succeed("null"); }
-  /// Sends a failure, mapped as if the handler had thrown it.
-  void fail(std::exception_ptr error) { detail::take_call(call_)->fail(std::move(error)); }
-  template <class E>
-  requires std::is_base_of_v<std::exception, std::decay_t<E>>
-  void fail(E&& error) { fail(std::make_exception_ptr(std::forward<E>(error))); }
-  /// True until the answer is given.
-  bool pending() const noexcept { return call_ != nullptr; }
-
- private:
-  void abandon() noexcept {
-    if (call_) std::exchange(call_, nullptr)->abandon();
-  }
-  std::shared_ptr<detail::invocation> call_;
+  void reply() requires std::is_void_v<R> { take()->succeed("null"); }
+  using responding::fail;
+  using responding::pending;
 };
 
 }  // namespace oslo::messaging::rpc

@@ -32,9 +32,6 @@ class invocation {
   std::shared_ptr<void> held{};
 };
 
-/// Empties `call`; throws `messaging_error` when it is empty already.
-std::shared_ptr<invocation> take_call(std::shared_ptr<invocation>& call);
-
 }  // namespace oslo::messaging::notify::detail
 
 #pragma GCC visibility pop
