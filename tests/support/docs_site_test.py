@@ -10,7 +10,7 @@ PROJECT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT / "tools/docs"))
 
 import build_site  # noqa: E402
-import shared_comments  # noqa: E402
+import header_filter  # noqa: E402
 
 
 class Nav(unittest.TestCase):
@@ -69,13 +69,13 @@ class Staging(unittest.TestCase):
         self.assertEqual(list(build_site.bad_links(self.out)), ["a.html loads https://b/c.js"])
 
 
-class SharedComments(unittest.TestCase):
-    def shared(self, *lines):
-        return shared_comments.shared(list(lines))
+class HeaderFilter(unittest.TestCase):
+    def filtered(self, *lines):
+        return header_filter.filtered(list(lines))
 
     def test_overloads_share_one(self):
         self.assertEqual(
-            self.shared("/// F.", "void f(int a);", "template <class T>", "void f(T a) {", "  g();", "}"),
+            self.filtered("/// F.", "void f(int a);", "template <class T>", "void f(T a) {", "  g();", "}"),
             ["/// F.", "void f(int a);", "/// F.", "template <class T>", "void f(T a) {", "  g();", "}"],
         )
 
@@ -86,14 +86,20 @@ class SharedComments(unittest.TestCase):
             ["/// F.", "void f();", "void f(int);  ///< Its own."],
             ["// F.", "void f();", "void f(int);"],
         ):
-            self.assertEqual(self.shared(*lines), lines)
+            self.assertEqual(self.filtered(*lines), lines)
+
+    def test_pages_are_links(self):
+        self.assertEqual(
+            self.filtered("/// As docs/wire/rpc.md, RPC-1, says."),
+            ["/// As [docs/wire/rpc.md](../docs/wire/rpc.html), RPC-1, says."],
+        )
 
     def test_copies_and_the_like_are_left_out(self):
         lines = ["/// A.", "class a {", " public:", "  /// Makes it.", "  a();", "  a(a&&) noexcept;"]
         rest = ["  a& operator=(a&&) noexcept;", "  ~a();", "  bool operator==(const a&) const = default;"]
-        self.assertEqual(self.shared(*lines, *rest, "};"), [*lines[:5], "};"])
+        self.assertEqual(self.filtered(*lines, *rest, "};"), [*lines[:5], "};"])
         own = ["  /// Waits.", "  ~a();"]
-        self.assertEqual(self.shared(*lines[:5], *own, "};"), [*lines[:5], *own, "};"])
+        self.assertEqual(self.filtered(*lines[:5], *own, "};"), [*lines[:5], *own, "};"])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@
 
 #pragma GCC visibility push(default)
 
+namespace oslo::messaging::rpc {
+
+/// \defgroup async Calls and casts with completion tokens
+///
 /// The last argument of each is a completion token; what they return is what the token makes of it:
 ///
 ///     std::future<int> sum = rpc::async_call(client, add, ctxt, {1, 2}, asio::use_future);
@@ -32,7 +36,7 @@
 /// In a coroutine `client::call` is shorter; what it says about GCC 12 holds here, too.
 ///
 /// Thread safety: any thread.
-namespace oslo::messaging::rpc {
+/// \{
 
 /// Completes with `void(std::exception_ptr, R)`, or `void(std::exception_ptr)` for a method without
 /// a result. `R` must have a default constructor.
@@ -123,6 +127,8 @@ auto async_try_cast(const client& c, std::string_view name, context ctxt, const 
   return detail::initiate<false, deliver, deliver::signature>(
       detail::prepare(c, name, std::move(ctxt), args), std::forward<Token>(token));
 }
+
+/// \}
 
 }  // namespace oslo::messaging::rpc
 

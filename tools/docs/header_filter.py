@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""shared_comments.py HEADER: the header as Doxygen has to read it.
+"""header_filter.py HEADER: the header as Doxygen has to read it.
 
 In the headers one comment stands above the overloads of a function, without a blank line between
 them; Doxygen would give it to the first alone, so each gets a copy. Copies, moves, comparisons and
 destructors are left out where they have no comment of their own: they do what their class says.
+Pages that are named become links.
 """
 
 import re
 import sys
 
+PAGE = re.compile(r"docs/([\w/-]+)\.md")
 SCOPE = re.compile(r"^\s*(template\b.*>\s*)?(namespace|class|struct|union|extern)\b")
 SPECIAL = re.compile(
     r"= (default|delete);$|operator(=|==|<=>)\(|(^|\s)~\w+\(|^\s*(\w+)\((const )?\4&&?( \w+)?\)"
@@ -56,10 +58,11 @@ def statements(lines):
         at += 1
 
 
-def shared(lines):
+def filtered(lines):
     out, comment, above, name = [], [], "blank", None
     for kind, run in statements(lines):
         if kind == "comment":
+            run = [PAGE.sub(r"[\g<0>](../docs/\1.html)", line) for line in run]
             comment = [*comment, *run] if above == "comment" else run
         elif kind == "code":
             commented = above == "comment"
@@ -80,4 +83,4 @@ def shared(lines):
 
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as header:
-        print("\n".join(shared(header.read().splitlines())))
+        print("\n".join(filtered(header.read().splitlines())))
