@@ -19,6 +19,12 @@ enum class blamed {
 /// closed, where bytes that cannot be read blame a message, too.
 blamed whom(const amqp091::close_reason& why, bool connection);
 
+/// RabbitMQ 4.3 forbids queues that are neither durable nor exclusive, and ends the connection over
+/// a declaration of one. It says the name of the feature, and of no queue.
+bool forbids_transient_queues(const amqp091::close_reason& why);
+/// The same by the words alone.
+bool forbids_transient_queues(std::string_view words);
+
 /// Of `blamed::destination`: whether the words mean this one. They quote a topic when only that
 /// routing key is meant.
 bool means(const amqp091::close_reason& why, const destination& to);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "drivers/rabbit/blame.hpp"
 #include "drivers/rabbit/mismatch.hpp"
 #include "protocol/amqp091/spec.hpp"
 
@@ -14,6 +15,8 @@ using std::chrono::milliseconds;
 constexpr amqp091::request_id uninteresting = 0;
 constexpr amqp091::request_id consuming = 1;
 constexpr milliseconds longest_refused_pause{10'000};
+/// What costs everybody the connection is tried as rarely as somebody changes a broker's settings.
+constexpr milliseconds forbidden_pause{60'000};
 /// What vanished between two steps of its set-up, with a node perhaps, is there again soon.
 constexpr milliseconds longest_vanished_pause{1'000};
 /// A set-up that lasted shorter does not count as good, so that pauses grow.
@@ -123,6 +126,7 @@ void consumer::reject(consumer_channel& s, std::uint64_t lifetime, std::uint64_t
 
 void consumer::establish(consumer_channel& s) {
   s.retry_at_ = instant::max();
+  s.forbidden_ = false;
   // What it would get goes back to the broker at once, which sends it again at once.
   if (s.is_ending()) return;
   s.starved_ = false;
@@ -239,15 +243,35 @@ consumer::instant consumer::next_deadline() const {
 }
 
 void consumer::link_up() {
+<<<<<<< HEAD
   for (const auto& s : std::vector(channels_)) establish(*s);
+=======
+  for (const auto& s : std::vector(subscriptions_))
+    if (!s->forbidden_ || s->retry_at_ <= link_.now()) establish(*s);
+}
+
+/// The connection ended over a queue that is not durable, of one that was being set up.
+bool consumer::may_have_ended(const subscription& s, const net::link_loss& loss) const {
+  return loss.closed && forbids_transient_queues(*loss.closed) && s.missing_ != 0 &&
+         std::ranges::any_of(s.sources_, [](const source& src) { return !src.to.durable; });
+>>>>>>> 9643735 (What needs a queue that RabbitMQ 4.3 forbids fails at once, and its error names the options that help)
 }
 
 void consumer::link_down(const net::link_loss& loss) {
   noted_acks_ = 0;
   acks_due_ = instant::max();
+<<<<<<< HEAD
   for (const auto& s : std::vector(channels_)) {
+=======
+  for (const auto& s : std::vector(subscriptions_)) {
+    const bool guilty = may_have_ended(*s, loss);
+>>>>>>> 9643735 (What needs a queue that RabbitMQ 4.3 forbids fails at once, and its error names the options that help)
     lost(*s);
-    if (loss.verdict)
+    if (guilty) {
+      s->forbidden_ = true;
+      retry(*s, forbidden_pause);
+      refused(*s, explained(net::to_failure(*loss.closed, link_.broker_name())));
+    } else if (loss.verdict)
       s->on_refused(loss.why);
     else if (!loss.was_open)
       s->on_unreachable(loss);

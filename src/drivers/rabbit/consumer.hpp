@@ -61,7 +61,8 @@ class consumer_channel {
   instant ready_by_ = instant::max();  ///< while it is being set up
   std::size_t outstanding_ = 0;        ///< deliveries that are not settled
   bool added_ = false;
-  bool starved_ = false;  ///< no channel was left for it
+  bool starved_ = false;    ///< no channel was left for it
+  bool forbidden_ = false;  ///< its queues end the connection: not set up before `retry_at_`
   protocol::backoff backoff_;
   instant ready_since_ = instant::max();
 };
@@ -122,7 +123,12 @@ class consumer final : public net::link_user {
   void establish(consumer_channel& s);
   void request_everything(consumer_channel& s);
   void give_up_late(instant now);
+<<<<<<< HEAD
   void refused(consumer_channel& s, const failure& why);
+=======
+  void refused(subscription& s, const failure& why);
+  bool may_have_ended(const subscription& s, const net::link_loss& loss) const;
+>>>>>>> 9643735 (What needs a queue that RabbitMQ 4.3 forbids fails at once, and its error names the options that help)
   void flush_acks();
   void overfed(consumer_channel& s, std::size_t most);
   void lost(consumer_channel& s);

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "drivers/rabbit/blame.hpp"
+
 namespace oslo::messaging::rabbit {
 namespace {
 
@@ -91,14 +93,20 @@ std::optional<mismatch> read_mismatch(std::string_view words) {
   return m;
 }
 
-failure explained(failure why) {
-  if (why.code() != errc::precondition_failed) return why;
-  const auto m = read_mismatch(why.message());
-  if (!m) return why;
-  auto text = why.message();
-  if (!text.ends_with('.')) text += '.';
-  text += " The " + m->kind + " " + m->name + " exists with " + m->argument + " = " + m->theirs +
-          ", this program wants " + m->ours + ": ";
+std::string options_of_durable_queues() {
+  return "in [oslo_messaging_rabbit] of all programs set amqp_durable_queues (or "
+         "rabbit_quorum_queue) for topics, servers and notifications, and "
+         "rabbit_transient_quorum_queue for replies and fanouts.";
+}
+
+std::string remedy(std::string_view words) {
+  if (forbids_transient_queues(words))
+    return "The broker refuses queues that are neither durable nor exclusive: " +
+           options_of_durable_queues();
+  const auto m = read_mismatch(words);
+  if (!m) return {};
+  auto text = "The " + m->kind + " " + m->name + " exists with " + m->argument + " = " + m->theirs +
+              ", this program wants " + m->ours + ": ";
   if (const auto option = option_of(*m); !option.empty())
     text += "give option " + option +
             " of [oslo_messaging_rabbit] the same value in all programs "
@@ -106,7 +114,16 @@ failure explained(failure why) {
             m->kind + ".";
   else
     text += "delete the " + m->kind + ", or have all programs that use it declare it alike.";
-  return {why.code(), std::move(text), why.detail()};
+  return text;
+}
+
+failure explained(failure why) {
+  if (why.code() != errc::precondition_failed) return why;
+  const auto what = remedy(why.message());
+  if (what.empty()) return why;
+  auto text = why.message();
+  if (!text.ends_with('.')) text += '.';
+  return {why.code(), std::move(text) + " " + what, why.detail()};
 }
 
 }  // namespace oslo::messaging::rabbit

@@ -21,8 +21,14 @@ struct mismatch {
 /// 'true' but current is 'false'". None for any other text.
 std::optional<mismatch> read_mismatch(std::string_view words);
 
-/// The same failure; one of a mismatch also says which object and which option it is about, and
-/// what helps.
+/// Which object and which option the broker's words are about, and what helps; empty: nothing is
+/// known. Also for queues that the broker forbids whatever exists (RabbitMQ 4.3).
+std::string remedy(std::string_view words);
+
+/// The end of a sentence: what makes every queue durable.
+std::string options_of_durable_queues();
+
+/// The same failure, with its remedy.
 failure explained(failure why);
 
 }  // namespace oslo::messaging::rabbit

@@ -41,6 +41,7 @@ void publisher::publish(const send_ptr& s) {
   // While every broker refuses us, waiting would only hide why.
   if (!link_.is_open())
     if (const auto* verdict = link_.verdict()) return end(s, *verdict);
+  if (const auto* forbidden = prohibition_of(*s)) return end(s, *forbidden);
   const bool ready = link_.is_open() && (!s->needs_reply_queue || reply_queue_ready_);
   if (!ready && away_ && s->retry == 0) return end(s, *away_);
   auto& r = routes_.at(s->to);

@@ -168,6 +168,8 @@ class publisher final : public net::link_user {
   void refuse(const send_queue& written, Concerns&& concerns, const failure& reason, bool vanished,
               bool for_good);
   void topology_refused(lane& l, const failure& reason, std::uint16_t code);
+  const failure* prohibition_of(const pending_send& s) const;
+  void transient_queues_forbidden(const failure& reason);
   void destination_refused(lane& l, const amqp091::close_reason& why, const failure& reason);
   void message_refused(lane& l, const send_queue& written, bool alone, const failure& reason,
                        bool connection);
@@ -203,6 +205,11 @@ class publisher final : public net::link_user {
   amqp091::channel_id next_main_ = 0;  ///< to follow the present one, which is silent
   std::optional<instant> next_main_open_{};
   name_set foreign_;  ///< exists with other properties: not declared
+  struct prohibition {
+    failure why;
+    instant until;
+  };
+  std::optional<prohibition> forbidden_{};  ///< of queues that are not durable
   reader_watch readers_;
 
   amqp091::properties properties_;

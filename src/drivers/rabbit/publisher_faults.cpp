@@ -17,9 +17,20 @@ namespace reply_code = amqp091::reply_code;
 /// than a channel: one may end for a reason of its own while a single message is on the way.
 constexpr std::uint8_t most_strikes = 3;
 
+constexpr std::chrono::seconds forbidden_for{60};
+
 using stage = pending_send::stage;
 
+bool needs_transient_queue(const pending_send& s) {
+  return s.to.ensure_queue && !s.to.ensure_queue->durable;
+}
+
 }  // namespace
+
+const failure* publisher::prohibition_of(const pending_send& s) const {
+  const bool forbidden = forbidden_ && link_.now() < forbidden_->until && needs_transient_queue(s);
+  return forbidden ? &forbidden_->why : nullptr;
+}
 
 lane* publisher::lane_of(amqp091::channel_id ch) noexcept {
   if (ch == 0) return nullptr;
@@ -65,6 +76,8 @@ void publisher::link_down(const net::link_loss& loss) {
   blocked_reason_.clear();
   if (!loss.was_open) {
     pass_failed(loss, false);
+  } else if (loss.closed && forbids_transient_queues(*loss.closed)) {
+    transient_queues_forbidden(explained(net::to_failure(*loss.closed, link_.broker_name())));
   } else if (loss.closed && whom(*loss.closed, true) == blamed::message) {
     const bool main_alone = is_alone(main_) && apart_.window.empty();
     // Main goes on while a suspect is tried apart: a wrong verdict takes three such ends.
@@ -258,6 +271,23 @@ void publisher::topology_refused(lane& l, const failure& reason, std::uint16_t c
     refuse(written, concerns, reason, code == reply_code::not_found,
            reason.code() == errc::access_refused);
   requeue(written);
+}
+
+/// Whichever of them was the one, the others would fare no better: each would end the connection
+/// once more. What is published later fails at once, for a while.
+void publisher::transient_queues_forbidden(const failure& reason) {
+  link_.log()(log_level::error, "[publish] " + reason.message());
+  forbidden_ = {reason, link_.now() + forbidden_for};
+  for (auto* l : {&apart_, &main_}) {
+    const auto written = take_written(*l);
+    // What came behind its own declaration was not taken.
+    for (const auto& s : written)
+      s->in_doubt |= std::ranges::none_of(l->asked, [&](const declaration& d) {
+        return !d.queue.empty() && !d.again && d.is_of(s->to);
+      });
+    refuse(written, needs_transient_queue, reason, false, true);
+    requeue(written);
+  }
 }
 
 /// One exchange, or one routing key, is forbidden or gone. Which of the messages to it was the

@@ -463,5 +463,38 @@ TEST_F(rabbit_consumer, a_message_with_properties_that_cannot_be_read_hurts_only
   EXPECT_EQ(link.lines.count(log_level::error, "Failed to process message from"), 1);
 }
 
+/// RabbitMQ 4.3 ends the connection over a queue that is neither durable nor exclusive.
+TEST_F(rabbit_consumer, a_forbidden_queue_is_its_own_listeners_trouble) {
+  options durable;
+  durable.durable = true;
+  durable.quorum.transient = true;
+  const auto good = std::make_shared<recording_subscription>(
+      server_sources(durable, "openstack", "good", "host1", "0123"));
+  in.add(good);
+  link.connect();
+  link.script.on(method::queue_declare, [](const broker_script::request& r) {
+    return broker_script::name_in(r) == "calc"
+               ? amqp_script::close_frame(
+                     0, 541, "INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated.",
+                     method::queue_declare)
+               : amqp_script::declare_ok(r.channel, broker_script::name_in(r));
+  });
+  const auto bad = add();
+  link.run();
+  ASSERT_EQ(bad->events.size(), 2u);
+  EXPECT_EQ(bad->events[0], "lost");
+  EXPECT_NE(bad->events[1].find("refused: broker:5672 refused with code 541"), std::string::npos);
+  EXPECT_NE(bad->events[1].find("amqp_durable_queues"), std::string::npos) << bad->events[1];
+  EXPECT_THAT(good->events, ElementsAre("ready", "lost"));
+
+  link.connect();
+  EXPECT_THAT(good->events, ElementsAre("ready", "lost", "ready"));
+  advance(59s);
+  EXPECT_TRUE(good->is_ready()) << "the other one is not tried on its connection so soon";
+  link.script.as_usual(method::queue_declare);
+  advance(2s);
+  EXPECT_TRUE(bad->is_ready());
+}
+
 }  // namespace
 }  // namespace oslo::messaging::rabbit

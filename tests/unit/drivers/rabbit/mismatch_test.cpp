@@ -44,6 +44,15 @@ TEST(rabbit_mismatch, reads_the_words_of_the_broker) {
   }
 }
 
+TEST(rabbit_mismatch, says_which_options_make_transient_queues_legal) {
+  const auto text =
+      told("INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated. By default, this");
+  for (const auto* option :
+       {"amqp_durable_queues", "rabbit_quorum_queue", "rabbit_transient_quorum_queue"})
+    EXPECT_NE(text.find(option), std::string::npos) << option << " in " << text;
+  EXPECT_EQ(remedy("PRECONDITION_FAILED - something else"), "");
+}
+
 TEST(rabbit_mismatch, other_words_are_none) {
   for (const std::string words :
        {"", "ACCESS_REFUSED - queue 'a'", "inequivalent arg ", "inequivalent arg 'durable",

@@ -426,6 +426,63 @@ amqp091::close_reason reason(std::uint16_t code, std::string text, method cause)
           amqp091::method_of(cause)};
 }
 
+constexpr auto forbidden_queues =
+    "INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated.\nBy default, this feature "
+    "is "
+    "not permitted anymore.\nThe feature will be removed from a future major RabbitMQ version";
+
+TEST_F(rabbit_publisher_faults, forbidden_transient_queues_fail_what_needs_one_and_nothing_else) {
+  link.script.on(method::queue_declare, [](const request&) {
+    return amqp_script::close_frame(0, 541, forbidden_queues, method::queue_declare);
+  });
+  link.script.confirm_everything();
+  const auto notification = [&](std::string body, const std::string& key) {
+    auto s = make(std::move(body));
+    s->to = notification_destination({}, "openstack", key);
+    return s;
+  };
+  publish("cast");
+  publish(notification("n1", "t.info"));
+  publish(notification("n2", "t.error"));
+  link.run();
+  EXPECT_EQ(outcome["n1"], code_name(errc::precondition_failed));
+  EXPECT_NE(why["n1"].find("amqp_durable_queues"), std::string::npos) << why["n1"];
+  EXPECT_EQ(outcome["n2"], code_name(errc::precondition_failed));
+  EXPECT_FALSE(link.is_open());
+
+  link.connect();
+  EXPECT_EQ(outcome["cast"], "confirmed");
+  publish(notification("n3", "t.info"));
+  link.run();
+  EXPECT_EQ(outcome["n3"], code_name(errc::precondition_failed));
+  EXPECT_TRUE(link.is_open()) << "it was asked for once, and costs no second connection";
+
+  // An operator has changed the broker's mind.
+  advance(61s);
+  link.script.as_usual(method::queue_declare);
+  publish(notification("n4", "t.info"));
+  link.run();
+  EXPECT_EQ(outcome["n4"], "confirmed");
+  EXPECT_TRUE(out.idle());
+}
+
+TEST_F(rabbit_publisher_faults, durable_queues_have_nothing_to_do_with_forbidden_ones) {
+  link.script.on(method::queue_declare, [](const request&) {
+    return amqp_script::close_frame(0, 541, forbidden_queues, method::queue_declare);
+  });
+  options durable;
+  durable.durable = true;
+  auto s = make("n");
+  s->to = notification_destination(durable, "openstack", "t.info");
+  publish(s);
+  link.run();
+  EXPECT_FALSE(outcome.contains("n"));
+  link.script.as_usual(method::queue_declare);
+  link.script.confirm_everything();
+  link.connect();
+  EXPECT_EQ(outcome["n"], "confirmed");
+}
+
 TEST(rabbit_blame, is_read_from_the_method_first) {
   const auto of_channel = [](std::uint16_t code, const char* text, method cause) {
     return whom(reason(code, text, cause), false);
@@ -443,6 +500,8 @@ TEST(rabbit_blame, is_read_from_the_method_first) {
   EXPECT_EQ(of_channel(320, "CONNECTION_FORCED", method::none), blamed::nobody);
   EXPECT_EQ(whom(reason(541, "INTERNAL_ERROR", method::none), true), blamed::message);
   EXPECT_EQ(whom(reason(501, "FRAME_ERROR", method::none), true), blamed::message);
+  EXPECT_EQ(whom(reason(541, forbidden_queues, method::none), true), blamed::topology);
+  EXPECT_EQ(whom(reason(541, forbidden_queues, method::basic_publish), true), blamed::message);
   EXPECT_EQ(whom(reason(530, "NOT_ALLOWED - vhost is down", method::none), true), blamed::nobody);
   auto lost = reason(406, "x", method::basic_publish);
   lost.from = amqp091::close_reason::origin::transport;
