@@ -117,6 +117,11 @@ class CommandLine(unittest.TestCase):
             ("--retry", ["call", "t", "m", "--retry", "-2"]),
             ("--retry", ["call", "t", "m", "--retry", "often"]),
             ("--timeout", ["call", "t", "m", "--timeout", "-1"]),
+            ("--timeout", ["call", "t", "m", "--timeout", "nan"]),
+            ("--timeout", ["call", "t", "m", "--timeout", "inf"]),
+            ("--drain-timeout", ["serve", "t", "--server", "s", "--drain-timeout", "nan"]),
+            ("--batch-timeout", ["listen", "t", "--batch-timeout", "nan"]),
+            ("--rate", ["bench", "call", "--rate", "nan"]),
             ("--executor", ["serve", "t", "--server", "s", "--executor", "eventlet"]),
             ("--workers", ["serve", "t", "--server", "s", "--workers", "0"]),
             ("--workers does not go with --executor inline",
@@ -171,6 +176,7 @@ class CommandLine(unittest.TestCase):
             ("expected a JSON object .* line 1, column 1", "[1, 2]"),
             ("expected a JSON object .* line 1, column 3", "  3"),
             ("JSON: cannot read /nowhere/a.json: No such file", "@/nowhere/a.json"),
+            ("JSON: cannot read /: Is a directory", "@/"),
             ("JSON: line 1, ", '{"a": ' * 5000),
         ]:
             with self.subTest(text[:20]):

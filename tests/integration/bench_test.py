@@ -5,6 +5,7 @@ import unittest
 
 import kombu
 from interrupting import terminate_when_shown
+from own_broker import OwnBroker
 from programs import oslo_msg, rabbit_url
 
 
@@ -24,6 +25,15 @@ class Interrupted(unittest.TestCase):
             queue = kombu.Queue(f"oslo-msg-bench-{child.pid}.info", channel=connection.channel())
             with self.assertRaises(connection.channel_errors):
                 queue.queue_declare(passive=True)
+
+    def test_a_broker_that_confirms_nothing_does_not_hold_up_the_end(self):
+        """An alarm: it reads nothing of who publishes."""
+        with OwnBroker("bench-alarm") as own:
+            own.ctl("set_vm_memory_high_watermark", "0.0000001")
+            child, out, shown = terminate_when_shown(
+                [oslo_msg()[0], "--log-level", "off", "--url", own.url(), "bench", "notify"],
+                b"warming up: 0", limit=40)
+            self.assertEqual((child.returncode, out), (-signal.SIGTERM, b""), shown)
 
 
 if __name__ == "__main__":

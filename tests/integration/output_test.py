@@ -1,12 +1,15 @@
 """What oslo-msg has received and cannot write is an error, and no notification is lost by it."""
 
+import fcntl
 import json
 import os
+import signal
 import subprocess
 import tempfile
+import termios
 import unittest
 
-from programs import CommandClient, Server, oslo_msg, unique
+from programs import CommandClient, Server, oslo_msg, poll, unique
 
 UNWRITTEN = 6
 
@@ -28,6 +31,11 @@ def broken_pipe():
     reading, writing = os.pipe()
     os.close(reading)
     return open(writing, "w", encoding="utf-8")
+
+
+def waiting(pipe):
+    """Bytes in it that nobody has read."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), "little")
 
 
 OUTPUTS = [
@@ -68,6 +76,45 @@ class Output(unittest.TestCase):
                         file.seek(0)
                         payloads = sorted(json.loads(line)["payload"] for line in file)
                     self.assertEqual(payloads, [0, 1, 2])
+
+    def test_the_first_signal_ends_a_listener_whose_reader_stalls(self):
+        """What stands in the pipe as a whole line was taken; everything else comes again."""
+        client = CommandClient()
+        topic = unique("output")
+        payloads = [f"{n:02}" + "x" * 20_000 for n in range(10)]
+        for payload in payloads:
+            client.result(client.run("notify", ["event", "--topic", topic], payload))
+        listen = ["listen", topic, "--priority", "info"]
+        reading, writing = os.pipe()
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 65536)
+        with open(reading, "rb") as pipe:
+            with subprocess.Popen(
+                [*oslo_msg(), *listen],
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as listener:
+                try:
+                    os.close(writing)
+                    self.assertEqual(poll(lambda: waiting(pipe) > 60_000, True), True)
+                    listener.send_signal(signal.SIGTERM)
+                    said = listener.communicate(timeout=40)[1]
+                finally:
+                    listener.kill()
+            self.assertEqual(
+                (listener.returncode, said),
+                (UNWRITTEN, "ready\noslo-msg: standard output: it takes nothing any more\n"),
+            )
+            *taken, cut = pipe.read().split(b"\n")
+        self.assertTrue(taken and cut)
+        taken = [json.loads(line)["payload"] for line in taken]
+        left = str(len(payloads) - len(taken))
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+            self.assertEqual(run(file, *listen, "--count", left), (0, "ready\n"))
+            file.seek(0)
+            taken += [json.loads(line)["payload"] for line in file]
+        self.assertEqual(sorted(taken), payloads)
 
 
 if __name__ == "__main__":

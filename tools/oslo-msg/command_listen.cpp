@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -121,6 +122,20 @@ class printer : public notify::endpoint {
   std::atomic<bool> enough_{false};
 };
 
+/// What stands in the way of an end is a line that nobody reads.
+constexpr std::chrono::seconds output_patience{3};
+
+bool end_within(std::chrono::seconds limit, notify::listener& l, const signals& operator_says) {
+  const auto ended = std::make_shared<std::promise<bool>>();
+  auto all = ended->get_future();
+  l.async_drain(limit, [ended, &operator_says](bool in_time) {
+    ended->set_value(in_time);
+    operator_says.wake();
+  });
+  if (operator_says.wait() == signals::event::interrupted) _exit(128 + SIGTERM);
+  return all.get();
+}
+
 int listen(const program& p, const listen_command_options& o) {
   const signals operator_says;  // before any thread starts
   transport bus = p.open_for_notifications();
@@ -149,8 +164,12 @@ int listen(const program& p, const listen_command_options& o) {
   std::fputs("ready\n", stderr);
   while (!prints->enough() && operator_says.wait() != signals::event::interrupted) {
   }
-  l.stop();
-  l.wait();
+  if (!end_within(output_patience, l, operator_says)) {
+    // The broker gives what was not acknowledged to somebody else when the connection ends.
+    std::fputs("oslo-msg: standard output: it takes nothing any more\n", stderr);
+    std::fflush(stderr);
+    _exit(unwritten);
+  }
   bus.close();
   if (prints->trouble()) throw *prints->trouble();
   return done;
@@ -165,7 +184,7 @@ void add_listen(CLI::App& app, program& p) {
 A line has the keys priority, publisher_id, event_type, payload, metadata and context. "ready" on
 standard error says that the bus has confirmed the subscription. SIGTERM and SIGINT end it with 0.
 A message is taken from the bus once its line is written; what cannot be written is given back, and
-ends it with 6.
+ends it with 6, as a signal does while nobody reads what is written.
 RE is a regular expression that the beginning of the text has to match, as Python's re.match; a
 message that does not match is taken and not printed.
 

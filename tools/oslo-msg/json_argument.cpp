@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -18,13 +19,25 @@ std::string slurp(std::istream& in) {
 }
 
 std::string fetch(std::string_view what, const std::string& text) {
-  if (text == "-") return slurp(std::cin);
+  if (text == "-") {
+    auto read = slurp(std::cin);
+    if (std::ferror(stdin) != 0)
+      throw usage_error{std::string{what} +
+                        ": cannot read standard input: " + std::strerror(errno)};
+    return read;
+  }
   if (!text.starts_with('@')) return text;
   const std::string path = text.substr(1);
+  const auto unreadable = [&] {
+    return usage_error{std::string{what} + ": cannot read " + path + ": " + std::strerror(errno)};
+  };
   std::ifstream file{path, std::ios::binary};
-  if (!file)
-    throw usage_error{std::string{what} + ": cannot read " + path + ": " + std::strerror(errno)};
-  return slurp(file);
+  if (!file) throw unreadable();
+  try {
+    return slurp(file);
+  } catch (const std::ios_base::failure&) {  // a directory can be opened
+    throw unreadable();
+  }
 }
 
 /// "line 2, column 7", counted from 1.

@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <future>
+#include <optional>
 #include <oslo/messaging/notify/notifier.hpp>
 #include <utility>
 
 #include "ask.hpp"
 #include "bench/queues.hpp"
 #include "bench/server.hpp"
+#include "exit_status.hpp"
 #include "interruption.hpp"
 #include "process_usage.hpp"
 
@@ -17,6 +19,8 @@ namespace oslo::messaging::cli {
 namespace {
 
 constexpr std::uint64_t usual_count = 20'000;
+/// How long a bus that says nothing holds up whoever wants to end.
+constexpr std::chrono::seconds interrupted_patience{3};
 /// The most that an open loop lets pile up before it waits (and the wait counts).
 constexpr std::size_t open_loop_limit = 50'000;
 
@@ -58,11 +62,20 @@ void measure_casts(const program& p, const bench_options& o, const bench_bodies&
   server.stop();
 }
 
+/// The queue goes with its last listener, whatever is in it.
+void take_out_what_is_there(const program& p, const target& from) {
+  try {
+    take_notifications(p.open_for_notifications(), from, 0, interrupted_patience);
+  } catch (const messaging_error& e) {
+    report(e.failure());
+  }
+}
+
 void measure_notifications(program p, const bench_options& o, const bench_bodies& bodies,
                            figures& f, const interruption& operator_says) {
   const target on = bench_target();
   p.control_exchange = *on.exchange;
-  const transport bus = p.open_for_notifications();
+  transport bus = p.open_for_notifications();
   notify::notifier_options options;
   options.publisher_id = "oslo-msg.bench";
   options.drivers = {{"messagingv2"}};
@@ -72,10 +85,18 @@ void measure_notifications(program p, const bench_options& o, const bench_bodies
   const bench_plan plan = plan_of(o);
   const progress_line line{plan};
   bench_load load{bus.loop(), notifications_of(tells, bodies), f.latencies};
+  std::optional<std::chrono::steady_clock::time_point> give_up_at;
+  bool given_up = false;
   const auto watched = [&](const char* what) {
     return [&, what](std::uint64_t so_far) {
       line.show(what, so_far);
-      return !operator_says.seen();
+      if (!operator_says.seen()) return true;
+      const auto now = std::chrono::steady_clock::now();
+      if (!give_up_at) give_up_at = now + interrupted_patience;
+      // What is under way ends with the transport, though the bus does not say what became of it.
+      if (now >= *give_up_at && !std::exchange(given_up, true))
+        bus.close(std::chrono::milliseconds(0));
+      return false;
     };
   };
   auto outcome = load.run(warm_up_of(o), watched("warming up:"));
@@ -88,7 +109,10 @@ void measure_notifications(program p, const bench_options& o, const bench_bodies
     on_the_bus += outcome.count - outcome.errors;
   }
   line.show("taking out:", on_the_bus);
-  f.taken_rate = take_notifications(bus, on, on_the_bus);
+  if (given_up)
+    take_out_what_is_there(p, on);
+  else
+    f.taken_rate = take_notifications(bus, on, on_the_bus);
   fill_in(f, std::move(outcome));
 }
 

@@ -182,19 +182,21 @@ int run_bench_sink(const program& p, const target& on, std::uint64_t count,
   return done;
 }
 
-double take_notifications(const transport& bus, const target& from, std::uint64_t count) {
+double take_notifications(const transport& bus, const target& from, std::uint64_t count,
+                          std::chrono::seconds patience) {
   const auto counts = std::make_shared<notify::endpoint>();
   const auto left = std::make_shared<countdown>(count);
   counts->bind(notify::priority::info, [left](const notify::notification&) { left->came([] {}); });
   notify::listener_options options;
   options.executor = inline_executor();
+  options.start_timeout = patience;
   notify::listener listener{bus, {from}, {counts}, std::move(options)};
   const auto begin = std::chrono::steady_clock::now();
   listener.start();
   left->wait("notifications came back");
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
   listener.stop();
-  listener.wait(bench_patience);
+  listener.wait(patience);
   return static_cast<double>(count) / taken.count();
 }
 

@@ -1,6 +1,7 @@
 // Messages that wait on the bus: what keeps them there, and what takes them out again.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <oslo/messaging/target.hpp>
 #include <oslo/messaging/transport.hpp>
 
+#include "bench/server.hpp"
 #include "executor_options.hpp"
 #include "program.hpp"
 
@@ -51,7 +53,9 @@ int run_bench_sink(const program& p, const target& on, std::uint64_t count,
                    const executor_options& run_on);
 
 /// Listens until `count` notifications of priority info have come and returns how many came a
-/// second. Throws `std::runtime_error` when they stop coming before that.
-double take_notifications(const transport& bus, const target& from, std::uint64_t count);
+/// second. Throws `std::runtime_error` when they stop coming before that, and `messaging_error`
+/// when the bus does not let it listen within `patience`.
+double take_notifications(const transport& bus, const target& from, std::uint64_t count,
+                          std::chrono::seconds patience = bench_patience);
 
 }  // namespace oslo::messaging::cli
