@@ -2,25 +2,25 @@
 
 namespace oslo::messaging {
 
-void driver_registry::add(std::string scheme, factory make, option_group options) {
+void driver_registry::add(std::string scheme, factory make, option_group options, examiner look) {
   if (scheme.empty() || scheme.find('+') != std::string::npos)
     throw_failure({errc::invalid_argument, "\"" + scheme + "\" cannot name a transport driver."});
   if (!make)
     throw_failure({errc::invalid_argument, "Transport driver \"" + scheme + "\" has no factory."});
-  const auto [it, added] = factories_.emplace(std::move(scheme), std::move(make));
+  const auto [it, added] =
+      entries_.emplace(std::move(scheme), entry{std::move(make), std::move(look)});
   if (!added)
     throw_failure({errc::invalid_argument,
                    "There is a transport driver for the scheme \"" + it->first + "\" already."});
   if (!options.name.empty()) options_.push_back(options);
 }
 
-std::unique_ptr<driver> driver_registry::make(const transport_url& url,
-                                              driver_environment env) const {
+const driver_registry::entry& driver_registry::find(const transport_url& url) const {
   const auto name = std::string_view(url.transport).substr(0, url.transport.find('+'));
-  const auto it = factories_.find(name);
-  if (it == factories_.end()) {
+  const auto it = entries_.find(name);
+  if (it == entries_.end()) {
     std::string known;
-    for (const auto& [scheme, unused] : factories_) {
+    for (const auto& [scheme, unused] : entries_) {
       if (!known.empty()) known += ", ";
       known += scheme;
     }
@@ -29,7 +29,21 @@ std::unique_ptr<driver> driver_registry::make(const transport_url& url,
                                    "\": There is no driver \"" + std::string(name) +
                                    "\". Known drivers: " + (known.empty() ? "none" : known) + "."});
   }
-  return it->second(url, std::move(env));
+  return it->second;
+}
+
+std::unique_ptr<driver> driver_registry::make(const transport_url& url,
+                                              driver_environment env) const {
+  return find(url).make(url, std::move(env));
+}
+
+std::vector<finding> driver_registry::examine(const transport_url& url,
+                                              const driver_environment& env,
+                                              const examination& what) const {
+  const auto& look = find(url).look;
+  if (look) return look(url, env, what);
+  return {{severity::note, "transport " + redacted(url),
+           "The driver \"" + url.transport + "\" has nothing to look at before it is used."}};
 }
 
 }  // namespace oslo::messaging

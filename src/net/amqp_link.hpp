@@ -46,6 +46,9 @@ class amqp_link final : public link,
   void watch(unique_function<void()> changed) { changed_ = std::move(changed); }
   bool is_idle() const noexcept { return policy_.is_idle(); }
 
+  /// When the certificate that the broker has shown expires; none without TLS or a connection.
+  std::optional<std::chrono::system_clock::time_point> peer_valid_until() const;
+
   /// Writes what the machine has pending, now or as soon as the socket takes it.
   void flush();
   /// Between the two `flush_later` does nothing: `release` flushes.

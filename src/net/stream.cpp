@@ -10,6 +10,7 @@
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
 
+#include "net/certificate.hpp"
 #include "net/tls_client.hpp"
 
 namespace oslo::messaging::net {
@@ -226,6 +227,11 @@ class tls_stream final : public stream {
   bool wake_after(int) noexcept override { return false; }
   void limit_silence(bool on) noexcept override {
     set_user_timeout(c_->socket, on ? user_timeout_ms : 0);
+  }
+  std::optional<std::chrono::system_clock::time_point> peer_valid_until() const override {
+    const std::unique_ptr<X509, void (*)(X509*)> shown(
+        ::SSL_get1_peer_certificate(c_->secure.native_handle()), ::X509_free);
+    return shown ? valid_until(*shown) : std::nullopt;
   }
   void close() noexcept override { c_->close(); }
 

@@ -3,6 +3,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/system/error_code.hpp>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -65,6 +66,10 @@ class stream {
   /// Whether output that is not acknowledged for 20 s ends the stream; at first it does. Off: only
   /// a peer that does not even say that its buffer is full is taken for dead.
   virtual void limit_silence(bool on) noexcept = 0;
+  /// When the certificate of the peer expires; none of a plain stream.
+  virtual std::optional<std::chrono::system_clock::time_point> peer_valid_until() const {
+    return std::nullopt;
+  }
   virtual void close() noexcept = 0;
 };
 

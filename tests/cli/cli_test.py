@@ -17,7 +17,7 @@ PROGRAM = os.environ["OSLO_MSG"]
 ROOT = pathlib.Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "command-line.md"
 COMMANDS = ["demo", "serve", "call", "cast", "ping", "notify",
-            "send-notification", "listen", "bench"]
+            "send-notification", "listen", "doctor", "bench"]
 
 
 def run(*arguments, stdin="", url="fake://"):
@@ -127,6 +127,9 @@ class CommandLine(unittest.TestCase):
             ("--workers does not go with --executor inline",
              ["serve", "t", "--server", "s", "--executor", "inline", "--workers", "2"]),
             ("--fanout", ["call", "t", "m", "--fanout"]),
+            ("--as", ["doctor", "--as", "boss"]),
+            ("--timeout", ["doctor", "--timeout", "nan"]),
+            ("--timeout", ["doctor", "--timeout", "0"]),
             ("MODE", ["bench", "sleep"]),
             ('"lots" is neither a number of bytes', ["bench", "call", "--body", "lots"]),
             ("--body int goes with call, not with cast", ["bench", "cast", "--body", "int"]),
@@ -378,7 +381,7 @@ class Serve(unittest.TestCase):
 class Output(unittest.TestCase):
     """What cannot be written is said, and is not success. With a broker: tests/integration."""
 
-    WRITES = [["--version"], ["--help"], ["call", "--help"], ["serve", "t", "--server", "s"],
+    WRITES = [["--version"], ["doctor"], ["doctor", "--json"], ["--help"], ["call", "--help"], ["serve", "t", "--server", "s"],
               ["demo"], ["bench", "call", "--count", "10"],
               ["bench", "call", "--count", "10", "--json", "-"]]
 
@@ -437,6 +440,87 @@ class Output(unittest.TestCase):
                 self.expect(6, f"oslo-msg: --json: {path}: {why}\n",
                             [PROGRAM, "--url", "fake://", "bench", "call", "--count", "10",
                              "--json", path], stdout=subprocess.DEVNULL)
+
+
+class Doctor(unittest.TestCase):
+    """Without a broker: what is wrong is found, and is the exit status. With one: tests/integration."""
+
+    def look(self, status, *arguments, **keywords):
+        done = run("doctor", *arguments, "--json", **keywords)
+        self.assertEqual((done.returncode, done.stderr), (status, ""), done.stdout)
+        self.assertEqual(len(done.stdout.splitlines()), 1)
+        self.assertNotIn("s3cret", done.stdout)
+        document = json.loads(done.stdout)
+        self.assertEqual(document["ok"], status == 0)
+        for finding in document["findings"]:
+            self.assertEqual(list(finding), ["severity", "subject", "text", "advice"])
+        return document["findings"]
+
+    def look_at_file(self, status, text):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, "service.conf")
+            file.write_text(text)
+            return self.look(status, "--config-file", str(file), url=None)
+
+    def expect(self, findings, severity, *patterns):
+        for pattern in patterns:
+            self.assertTrue(any(f["severity"] == severity and
+                                re.search(pattern, " ".join(f.values())) for f in findings),
+                            f"no {severity} {pattern!r} in {findings}")
+
+    def test_one_process_has_nothing_to_look_at(self):
+        self.expect(self.look(0), "note", "fake://.*nothing to look at")
+
+    def test_a_finding_is_a_line(self):
+        done = run("doctor", url="rabbit://user:s3cret@127.0.0.1:1/")
+        self.assertEqual((done.returncode, done.stderr), (1, ""))
+        self.assertRegex(done.stdout, r"\Aerror   host 127\.0\.0\.1:1: 127\.0\.0\.1:1 is unreachable: "
+                                      r"Connection refused Check name and port .*\n\Z")
+
+    def test_what_stops_others_is_a_finding(self):
+        for pattern, url in [
+            ('driver "pigeon"', "pigeon://user:s3cret@host/"),
+            ("port", "rabbit://user:s3cret@host:many/"),
+            ('no option "nosuch"', "rabbit://user:s3cret@host/?nosuch=1"),
+            ("not supported here", "rabbit://user:s3cret@host/?rabbit_stream_fanout=true"),
+            ("ssl_ca_file /nowhere", "rabbit://user:s3cret@host/?ssl=true&ssl_ca_file=/nowhere"),
+        ]:
+            with self.subTest(url):
+                self.expect(self.look(1, url=url), "error", pattern)
+        findings = self.look(1, "--config-file", "/nowhere/oslo.conf", url=None)
+        self.expect(findings, "error", "/nowhere/oslo.conf")
+
+    def test_every_host_is_looked_at(self):
+        url = "rabbit://u:s3cret@127.0.0.1:1,u:s3cret@no-such-host.invalid,127.0.0.1:2/"
+        findings = self.look(1, url=url)
+        self.expect(findings, "error", r"host 127\.0\.0\.1:1 ", r"host no-such-host\.invalid:5672 ",
+                    r"host 127\.0\.0\.1:2 ")
+        self.expect(findings, "warning", "should have a user name and password, or none")
+
+    def test_options_without_effect_and_with_former_names_hurt_nobody(self):
+        findings = self.look_at_file(
+            0, "[DEFAULT]\ntransport_url = fake://\nrpc_thread_pool_size = 3\n"
+               "[oslo_messaging_metrics]\nmetrics_thread_stop_timeout = 3\n")
+        self.expect(findings, "note", r"rpc_thread_pool_size of \[DEFAULT\] \(.*service\.conf:3\).*"
+                                      "executor_thread_pool_size", "metrics_thread_stop_timeout")
+
+    def test_wrong_values(self):
+        findings = self.look_at_file(
+            1, "[DEFAULT]\ntransport_url = fake://\nrpc_response_timeout = soon\n"
+               "[oslo_messaging_notifications]\nretry = often\n")
+        self.expect(findings, "error", "rpc_response_timeout.*service.conf:3", "retry.*service.conf:5")
+
+    def test_notifications_may_have_a_bus_of_their_own(self):
+        findings = self.look_at_file(
+            1, "[DEFAULT]\ntransport_url = rabbit://u:s3cret@127.0.0.1:1/\n"
+               "[oslo_messaging_notifications]\ntransport_url = rabbit://u:s3cret@127.0.0.1:2/\n")
+        self.expect(findings, "error", r"host 127\.0\.0\.1:1 ", r"host 127\.0\.0\.1:2 ")
+
+    def test_a_host_that_says_nothing_is_given_up(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            findings = self.look(1, "--timeout", "0.5",
+                                 url=f"rabbit://u:s3cret@127.0.0.1:{silent.getsockname()[1]}/")
+        self.expect(findings, "error", "did not answer in time|before the time was up")
 
 
 class Demo(unittest.TestCase):

@@ -83,6 +83,13 @@ class GarbageFromThePeer(ErrorCase):
                 self.assertEqual(done.returncode, UNUSABLE, done.stderr)
                 self.assertTrue(done.stderr.strip())
 
+    def test_the_doctor_finds_garbage(self):
+        for name, answer in self.ANSWERS.items():
+            with self.subTest(name), self.peer(answer) as url:
+                done = self.run_program("doctor", "--timeout", "10", url=url)
+                self.assertEqual((done.returncode, done.stderr), (1, ""), done.stdout)
+                self.assertRegex(done.stdout, r"\Aerror +host 127[^\n]+\n\Z")
+
     def test_garbage_and_endless_retries_end_at_the_deadline(self):
         with self.peer(self.ANSWERS["noise"]) as url:
             started = time.monotonic()

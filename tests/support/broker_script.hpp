@@ -40,7 +40,8 @@ class broker_script {
       if (buffer_.size() < protocol_header.size()) return out;
       buffer_.erase(0, protocol_header.size());
       greeted_ = true;
-      out += start();
+      const auto special = answers_->find(method::connection_start);
+      out += special != answers_->end() ? special->second({}) : start();
     }
     while (buffer_.size() >= frame_header_size) {
       reader header{buffer_};
@@ -77,7 +78,7 @@ class broker_script {
     return {std::make_move_iterator(all.begin()), std::make_move_iterator(all.end())};
   }
 
-  /// From now on, what to say to such a request.
+  /// From now on, what to say to such a request; `connection_start`: what to greet with.
   void on(method what, answer a) { (*answers_)[what] = std::move(a); }
   void as_usual(method what) { answers_->erase(what); }
   /// Another connection to the same broker.

@@ -10,7 +10,7 @@ def openssl(*arguments):
     )
 
 
-KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
 
 class Authority:
@@ -21,16 +21,21 @@ class Authority:
         self.file = os.path.join(folder, f"{name}.pem")
         self.key = os.path.join(folder, f"{name}.key")
         openssl(
-            *["req", "-x509", *KEY, "-subj", f"/CN={name}"],
+            *["req", "-x509", *KEY, "-days", "2", "-subj", f"/CN={name}"],
             *["-keyout", self.key, "-out", self.file],
         )
 
-    def sign(self, name, names):
-        """Files of a certificate and its key; `names` as subjectAltName wants them."""
+    def sign(self, name, names, days=2):
+        """Files of a certificate and its key; `names` as subjectAltName wants them. It is good for
+        `days` from now on; -1: it has expired."""
         base = os.path.join(self.folder, name)
         openssl(
-            *["req", "-x509", *KEY, "-subj", f"/CN={name}", "-addext", f"subjectAltName={names}"],
-            *["-addext", "basicConstraints=critical,CA:FALSE", "-CA", self.file],
-            *["-CAkey", self.key, "-keyout", f"{base}.key", "-out", f"{base}.pem"],
+            *["req", *KEY, "-subj", f"/CN={name}", "-addext", f"subjectAltName={names}"],
+            *["-addext", "basicConstraints=critical,CA:FALSE"],
+            *["-keyout", f"{base}.key", "-out", f"{base}.csr"],
+        )
+        openssl(
+            *["x509", "-req", "-in", f"{base}.csr", "-copy_extensions", "copy"],
+            *["-days", str(days), "-CA", self.file, "-CAkey", self.key, "-out", f"{base}.pem"],
         )
         return f"{base}.pem", f"{base}.key"

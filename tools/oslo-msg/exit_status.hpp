@@ -9,6 +9,7 @@ namespace oslo::messaging::cli {
 enum exit_status : int {
   done = 0,
   remote_failed = 1,  ///< the method at the other end raised
+  unwell = 1,         ///< doctor has found something that will hurt
   usage = 2,          ///< the command line cannot be understood
   timed_out = 3,
   not_delivered = 4,  ///< returned or refused, or nobody knows

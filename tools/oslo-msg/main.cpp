@@ -24,7 +24,7 @@ URL: rabbit://user:password@host:port,host2:port/vhost?option=value, or fake:// 
 
 Exit status:
   0  done
-  1  the method failed; standard error has one line {"type", "module", "message", "traceback"}
+  1  the method failed; standard error has one line {"type", "module", "message", "traceback"}; doctor: something will hurt
   2  the command line cannot be understood
   3  timed out
   4  not delivered: returned or refused, or it is unknown whether it was
@@ -94,6 +94,7 @@ int run(int argc, char** argv) {
   add_notify(app, p);
   add_send_notification(app, p);
   add_listen(app, p);
+  add_doctor(app, p);
   add_bench(app, p);
   return parse_and_run(app, argc, argv, p);
 }

@@ -47,6 +47,7 @@ void add_send_notification(CLI::App& app, program& p);
 /// Its options, for a program that does nothing else.
 void define_send_notification(CLI::App& command, program& p);
 void add_listen(CLI::App& app, program& p);
+void add_doctor(CLI::App& app, program& p);
 void add_bench(CLI::App& app, program& p);
 
 }  // namespace oslo::messaging::cli

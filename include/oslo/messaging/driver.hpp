@@ -9,6 +9,7 @@
 #include <optional>
 #include <oslo/messaging/config.hpp>
 #include <oslo/messaging/context.hpp>
+#include <oslo/messaging/doctor.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/function.hpp>
 #include <oslo/messaging/health.hpp>
@@ -250,6 +251,20 @@ struct driver_environment {
   std::shared_ptr<metrics> meter;              ///< may be null
 };
 
+/// What `examine` (doctor.hpp) wants a driver to look at.
+struct examination {
+  std::vector<target> topics;                     ///< of RPC; each topic is set
+  std::vector<notification_topic> notifications;  ///< each topic is set
+  std::vector<bus_role> roles;
+  std::chrono::milliseconds timeout{};  ///< of all of it
+
+  bool has(bus_role r) const noexcept {
+    for (const auto each : roles)
+      if (each == r) return true;
+    return false;
+  }
+};
+
 /// Scheme of a URL to driver. Explicit: an application lists what it wants, or takes
 /// `default_drivers()`.
 class driver_registry {
@@ -257,17 +272,31 @@ class driver_registry {
   /// Makes the driver of one transport; `transport::open` throws what it throws as
   /// `driver_load_failure`.
   using factory = std::function<std::unique_ptr<driver>(const transport_url&, driver_environment)>;
+  /// Looks at a bus and changes nothing there. It blocks: `loop`, `log` and `meter` of the
+  /// environment are empty. What it throws becomes a finding.
+  using examiner = std::function<std::vector<finding>(
+      const transport_url&, const driver_environment&, const examination&)>;
   /// `options`: the section of a configuration file that the driver reads; without a name: none.
+  /// `look`: what `examine` calls; empty: it says that there is nothing to look at.
   /// Throws `configuration_error` when the scheme is already taken.
-  void add(std::string scheme, factory make, option_group options = {});
+  void add(std::string scheme, factory make, option_group options = {}, examiner look = {});
   /// Throws `driver_load_failure` for an unknown scheme, `configuration_error` for bad options, and
   /// what else the factory throws (`transport::open`: as `driver_load_failure`).
   std::unique_ptr<driver> make(const transport_url& url, driver_environment env) const;
+  /// Throws `driver_load_failure` for an unknown scheme, and what the examiner throws.
+  std::vector<finding> examine(const transport_url& url, const driver_environment& env,
+                               const examination& what) const;
   /// The sections that its drivers read, in the order of `add`.
   const std::vector<option_group>& options() const noexcept { return options_; }
 
  private:
-  std::map<std::string, factory, std::less<>> factories_;
+  struct entry {
+    factory make;
+    examiner look;
+  };
+  const entry& find(const transport_url& url) const;
+
+  std::map<std::string, entry, std::less<>> entries_;
   std::vector<option_group> options_;
 };
 

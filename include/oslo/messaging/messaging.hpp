@@ -7,6 +7,7 @@
 #include <oslo/messaging/blocking/notifier.hpp>
 #include <oslo/messaging/config.hpp>
 #include <oslo/messaging/context.hpp>
+#include <oslo/messaging/doctor.hpp>
 #include <oslo/messaging/driver.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/executor.hpp>

@@ -5,6 +5,7 @@
 
 #include "core/unique_id.hpp"
 #include "drivers/rabbit/engine.hpp"
+#include "drivers/rabbit/examiner.hpp"
 #include "drivers/rabbit/listener.hpp"
 #include "net/link_settings.hpp"
 #include "wire/request.hpp"
@@ -185,14 +186,15 @@ std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment
                                "transport_options::loop empty or use asio_scheduler."});
   auto o = read_options(env.conf, url, env.client_name);
   for (const auto& warning : o.warnings) env.log(log_level::warning, warning);
+  if (!o.without_effect.empty()) env.log(log_level::warning, o.without_effect);
   net::check(o.link);  // certificates and names that can never work: now, not at a reconnect
   return std::make_unique<rabbit_driver>(std::move(o), std::move(env), std::move(loop));
 }
 
 /// Python's library knows RabbitMQ under both names.
 void add_to(driver_registry& r) {
-  r.add("rabbit", make_driver, {"oslo_messaging_rabbit", option_table()});
-  r.add("kombu", make_driver);
+  r.add("rabbit", make_driver, {"oslo_messaging_rabbit", option_table()}, examine);
+  r.add("kombu", make_driver, {}, examine);
 }
 
 }  // namespace oslo::messaging::rabbit

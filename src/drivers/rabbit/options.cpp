@@ -100,7 +100,7 @@ options read_options(const config& conf, const transport_url& url, std::string_v
   link.tls = read_tls(v, o.warnings);
   link.backoff.initial = up_to_a_year(v.integer("rabbit_retry_interval"));
   link.backoff.cap = up_to_a_year(v.integer("rabbit_interval_max"));
-  if (auto unused = v.without_effect(); !unused.empty()) o.warnings.push_back(std::move(unused));
+  o.without_effect = v.without_effect();
   return o;
 }
 

@@ -50,6 +50,7 @@ struct options {
   } notifications;
   net::link_settings link;            ///< without `purpose`
   std::vector<std::string> warnings;  ///< what the user should know of his options
+  std::string without_effect;         ///< which of them do nothing here; may be empty
 };
 
 /// Throws `configuration_error`.

@@ -263,6 +263,9 @@ void connection::on_tick(instant now) {
 instant connection::next_deadline() const {
   return impl_->next_deadline();
 }
+const field_table& connection::server_properties() const noexcept {
+  return impl_->server_properties();
+}
 bool connection::has_output() const noexcept {
   return impl_->has_output();
 }

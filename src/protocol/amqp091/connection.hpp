@@ -175,6 +175,9 @@ class connection {
   /// Swaps the pending output (folded acks included) into `buffer`, whose memory is reused.
   void take_output(std::string& buffer, instant now);
 
+  /// What the broker said of itself in connection.start; empty before that.
+  const field_table& server_properties() const noexcept;
+
   // Connection.
   /// Orderly end; `on_closed` follows when the broker answers or `close_timeout` has passed, and
   /// nothing else is reported until then. During the handshake the next `on_tick` ends it.

@@ -26,6 +26,7 @@ class connection::impl {
   void take_output(std::string& buffer, instant now);
   void close(std::uint16_t code, std::string_view text, instant now);
   bool has_channel(channel_id id) const noexcept;
+  const field_table& server_properties() const noexcept { return server_properties_; }
 
   // requests.cpp: what the user asks for.
   channel_id open_channel();

@@ -21,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "net/certificate.hpp"
 #include "net/tls_client.hpp"
 #include "support/tls_files.hpp"
 
@@ -103,6 +104,7 @@ struct outcome {
   std::optional<dial_failure> error;
   std::string text;
   boost::system::error_code read_error;
+  std::optional<std::chrono::system_clock::time_point> valid_until;
 };
 
 outcome connect_and_read(const endpoint& address, const endpoint& host, const tls_options& tls) {
@@ -114,6 +116,7 @@ outcome connect_and_read(const endpoint& address, const endpoint& host, const tl
   s->connect(address, host, [&](std::optional<dial_failure> f) {
     out.error = std::move(f);
     if (out.error) return;
+    out.valid_until = s->peer_valid_until();
     s->read_some(buffer, [&](boost::system::error_code ec, std::size_t n) {
       out.read_error = ec;
       out.text = std::string(buffer, n);
@@ -203,6 +206,8 @@ TEST(stream, tls_with_the_right_authority) {
       connect_and_read(server, {.enabled = true, .ca_file = certificate().certificate()});
   EXPECT_FALSE(r.error) << r.error->why.message();
   EXPECT_EQ(r.text, "hello");
+  EXPECT_TRUE(r.valid_until);
+  EXPECT_EQ(r.valid_until, valid_until(certificate().certificate()));
 }
 
 TEST(stream, tls_refuses_an_unknown_authority) {

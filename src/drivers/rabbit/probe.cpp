@@ -1,0 +1,72 @@
+#include "drivers/rabbit/probe.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+namespace oslo::messaging::rabbit {
+namespace {
+
+constexpr std::chrono::milliseconds goodbye{500};
+
+}  // namespace
+
+probe::probe(boost::asio::io_context& io, net::link_settings settings)
+    : io_(io),
+      link_(std::make_shared<net::amqp_link>(io.get_executor(), std::move(settings), logger{})) {
+  link_->serve(*this);
+  link_->open();
+}
+
+/// The link may tell us things until it has said goodbye.
+probe::~probe() {
+  bool gone = false;
+  link_->shut(goodbye, [&gone] { gone = true; });
+  run(
+      io_, [&gone] { return gone; }, std::chrono::steady_clock::now() + 2 * goodbye);
+}
+
+void probe::link_down(const net::link_loss& loss) {
+  lost_ = loss.why;
+  if (loss.closed)
+    answered({outcome::refused, 0, 0, *loss.closed, {}});
+  else
+    answered({outcome::lost, 0, 0, {}, {}});
+  link_->shut(std::chrono::milliseconds(0), {});  // it would connect again
+}
+
+probe::answer probe::ask(const question& q, instant until) {
+  if (!link_->is_open()) return {outcome::lost, 0, 0, {}, {}};
+  answer_.reset();
+  try {
+    channel_ = link_->machine().open_channel();
+    q(link_->machine(), channel_);
+  } catch (const std::logic_error& e) {
+    if (link_->machine().has_channel(channel_)) link_->machine().close_channel(channel_);
+    return {outcome::refused, 0, 0, {amqp091::close_reason::origin::local, 0, e.what()}, {}};
+  }
+  link_->flush();
+  run(
+      io_, [this] { return answer_.has_value(); }, until);
+  auto a = std::exchange(answer_, std::nullopt).value_or(answer{});
+  if (link_->is_open() && link_->machine().has_channel(channel_)) {
+    link_->machine().close_channel(channel_);
+    link_->flush();
+  }
+  channel_ = 0;
+  return a;
+}
+
+void probe::on_request_ok(amqp091::channel_id ch, amqp091::request_id request, std::string_view,
+                          std::uint32_t messages, std::uint32_t consumers) {
+  if (ch == channel_ && request == asking) answered({outcome::done, messages, consumers, {}, {}});
+}
+
+void probe::on_channel_closed(amqp091::channel_id ch, const amqp091::close_reason& why) {
+  if (ch == channel_) answered({outcome::refused, 0, 0, why, {}});
+}
+
+void probe::on_blocked(std::string_view reason) {
+  answered({outcome::blocked, 0, 0, {}, std::string(reason)});
+}
+
+}  // namespace oslo::messaging::rabbit

@@ -1,0 +1,126 @@
+// What an examination asks of drivers, and what it makes of their answers.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <oslo/messaging/driver.hpp>
+#include <stdexcept>
+
+namespace oslo::messaging {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class doctor_of_all : public ::testing::Test {
+ protected:
+  doctor_of_all() {
+    const auto never = [](const transport_url&, driver_environment) {
+      return std::unique_ptr<driver>();
+    };
+    drivers.add("bus", never, {}, [this](const auto& url, const auto& env, const auto& what) {
+      urls.push_back(to_string(url));
+      exchange = env.default_exchange;
+      asked = what;
+      if (raise) raise();
+      return answer;
+    });
+  }
+  std::vector<std::string> look(const std::string& url, const std::string& file = "",
+                                const checkup& what = {}) {
+    std::vector<std::string> lines;
+    for (const auto& f : examine(url, config::parse(file, "f.conf"), what, drivers))
+      lines.push_back(std::string(to_string(f.level)) + " " + f.subject + ": " + f.text);
+    return lines;
+  }
+  std::vector<std::string> topics() const {
+    std::vector<std::string> all;
+    for (const auto& t : asked.topics) all.push_back(*t.topic);
+    return all;
+  }
+  std::vector<std::string> queues() const {
+    std::vector<std::string> all;
+    for (const auto& n : asked.notifications) all.push_back(*n.where.topic + "." + n.priority);
+    return all;
+  }
+
+  driver_registry drivers;
+  std::vector<std::string> urls;
+  std::string exchange;
+  examination asked;
+  std::vector<finding> answer;
+  std::function<void()> raise;
+};
+
+TEST_F(doctor_of_all, without_topics_the_notifications_of_the_file_are_looked_at) {
+  EXPECT_THAT(look("bus://h/",
+                   "[DEFAULT]\ncontrol_exchange = x\n"
+                   "[oslo_messaging_notifications]\ntopics = a\n"),
+              IsEmpty());
+  EXPECT_EQ(exchange, "x");
+  EXPECT_THAT(topics(), IsEmpty());
+  EXPECT_THAT(queues(), ElementsAre("a.info", "a.audit", "a.debug", "a.warn", "a.error",
+                                    "a.critical", "a.sample"));
+  EXPECT_THAT(asked.roles, ElementsAre(bus_role::client, bus_role::notifier, bus_role::listener));
+}
+
+TEST_F(doctor_of_all, topics_are_of_rpc_and_perhaps_of_notifications) {
+  look("bus://h/", "", {.topics = {"t"}});
+  EXPECT_THAT(topics(), ElementsAre("t"));
+  EXPECT_THAT(queues(), Contains("t.info"));
+  EXPECT_THAT(asked.roles, ElementsAre(bus_role::client, bus_role::server));
+  look("bus://h/", "", {.topics = {"t"}, .roles = {bus_role::listener}});
+  EXPECT_THAT(asked.roles, ElementsAre(bus_role::listener));
+}
+
+TEST_F(doctor_of_all, notifications_may_have_a_bus_of_their_own) {
+  const std::string two =
+      "[DEFAULT]\ntransport_url = bus://rpc/\n"
+      "[oslo_messaging_notifications]\ntransport_url = bus://notifications/\n";
+  look("", two, {.topics = {"t"}});
+  EXPECT_THAT(urls, ElementsAre("bus://rpc/", "bus://notifications/"));
+  EXPECT_THAT(topics(), IsEmpty()) << "of the second one";
+  EXPECT_THAT(asked.roles, IsEmpty());
+  urls.clear();
+  look("bus://one/", two);
+  EXPECT_THAT(urls, ElementsAre("bus://one/"));
+}
+
+TEST_F(doctor_of_all, whatever_is_thrown_is_a_finding) {
+  raise = [] { throw std::runtime_error("no reason"); };
+  EXPECT_THAT(look("bus://h/"), Contains(HasSubstr("error configuration: ")));
+  EXPECT_THAT(look("bus://h/"), Contains(HasSubstr("no reason")));
+  EXPECT_THAT(look("nosuch://h/"), Contains(HasSubstr("There is no driver \"nosuch\"")));
+  EXPECT_THAT(look("bus://h:port/"), Contains(HasSubstr("error configuration: ")));
+  EXPECT_THAT(look("", "[DEFAULT]\nrpc_response_timeout = soon\n"),
+              Contains(HasSubstr("f.conf:2")));
+}
+
+TEST_F(doctor_of_all, former_names_and_options_without_effect_are_notes) {
+  const auto lines = look("bus://h/",
+                          "[DEFAULT]\nnotification_topics = a\n"
+                          "[oslo_messaging_metrics]\nmetrics_thread_stop_timeout = 1\n");
+  EXPECT_THAT(lines, Contains(HasSubstr("note configuration: Option notification_topics of "
+                                        "[DEFAULT] (f.conf:2) is a former name.")));
+  EXPECT_THAT(lines, Contains(HasSubstr("metrics_thread_stop_timeout (f.conf:4)")));
+  EXPECT_EQ(lines.size(), 2u);
+}
+
+TEST_F(doctor_of_all, what_a_broker_says_cannot_pass_for_a_line_or_a_command) {
+  answer = {{severity::ok, "a\nb", "c\x1b[2J\xff", "d\te\x7f"}};
+  const auto found = examine("bus://h/", {}, {}, drivers);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0], (finding{severity::ok, "a b", "c [2J\xef\xbf\xbd", "d e "}));
+}
+
+TEST_F(doctor_of_all, a_driver_without_an_examiner_says_so) {
+  drivers.add("plain",
+              [](const transport_url&, driver_environment) { return std::unique_ptr<driver>(); });
+  EXPECT_THAT(look("plain://u:s3cret@h/"),
+              ElementsAre("note transport plain://u:***@h/: The driver \"plain\" has nothing to "
+                          "look at before it is used."));
+}
+
+}  // namespace
+}  // namespace oslo::messaging
