@@ -48,18 +48,49 @@ def setUpModule():
             "ssl_options.fail_if_no_peer_cert = false",
         )
     )
+    add_users(
+        *page_users().values(),
+        ("nobody", "nothing", ["^$", "^$", "^$"]),
+        ("stranger", "strange", None),
+    )
 
 
 def everything():
     """All that there is on the broker: a look must not change it."""
-    return [
-        own.ctl("-q", *command, "-p", "/")
-        for command in (
-            ["list_exchanges", "name", "type", "durable"],
-            ["list_queues", "name", "durable", "arguments", "messages", "consumers"],
-            ["list_bindings"],
-        )
-    ]
+    return own.ctl(
+        "eval",
+        "{[rabbit_exchange:info(X, [name, type, durable, arguments]) || X <- rabbit_exchange:list()],"
+        " [rabbit_amqqueue:info(Q, [name, durable, arguments, messages, consumers])"
+        "  || Q <- rabbit_amqqueue:list()], lists:sort(rabbit_binding:list(<<\"/\">>))}.",
+    )
+
+
+def add_users(*users):
+    """(name, password, permissions): in one go, as each command takes seconds."""
+    calls = []
+    for name, password, permissions in users:
+        calls.append(f"add_user({erlang(name)}, {erlang(password)}, <<>>)")
+        if permissions is not None:
+            patterns = ", ".join(map(erlang, permissions))
+            calls.append(f'set_permissions({erlang(name)}, <<"/">>, {patterns}, <<>>)')
+    own.ctl("eval", ", ".join("rabbit_auth_backend_internal:" + call for call in calls) + ".")
+
+
+def erlang(text):
+    escaped = text.replace("\\", "\\\\")
+    return f'<<"{escaped}">>'
+
+
+def page_users():
+    """Those of docs/security.md; integration_permissions types what stands there."""
+    users = {}
+    for line in re.findall(r"^ {4,}rabbitmqctl (.*)$", SECURITY.read_text("utf-8"), re.M):
+        command, name, *rest = shlex.split(line)
+        if command == "add_user":
+            users[name] = [name, *rest]
+        elif command == "set_permissions":
+            users[name].append(rest)
+    return users
 
 
 def tls_url(port, authority=None, **options):
@@ -143,14 +174,7 @@ class Doctor(ErrorCase):
         self.expect(findings, "ok", rf"host 127\.0\.0\.1:{own.port} ")
 
     def test_permissions_of_the_page_are_enough_for_their_roles_and_no_others(self):
-        commands = [
-            shlex.split(line)
-            for line in re.findall(r"^ {4,}rabbitmqctl (.*)$", SECURITY.read_text("utf-8"), re.M)
-        ]
-        passwords = {c[1]: c[2] for c in commands if c[0] == "add_user"}
-        for command in commands:
-            if command[0] != "set_topic_permissions":
-                own.ctl(*command)
+        passwords = {name: password for name, password, _ in page_users().values()}
         for user, topic in (
             ("store-server", "store"),
             ("store-notifier", "store-events"),
@@ -173,8 +197,6 @@ class Doctor(ErrorCase):
                 self.expect(findings, "error", "ACCESS_REFUSED.*pattern for")
 
     def test_no_permission_at_all(self):
-        own.ctl("add_user", "nobody", "nothing")
-        own.ctl("set_permissions", "nobody", "^$", "^$", "^$")
         findings = self.look(
             UNWELL, "--topic", "calc", "--as", "server", "--as", "client", url=own.url("nobody", "nothing")
         )
@@ -194,7 +216,6 @@ class Doctor(ErrorCase):
                 self.expect(findings, "error", f'"{kind}" has to match {name}')
 
     def test_a_virtual_host_that_is_not_for_this_user(self):
-        own.ctl("add_user", "stranger", "strange")
         findings = self.look(UNWELL, url=own.url("stranger", "strange"))
         self.expect(findings, "error", "access to vhost.*set_permissions")
 

@@ -5,6 +5,7 @@
 #include <ctime>
 #include <set>
 
+#include "core/utf8.hpp"
 #include "drivers/rabbit/blame.hpp"
 #include "drivers/rabbit/mismatch.hpp"
 #include "drivers/rabbit/trials.hpp"
@@ -157,6 +158,8 @@ std::unique_ptr<probe> examiner::look_at_hosts() {
   }
   compare_clusters(hosts);
   const auto good = std::ranges::find_if(hosts, [](const auto& p) { return p->is_up(); });
+  for (auto p = hosts.begin(); p != hosts.end(); ++p)
+    if (p != good) (*p)->leave();
   if (good == hosts.end()) return nullptr;
   host_ = static_cast<std::size_t>(good - hosts.begin());
   broker_ = brokers[host_].where.text();
@@ -237,7 +240,7 @@ void examiner::look_at_alarms(std::size_t host) {
   if (!p) return;
   std::vector<std::string> names{""};
   for (const auto& u : exchanges_)
-    if (u.publishes && rabbitmq_) names.push_back(u.what.name);
+    if (u.publishes && rabbitmq_ && is_utf8(u.what.name)) names.push_back(u.what.name);
   const bool answers = what_.has(bus_role::server) && !what_.topics.empty();
   for (const auto& name : names) {
     const auto a = p->ask(trial_message(name, unique_), step());

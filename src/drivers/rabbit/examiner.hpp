@@ -54,6 +54,7 @@ class examiner {
   void plan();
   exchange_use& use_of(const exchange& x);
   void look_at_objects(probe& p);
+  bool is_a_name(const std::string& subject, const std::string& name);
   void look_at_exchange(probe& p, const exchange_use& u);
   void look_at_queue(probe& p, const queue_use& u);
   void declare(probe& p, const std::string& subject, const std::string& name,

@@ -1,6 +1,7 @@
 // What an examination sees of exchanges and queues.
 #include <algorithm>
 
+#include "core/utf8.hpp"
 #include "drivers/rabbit/examiner.hpp"
 #include "drivers/rabbit/mismatch.hpp"
 #include "drivers/rabbit/trials.hpp"
@@ -90,8 +91,15 @@ void examiner::declare(probe& p, const std::string& subject, const std::string& 
     add(severity::error, subject, net::to_failure(a.why, broker_).message(), remedy(a.why.text));
 }
 
+bool examiner::is_a_name(const std::string& subject, const std::string& name) {
+  if (is_utf8(name)) return true;
+  add(severity::error, subject, "Its name is not UTF-8, over which RabbitMQ ends a connection.");
+  return false;
+}
+
 void examiner::look_at_exchange(probe& p, const exchange_use& u) {
   const auto subject = "exchange " + u.what.name;
+  if (!is_a_name(subject, u.what.name)) return;
   const auto there = p.ask(look_at(u.what), step());
   if (broken(p, there, subject)) return;
   if (there.what == outcome::done)
@@ -104,6 +112,7 @@ void examiner::look_at_exchange(probe& p, const exchange_use& u) {
 void examiner::look_at_queue(probe& p, const queue_use& u) {
   const auto& q = u.from.to;
   const auto subject = "queue " + q.name;
+  if (!is_a_name(subject, q.name) || !is_utf8(u.from.from.name)) return;
   const auto there = p.ask(look_at(q), step());
   if (broken(p, there, subject)) return;
   if (there.what == outcome::done) {

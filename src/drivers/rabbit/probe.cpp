@@ -17,12 +17,17 @@ probe::probe(boost::asio::io_context& io, net::link_settings settings)
   link_->open();
 }
 
+void probe::leave() {
+  if (gone_) return;
+  gone_ = std::make_shared<bool>(false);
+  link_->shut(goodbye, [gone = gone_] { *gone = true; });
+}
+
 /// The link may tell us things until it has said goodbye.
 probe::~probe() {
-  bool gone = false;
-  link_->shut(goodbye, [&gone] { gone = true; });
+  leave();
   run(
-      io_, [&gone] { return gone; }, std::chrono::steady_clock::now() + 2 * goodbye);
+      io_, [this] { return *gone_; }, std::chrono::steady_clock::now() + 2 * goodbye);
 }
 
 void probe::link_down(const net::link_loss& loss) {

@@ -37,6 +37,9 @@ class probe final : public net::link_user {
     return true;
   }
 
+  /// Begins to say goodbye, which the destructor waits for: half a second at most.
+  void leave();
+
   bool is_up() const noexcept { return up_ && !lost_; }
   bool is_settled() const noexcept { return up_ || lost_; }
   /// Why it is not up, or no more.
@@ -85,6 +88,7 @@ class probe final : public net::link_user {
   std::shared_ptr<net::amqp_link> link_;
   bool up_ = false;
   std::optional<failure> lost_;
+  std::shared_ptr<bool> gone_;  ///< null: it has not begun to leave
   amqp091::channel_id channel_ = 0;
   std::optional<answer> answer_;
 };

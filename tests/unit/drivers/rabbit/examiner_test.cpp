@@ -324,6 +324,12 @@ TEST_F(rabbit_examiner, names_that_amqp_cannot_carry_are_an_error) {
   introduce("RabbitMQ", "3.13.1");
   ask_for(std::string(300, 't'), {bus_role::server});
   EXPECT_THAT(run(), Contains(HasSubstr("It cannot be asked for")));
+  ask_for("t\xff", {bus_role::client, bus_role::server});
+  EXPECT_THAT(run(), Contains(HasSubstr("Its name is not UTF-8")));
+  for (const auto& r : broker.rest())
+    if (r.what == method::queue_declare || r.what == method::exchange_declare) {
+      EXPECT_EQ(broker_script::name_in(r).find('\xff'), std::string::npos);
+    }
 }
 
 }  // namespace
