@@ -19,8 +19,9 @@ bool first_is(std::string_view words, std::string_view before, const std::string
 }  // namespace
 
 bool forbids_transient_queues(const amqp091::close_reason& why) {
-  return why.from == amqp091::close_reason::origin::broker && why.code == reply_code::internal_error &&
-         why.class_id != class_id::basic && forbids_transient_queues(why.text);
+  return why.from == amqp091::close_reason::origin::broker &&
+         why.code == reply_code::internal_error && why.class_id != class_id::basic &&
+         forbids_transient_queues(why.text);
 }
 bool forbids_transient_queues(std::string_view words) {
   return words.find("`transient_nonexcl_queues`") != std::string_view::npos;
