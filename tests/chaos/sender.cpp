@@ -1,10 +1,11 @@
 // Sends numbered messages at a steady rate and notes what became of each.
 //
 //   chaos_sender --url URL send TOPIC --log FILE --kind cast|call|notify [--count N] [--rate N]
-//                [--window N] [--timeout SECONDS] [--settle SECONDS] [--size BYTES] [--method NAME]
+//                [--window N] [--timeout SECONDS] [--settle SECONDS] [--size BYTES] [--first N]
 //
-// Prints "ready" at once. Ends when `count` messages have been sent (0: never) or SIGTERM came, and
-// every one has its outcome: exit code 0. 1: some had none after `settle` seconds.
+// Prints "ready" at once. Messages are numbered from `first`. Ends when `count` messages have been
+// sent (0: never) or SIGTERM came, and every one has its outcome: exit code 0. 1: some had none
+// after `settle` seconds.
 #include <algorithm>
 #include <atomic>
 #include <csignal>
@@ -36,12 +37,12 @@ bool told_to_end(std::chrono::nanoseconds limit) {
 struct plan {
   explicit plan(const om::interop::service_options& o)
       : kind(o["kind"]),
-        method(o.find("method").value_or("mark")),
         count(number(o, "count", 0)),
         rate(number(o, "rate", 1'000)),
         window(number(o, "window", 1'000)),
         timeout(number(o, "timeout", 0)),
         settle(number(o, "settle", 60)),
+        first(number(o, "first", 0)),
         text(static_cast<std::size_t>(number(o, "size", 100)), 'x') {}
 
   static long number(const om::interop::service_options& o, const char* name, long usual) {
@@ -49,8 +50,8 @@ struct plan {
     return text ? std::stol(*text) : usual;
   }
 
-  std::string kind, method;
-  long count, rate, window, timeout, settle;
+  std::string kind;
+  long count, rate, window, timeout, settle, first;
   std::string text;
 };
 
@@ -79,12 +80,12 @@ starter make_starter(const om::transport& bus, const std::string& topic, const p
   const om::rpc::client client(bus, {.topic = topic}, o);
   if (p.kind == "cast")
     return [client, p](long id, auto done) {
-      om::rpc::async_try_cast(client, p.method, {}, om::value{{"id", id}, {"text", p.text}},
+      om::rpc::async_try_cast(client, "mark", {}, om::value{{"id", id}, {"text", p.text}},
                               reporting<void>(std::move(done)));
     };
   if (p.kind == "call")
     return [client, p](long id, auto done) {
-      om::rpc::async_try_call(client, p.method, {}, om::value{{"id", id}, {"text", p.text}},
+      om::rpc::async_try_call(client, "mark", {}, om::value{{"id", id}, {"text", p.text}},
                               reporting<om::value>(std::move(done)));
     };
   throw std::runtime_error("--kind is cast, call or notify");
@@ -102,8 +103,9 @@ bool run(const plan& p, const starter& start, om::chaos::event_log& log) {
         1;
     for (; sent < due && (p.count == 0 || sent < p.count) && running < p.window; ++sent) {
       ++running;
-      log.write("try", sent);
-      start(sent, [&log, &running, id = sent](const om::failure* why) {
+      const long id = p.first + sent;
+      log.write("try", id);
+      start(id, [&log, &running, id](const om::failure* why) {
         if (why)
           log.write(om::chaos::event_of(*why), id, why->message());
         else

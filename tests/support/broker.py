@@ -348,6 +348,31 @@ class Broker:
         command = [f"{RABBITMQ_BIN}/rabbitmqctl", "-n", state["name"], *arguments]
         return run(command, env=self.node_environment(state), cwd=self.folder, **options)
 
+    def ask(self, *arguments):
+        """What rabbitmqctl prints."""
+        done = self.ctl(
+            arguments,
+            run=subprocess.run,
+            capture_output=True,
+            text=True,
+            timeout=START_LIMIT,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise BrokerError(f"rabbitmqctl {arguments}: {done.stdout}{done.stderr}")
+        return done.stdout.strip()
+
+    def evaluate(self, expression):
+        """The value of an Erlang expression, as text."""
+        return self.ask("eval", expression)
+
+    def raise_alarm(self):
+        """A memory alarm: from now on it blocks whoever publishes."""
+        self.ask("set_vm_memory_high_watermark", "absolute", "1MB")
+
+    def clear_alarm(self):
+        self.ask("set_vm_memory_high_watermark", "0.4")
+
 
 def main():
     parser = argparse.ArgumentParser(description="Controls the private RabbitMQ of the tests.")

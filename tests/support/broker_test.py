@@ -1,13 +1,19 @@
-"""The broker tool starts, kills, restarts and ends RabbitMQ, and leaves nothing behind."""
+"""The tools start, kill, restart and end RabbitMQ, one node or three, and leave nothing behind."""
 
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import unittest
 
+import kombu
 from broker import Broker, amqp_version, start_time, wait_for_exit
+from certificates import Files
+from cluster import Cluster
+from programs import poll
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RUNNER = [sys.executable, os.path.join(HERE, "with_broker.py")]
@@ -87,6 +93,48 @@ class BrokerControl(unittest.TestCase):
                 runner.wait(60)
                 runner.stdout.close()
                 self.assert_gone(processes)
+
+
+class ClusterControl(unittest.TestCase):
+    def setUp(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="oslo-cluster-"))
+        self.files = Files(folder)
+        self.cluster = Cluster(os.path.join(folder, "node"))
+        self.addCleanup(self.cluster.stop)
+        self.cluster.start(["channel_max = 77"], self.files)
+
+    def open(self, node):
+        link = self.enterContext(
+            kombu.Connection(self.cluster.url([node]).replace("rabbit://", "amqp://"))
+        )
+        return link.default_channel
+
+    def test_leaders_move_alarms_block_and_tls_is_served(self):
+        channel = self.open(0)
+        self.assertEqual(channel.connection.channel_max, 77)
+        channel.queue_declare(
+            "queue", durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"}
+        )
+        for node in (2, 1, 0):
+            self.cluster.move_leader("queue", node)
+            self.assertEqual(self.cluster.leader_of("queue"), node)
+
+        context = ssl.create_default_context(cafile=self.files.authority.file)
+        for node in self.cluster.nodes:
+            port = node.state()["tls_port"]
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as link:
+                with context.wrap_socket(link, server_hostname="localhost") as secure:
+                    self.assertEqual(secure.version(), "TLSv1.3")
+
+        alarms = "length(rabbit_alarm:get_alarms())."
+        self.assertEqual(self.cluster.nodes[1].evaluate(alarms), "0")
+        self.cluster.nodes[1].raise_alarm()
+        self.assertEqual(self.cluster.nodes[1].evaluate(alarms), "1")
+        self.cluster.nodes[1].clear_alarm()
+        self.assertEqual(self.cluster.nodes[1].evaluate(alarms), "0")
+
+        self.cluster.nodes[0].kill()
+        self.assertTrue(poll(lambda: self.cluster.leader_of("queue", 1) != 0, True, 30))
 
 
 if __name__ == "__main__":

@@ -39,3 +39,22 @@ class Authority:
             *["-days", str(days), "-CA", self.file, "-CAkey", self.key, "-out", f"{base}.pem"],
         )
         return f"{base}.pem", f"{base}.key"
+
+
+class Files:
+    """What a broker needs for TLS: an authority, and a certificate for `names` signed by it."""
+
+    def __init__(self, folder, names="DNS:localhost,IP:127.0.0.1"):
+        self.authority = Authority(folder, "authority")
+        self.certificate, self.key = self.authority.sign("broker", names)
+
+    def settings(self, port):
+        """Lines of rabbitmq.conf."""
+        return [
+            f"listeners.ssl.1 = 127.0.0.1:{port}",
+            f"ssl_options.cacertfile = {self.authority.file}",
+            f"ssl_options.certfile = {self.certificate}",
+            f"ssl_options.keyfile = {self.key}",
+            "ssl_options.verify = verify_none",
+            "ssl_options.fail_if_no_peer_cert = false",
+        ]
