@@ -13,8 +13,8 @@ SILENCE = 2 * HEARTBEAT + RECONNECT
 
 @row("1", "kill -9 of the broker in mid-publish", nodes=(1, 3))
 def kill_in_mid_publish(bench):
-    # One node: from its open port on. Three: the others go on, after the queue has a new leader.
-    outcome = Outcome(bound=2.0 if bench.nodes == 1 else 2 * HEARTBEAT)
+    # One node: from its open port on, and the last pause between two attempts may have just begun.
+    outcome = Outcome(bound=2.0 if bench.nodes == 1 else RECONNECT)
     for kind in ("notify", "cast"):
         with bench.load(kind, rate=10_000, count=20_000, window=5_000) as load:
             load.sender.wait_for("ok", 5_000)
@@ -32,7 +32,7 @@ def kill_in_mid_publish(bench):
 
 @row("2", "the connected node dies in mid-call, twice", nodes=(3,))
 def failover(bench):
-    outcome = Outcome(bound=2 * HEARTBEAT)
+    outcome = Outcome(bound=RECONNECT)
     with bench.load("call", rate=200, window=200, timeout=15) as load:
         load.sender.wait_for("ok", 300)
         for _ in range(2):
@@ -159,12 +159,13 @@ def standstill(bench):
 def resets(bench):
     outcome = Outcome(bound=RECONNECT)
     for kind in ("notify", "cast", "call"):
-        with behind_proxies(bench, kind, rate=1_000, timeout=30) as (load, proxies):
+        with behind_proxies(bench, kind, rate=500, timeout=30) as (load, proxies):
             for _ in range(10):
-                load.sender.wait_for("ok", load.sender.log.count("ok") + 300)
+                # A link that lives for less than 2 s is not tried again at once.
+                load.sender.wait_for("ok", load.sender.log.count("ok") + 1_100)
                 for proxy in proxies:
                     proxy.cut(reset=True)
-            load.sender.wait_for("ok", load.sender.log.count("ok") + 300)
+            load.sender.wait_for("ok", load.sender.log.count("ok") + 500)
             load.stop_sending()
             outcome.add(load.verdict())
     return outcome

@@ -3,12 +3,11 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
-import socket
 
-from broker import start_time
 from programs import read_line, unique
 from total_queue import check, read
 
@@ -190,8 +189,12 @@ def wait_until(holds, limit, what):
 def wait_for_port(port, limit=90.0):
     """Until somebody takes connections there; returns when."""
     deadline = time.monotonic() + limit
+    # From another address: from the same one it may, by chance, get that port and connect to itself.
+    source = ("127.0.0.2", 0)
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        with contextlib.suppress(OSError), socket.create_connection(
+            ("127.0.0.1", port), 1, source
+        ):
             return time.monotonic()
         time.sleep(0.002)
     raise Fault(f"nobody listens on port {port}")
@@ -228,7 +231,3 @@ def peer_ports(pid):
         for row in rows
         if row[3] == "01" and f"socket:[{row[9]}]" in sockets
     ]
-
-
-def is_gone(pid):
-    return start_time(pid) is None
