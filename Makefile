@@ -12,6 +12,9 @@ FUZZ_SECONDS ?= 60
 TEST_PRESET ?= dev
 # Further arguments for ctest, e.g. TESTS='-R interop'.
 TESTS ?=
+# Further arguments for tests/chaos/run.py, e.g. CHAOS='--only 1,2 --runs 3'.
+CHAOS ?=
+SOAK_MINUTES ?= 30
 # Further arguments for bench/run.py, e.g. BENCH='--quick --only call'. A $ does not get through.
 BENCH ?=
 PYTHON := /usr/bin/python3
@@ -32,7 +35,7 @@ venvs = tools/step.sh "Preparing Python peers" build/log/venv.log \
   $(PYTHON) tests/support/make_venv.py build/venv
 run_tests = $(PYTHON) tests/support/run_tests.py --build build/$(1) --jobs $(JOBS)
 
-.PHONY: help setup setup-test build demo test asan tsan fuzz lint bench bench-check install docs deb clean
+.PHONY: help setup setup-test build demo test asan tsan fuzz chaos soak lint bench bench-check install docs deb clean
 
 help:
 	@echo "make demo [URL=rabbit://...]  the main job in one process, or over a broker"
@@ -40,6 +43,8 @@ help:
 	@echo "make build                    release build; programs are in build/release/bin"
 	@echo "make asan | make tsan         the tests under address+undefined or thread sanitizer"
 	@echo "make fuzz [FUZZ_SECONDS=60]   each fuzz target for that long"
+	@echo "make chaos [CHAOS='--only 1'] brokers and links broken under load: what was lost, how long"
+	@echo "make soak [SOAK_MINUTES=30]   load for that long, a broker restart a minute, nothing grows"
 	@echo "make bench [BENCH=--quick]    speed beside everything a user would pick instead"
 	@echo "make bench-check [UPDATE=1]   instructions and allocations of each step, beside the record"
 	@echo "make lint                     format, layers, headers, scripts"
@@ -76,6 +81,19 @@ asan tsan: setup-test
 fuzz: setup-test
 	@$(call build_preset,fuzz)
 	@tools/fuzz.sh build/fuzz/bin $(FUZZ_SECONDS)
+
+chaos: setup-test
+	@tools/step.sh "Configuring dev" build/log/configure-dev.log cmake --preset dev
+	@tools/step.sh "Building chaos" build/log/build-chaos.log \
+	  cmake --build --preset dev --target chaos_sender chaos_receiver oslo-msg
+	@tools/step.sh "Preparing Python peers" build/log/venv-chaos.log \
+	  $(PYTHON) tests/support/make_venv.py build/venv tests/support/requirements-18.3.1.txt
+	@$(PYTHON) tests/support/with_broker.py --dir build/chaos/broker -- \
+	  $(PYTHON) tests/chaos/run.py --bin build/dev/bin --dir build/chaos \
+	  --python build/venv/18.3.1/bin/python3 --json build/chaos/report.json $(CHAOS)
+
+soak:
+	@$(MAKE) --no-print-directory chaos CHAOS="--soak --minutes $(SOAK_MINUTES)"
 
 lint: setup-test
 	@tools/lint.sh

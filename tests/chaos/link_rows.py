@@ -5,7 +5,7 @@ import time
 
 from bench import HEARTBEAT, RECONNECT, Outcome, row
 from fault_proxy import FaultProxy
-from load import kill, restart, wait_until
+from load import kill, let_pass, restart
 from programs import tcp_ports, unique
 
 SILENCE = 2 * HEARTBEAT + RECONNECT
@@ -14,7 +14,8 @@ SILENCE = 2 * HEARTBEAT + RECONNECT
 @row("1", "kill -9 of the broker in mid-publish", nodes=(1, 3))
 def kill_in_mid_publish(bench):
     # One node: from its open port on, and the last pause between two attempts may have just begun.
-    outcome = Outcome(bound=2.0 if bench.nodes == 1 else RECONNECT)
+    # Three: RabbitMQ takes about half a second to elect another leader of a quorum queue.
+    outcome = Outcome(bound=2.0)
     for kind in ("notify", "cast"):
         with bench.load(kind, rate=10_000, count=20_000, window=5_000) as load:
             load.sender.wait_for("ok", 5_000)
@@ -32,7 +33,7 @@ def kill_in_mid_publish(bench):
 
 @row("2", "the connected node dies in mid-call, twice", nodes=(3,))
 def failover(bench):
-    outcome = Outcome(bound=RECONNECT)
+    outcome = Outcome(bound=2.0)
     with bench.load("call", rate=200, window=200, timeout=15) as load:
         load.sender.wait_for("ok", 300)
         for _ in range(2):
@@ -81,8 +82,7 @@ def memory_alarm(bench):
             outcome.expect(one.log.count("unknown") == 20, f"while blocked: {one.log.counts}")
             with open(one.log.path, encoding="utf-8") as file:
                 outcome.expect("blocked" in file.read(), "nothing says that the broker blocks")
-            raised = time.monotonic()
-            wait_until(lambda: time.monotonic() > raised + 3 * HEARTBEAT, 60, "time")
+            let_pass(3 * HEARTBEAT)
             grown = load.sender.memory() - memory
             bench.node.clear_alarm()
         outcome.expect(grown < 150 << 20, f"{grown >> 20} MiB more while blocked")
@@ -146,8 +146,7 @@ def standstill(bench):
         load.sender.wait_for("ok", 500)
         with load.outage():
             bench.node.pause()
-            stopped = time.monotonic()
-            wait_until(lambda: time.monotonic() > stopped + 3 * HEARTBEAT, 60, "time")
+            let_pass(3 * HEARTBEAT)
             bench.node.resume()
         load.sender.wait_for("ok", load.sender.log.count("ok") + 1_000)
         load.stop_sending()
@@ -155,14 +154,14 @@ def standstill(bench):
     return outcome
 
 
-@row("13", "connections reset, ten times", nodes=(1, 3))
+@row("13", "connections reset, five times", nodes=(1, 3))
 def resets(bench):
     outcome = Outcome(bound=RECONNECT)
     for kind in ("notify", "cast", "call"):
         with behind_proxies(bench, kind, rate=500, timeout=30) as (load, proxies):
-            for _ in range(10):
-                # A link that lives for less than 2 s is not tried again at once.
-                load.sender.wait_for("ok", load.sender.log.count("ok") + 1_100)
+            for _ in range(5):
+                load.sender.wait_for("ok", load.sender.log.count("ok") + 100)
+                let_pass(2.5)  # a link that lives for less than 2 s is not tried again at once
                 for proxy in proxies:
                     proxy.cut(reset=True)
             load.sender.wait_for("ok", load.sender.log.count("ok") + 500)

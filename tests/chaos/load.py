@@ -40,13 +40,13 @@ class Log:
 
 
 class Process:
-    """chaos_sender or chaos_receiver."""
+    """A sender or a receiver."""
 
     def __init__(self, folder, program, command, topic, url, **options):
         name = unique(command)
         self.log = Log(os.path.join(folder, f"{name}.log"))
         self.errors = os.path.join(folder, f"{name}.err")
-        line = [program, "--url", url, command, topic, "--log", self.log.path]
+        line = [*program, "--url", url, command, topic, "--log", self.log.path]
         for key, value in options.items():
             line += [f"--{key}", str(value)]
         with open(self.errors, "wb") as errors:
@@ -116,17 +116,20 @@ class Process:
 
 
 class Load:
-    """A context manager: both programs, from "ready" on. `sender`, `receiver`: their options."""
+    """A context manager: both programs, from "ready" on. `sender`, `receiver`: their options.
+    `languages`: in which they are written."""
 
-    def __init__(self, bench, kind, url, receiver_url=None, sender=None, receiver=None):
+    def __init__(
+        self, bench, kind, url, receiver_url, sender, receiver, languages=("C++", "C++")
+    ):
         self.bench, self.kind = bench, kind
+        self.languages = dict(zip(("sender", "receiver"), languages))
         self.topic = unique("chaos")
         self.url, self.receiver_url = url, receiver_url or url
         self.options = {"kind": kind} | (sender or {})
         self.receiver_options = {"kind": "notify" if kind == "notify" else "rpc"} | (
             receiver or {}
         )
-        self.more = []
         self.away = []
 
     def __enter__(self):
@@ -140,8 +143,8 @@ class Load:
 
     def start(self, role, url, options, topic=None):
         command = {"sender": "send", "receiver": "receive"}[role]
-        program = os.path.join(self.bench.bin, f"chaos_{role}")
-        one = Process(self.bench.folder, program, command, topic or self.topic, url, **options)
+        program = self.bench.program(role, self.languages[role])
+        one = Process(self.bench.logs, program, command, topic or self.topic, url, **options)
         self.stack.callback(one.close)
         one.wait_until_ready()
         return one
@@ -184,6 +187,13 @@ def wait_until(holds, limit, what):
         if time.monotonic() > deadline:
             raise Fault(f"not within {limit:.0f} s: {what}")
         time.sleep(0.01)
+
+
+def let_pass(seconds):
+    """For faults that are to last, and for what must not happen in this time."""
+    began = time.monotonic()
+    while (left := began + seconds - time.monotonic()) > 0:
+        time.sleep(left)
 
 
 def wait_for_port(port, limit=90.0):

@@ -1,4 +1,4 @@
-// Takes numbered messages and notes each one that reaches a handler.
+// Takes numbered messages and notes each one when its handler begins, and when it ends.
 //
 //   chaos_receiver --url URL receive TOPIC --log FILE --kind rpc|notify [--threads N] [--prefetch
 //   N]
@@ -40,7 +40,7 @@ class duplicate_counter final : public om::metrics {
 /// Makes handlers slow until it is opened.
 class brake {
  public:
-  explicit brake(std::chrono::seconds delay) : delay_(delay), open_(delay.count() == 0) {}
+  explicit brake(double seconds) : delay_(seconds), open_(seconds == 0) {}
   void pass() {
     std::unique_lock lock(mutex_);
     opened_.wait_for(lock, delay_, [&] { return open_; });
@@ -54,7 +54,7 @@ class brake {
  private:
   std::mutex mutex_;
   std::condition_variable opened_;
-  std::chrono::seconds delay_;
+  std::chrono::duration<double> delay_;
   bool open_;
 };
 
@@ -62,6 +62,7 @@ std::shared_ptr<om::rpc::endpoint> make_endpoint(om::chaos::event_log& log, brak
   auto e = std::make_shared<om::rpc::endpoint>();
   e->bind("mark", [&log, slow](const om::value& args) {
     const auto id = args.at("id").to_number<long>();
+    log.write("began", id);
     if (slow) slow->pass();
     log.write("got", id);
     return om::value(id);
@@ -97,7 +98,7 @@ int main(int argc, char** argv) {
   return om::interop::run_service(argc, argv, [](const om::interop::service_options& o) {
     om::chaos::event_log log(o["log"]);
     const auto meter = std::make_shared<duplicate_counter>();
-    brake slow(std::chrono::seconds(std::stol(o.find("delay").value_or("0"))));
+    brake slow(std::stod(o.find("delay").value_or("0")));
     const auto threads = std::stoul(o.find("threads").value_or("4"));
     const auto prefetch = std::stoul(o.find("prefetch").value_or("0"));
     const auto bus = om::open_transport(o["url"], {.meter = meter});
@@ -105,6 +106,7 @@ int main(int argc, char** argv) {
       auto e = std::make_shared<om::notify::endpoint>();
       e->bind(om::notify::priority::info, [&](const om::notify::notification& n) {
         const auto id = n.payload<om::value>().at("id").to_number<long>();
+        log.write("began", id);
         slow.pass();
         log.write("got", id);
       });

@@ -2,14 +2,16 @@
 """Breaks brokers and links under load, and counts what was lost.
 
     run.py --bin DIR --dir DIR [--json FILE] [--only 1,2,12] [--nodes 1|3] [--runs N] [--list]
+    run.py --bin DIR --dir DIR --soak [--minutes N]
 
 Prints a row for each fault. Exit code 1 when what is stated for one did not hold. Run it under
-tests/support/with_broker.py, which ends the brokers (DIR-...) when this is killed.
+tests/support/with_broker.py --dir DIR/broker, which ends the brokers when this is killed.
 """
 
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -17,20 +19,26 @@ import traceback
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 from bench import ROWS, Bench, Outcome  # noqa: E402
-from broker import BrokerError  # noqa: E402
 from load import Fault  # noqa: E402
+from soak import soak  # noqa: E402
 
 import link_rows  # noqa: E402,F401  (rows register themselves)
+import hostile_rows  # noqa: E402,F401
+import refusal_rows  # noqa: E402,F401
+import upstream_rows  # noqa: E402,F401
 
 TITLES = ("fault", "nodes", "runs", "sent", "confirmed", "lost", "doubled", "stall s", "bound s")
 LINE = "{:<62} {:>5} {:>4} {:>8} {:>9} {:>5} {:>7} {:>8} {:>7}"
 
 
-def run_once(row, bench):
+def run_once(row, bench, number):
     began = time.monotonic()
+    bench.logs = os.path.join(bench.folder, f"logs-{row.run.__name__}-{row.nodes}-{number}")
+    shutil.rmtree(bench.logs, ignore_errors=True)
+    os.makedirs(bench.logs)
     try:
         outcome = row.run(bench)
-    except (Fault, BrokerError, AssertionError, OSError) as error:
+    except Exception as error:  # the other rows go on
         outcome = Outcome()
         outcome.problems.append(f"{type(error).__name__}: {error}")
         if not isinstance(error, Fault):
@@ -43,7 +51,7 @@ def run_row(row, bench, runs):
     """An entry of the report."""
     whole = Outcome()
     for number in range(runs):
-        outcome, took = run_once(row, bench)
+        outcome, took = run_once(row, bench, number)
         whole.merge(outcome)
         if not sys.stdout.isatty():
             print(f"# {row.key} {row.fault}, {row.nodes}: run {number + 1} took {took:.0f} s")
@@ -58,7 +66,7 @@ def run_row(row, bench, runs):
         "doubled": whole.doubled,
         "longest_stall_s": None if seconds is None else round(seconds, 3),
         "bound_s": whole.bound,
-        "problems": whole.problems,
+        "problems": whole.problems + whole.late,
     }
 
 
@@ -77,24 +85,37 @@ def chosen(options):
     return [
         row
         for row in ROWS
-        if (keys is None or row.key in keys) and options.nodes in (None, row.nodes)
+        if (keys is None or row.key in keys or row.run.__name__ in keys)
+        and options.nodes in (None, row.nodes)
     ]
+
+
+def make_bench(options, nodes):
+    brokers = os.path.join(options.dir, "broker")
+    return Bench(options.dir, brokers, nodes, options.bin, options.python)
 
 
 def main():
     parser = argparse.ArgumentParser(description="Breaks brokers and links under load.")
     parser.add_argument("--bin", required=True, help="folder of chaos_sender and chaos_receiver")
     parser.add_argument("--dir", required=True, help="folder for brokers and logs")
+    parser.add_argument("--python", help="an interpreter with oslo.messaging")
     parser.add_argument("--json", help="the table as a list of objects")
-    parser.add_argument("--only", help="numbers of faults, with commas")
+    parser.add_argument("--only", help="numbers of faults, or names of rows, with commas")
     parser.add_argument("--nodes", type=int, choices=(1, 3))
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--list", action="store_true", help="only say which rows there are")
+    parser.add_argument("--soak", action="store_true", help="half an hour with a restart a minute")
+    parser.add_argument("--minutes", type=int, default=30, help="of --soak")
     options = parser.parse_args()
+    os.makedirs(options.dir, exist_ok=True)
+    if options.soak:
+        with make_bench(options, 1) as bench:
+            return soak(bench, options.minutes)
     rows = chosen(options)
     if options.list:
         for row in rows:
-            print(f"{row.key:>3} {row.fault}, {row.nodes}")
+            print(f"{row.key:>3} {row.run.__name__:22} {row.nodes}  {row.fault}")
         return 0
     if not rows:
         parser.error("there is no such fault")
@@ -104,7 +125,7 @@ def main():
     for nodes in (1, 3):
         of_these = [row for row in rows if row.nodes == nodes]
         if of_these:
-            with Bench(options.dir, nodes, os.path.abspath(options.bin)) as bench:
+            with make_bench(options, nodes) as bench:
                 for row in of_these:
                     entries.append(run_row(row, bench, options.runs))
                     show(entries[-1])

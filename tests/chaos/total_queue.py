@@ -1,6 +1,6 @@
 """Compares what was sent with what arrived: the "total queue" check.
 
-A log has lines "SECONDS EVENT NUMBER [TEXT]" (tests/chaos/event_log.hpp). A sender writes `try`
+A log has lines "SECONDS EVENT NUMBER TEXT" (tests/chaos/event_log.hpp). A sender writes `try`
 before it sends a message, and one outcome: `ok` (the bus has it; a call: its result came),
 `unknown` (it may have arrived) or `error` (it did not). A receiver writes `got`, and at its end
 `dropped` with the number of second copies that the library kept from the handlers.
@@ -8,8 +8,10 @@ before it sends a message, and one outcome: `ok` (the bus has it; a call: its re
 
 import collections
 import dataclasses
+import sys
 
 OUTCOMES = ("ok", "unknown", "error")
+KINDS = ("try", *OUTCOMES, "got", "dropped")
 Event = collections.namedtuple("Event", "at what number text")
 
 
@@ -19,8 +21,9 @@ def read(path):
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
             if line.endswith("\n"):
-                at, what, number, *text = line.rstrip("\n").split(" ", 3)
-                events.append(Event(float(at), what, int(number), "".join(text).strip()))
+                at, what, number, text = line.rstrip("\n").split(" ", 3)
+                if what in KINDS:
+                    events.append(Event(float(at), sys.intern(what), int(number), text))
     return events
 
 

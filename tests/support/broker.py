@@ -44,9 +44,11 @@ def start_time(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
+        # The first thread may be gone while others, and their sockets, are not.
+        over = fields[0] in "ZX" and len(os.listdir(f"/proc/{pid}/task")) <= 1
     except OSError:
         return None
-    return None if fields[0] in "ZX" else fields[19]
+    return None if over else fields[19]
 
 
 def all_stopped(pid):

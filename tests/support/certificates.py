@@ -35,8 +35,9 @@ class Authority:
             *["-keyout", f"{base}.key", "-out", f"{base}.csr"],
         )
         openssl(
-            *["x509", "-req", "-in", f"{base}.csr", "-copy_extensions", "copy"],
-            *["-days", str(days), "-CA", self.file, "-CAkey", self.key, "-out", f"{base}.pem"],
+            *["x509", "-req", "-in", f"{base}.csr", "-CA", self.file, "-CAkey", self.key],
+            *["-CAcreateserial", "-copy_extensions", "copy", "-days", str(days)],
+            *["-out", f"{base}.pem"],
         )
         return f"{base}.pem", f"{base}.key"
 

@@ -7,6 +7,8 @@ import kombu
 
 FRAME_METHOD, FRAME_HEADER, FRAME_BODY, FRAME_END = 1, 2, 3, b"\xce"
 CONTENT_TYPE, HEADERS = 1 << 15, 1 << 13
+# RabbitMQ's limit of a frame is 131,072 bytes.
+LARGEST_BODY = 100_000
 
 
 def short_string(text):
@@ -43,8 +45,8 @@ class RawPublisher:
         method = struct.pack(">HHH", 60, 40, 0) + short_string("") + short_string(queue) + b"\x00"
         self.send_frame(FRAME_METHOD, method)
         self.send_frame(FRAME_HEADER, struct.pack(">HHQ", 60, 0, len(body)) + property_list)
-        if body:
-            self.send_frame(FRAME_BODY, body)
+        for start in range(0, len(body), LARGEST_BODY):
+            self.send_frame(FRAME_BODY, body[start : start + LARGEST_BODY])
         # The broker treats a channel's frames in order. A question about the queue would fail: its
         # reader may have ended, and the queue with it.
         self.channel.basic_qos(0, 0, False)
