@@ -8,7 +8,7 @@ import shutil
 import load as loads
 from certificates import Files
 from cluster import Cluster
-from programs import unique
+from programs import tcp_ports, unique
 
 # Seconds. The library takes twice this for a peer that is silent.
 HEARTBEAT = 2
@@ -153,7 +153,7 @@ class Bench:
 
     def number_of(self, process):
         """The node that a program is connected to."""
-        peers = loads.peer_ports(process.pid)
+        peers = tcp_ports(process.pid, peers=True)
         for number, node in enumerate(self.cluster.nodes):
             if node.state()["port"] in peers:
                 return number

@@ -226,18 +226,3 @@ def restart(load, node):
 def kill(load, node):
     load.killed_at = time.monotonic()
     node.kill()
-
-
-def peer_ports(pid):
-    """Ports that a process is connected to."""
-    sockets = set()
-    for descriptor in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(OSError):
-            sockets.add(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
-    with open(f"/proc/{pid}/net/tcp", encoding="ascii") as table:
-        rows = [line.split() for line in list(table)[1:]]
-    return [
-        int(row[2].split(":")[1], 16)
-        for row in rows
-        if row[3] == "01" and f"socket:[{row[9]}]" in sockets
-    ]

@@ -2,7 +2,8 @@
 the next one that is there, three times; each call has to return, and every connection to move."""
 
 from bench import RECONNECT, Outcome, row
-from load import kill, peer_ports, wait_until
+from load import kill, wait_until
+from programs import tcp_ports
 
 HANDLER = 0.5  # seconds that each handler takes
 
@@ -34,9 +35,9 @@ def upstream_failover(bench, languages, bound):
                 load.sender.wait_for("ok", load.sender.log.count("ok") + 3)
                 for program in (load.sender, load.receiver):
                     wait_until(
-                        lambda: set(peer_ports(program.pid)) == {bench.port(following)},
+                        lambda: tcp_ports(program.pid, peers=True) == {bench.port(following)},
                         20,
-                        f"all connections at node {following}: {peer_ports(program.pid)}",
+                        f"all its connections at node {following + 1}",
                     )
             load.stop_sending()
             outcome.add(load.verdict())

@@ -208,8 +208,8 @@ def read_line(pipe, limit=20.0):
     return pipe.readline()
 
 
-def tcp_ports(pid):
-    """Local ports of the established TCP connections of a process."""
+def tcp_ports(pid, peers=False):
+    """Local ports of the established TCP connections of a process, or those at their other end."""
     sockets = set()
     for descriptor in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(OSError):
@@ -217,7 +217,7 @@ def tcp_ports(pid):
     with open(f"/proc/{pid}/net/tcp", encoding="ascii") as table:
         rows = [line.split() for line in list(table)[1:]]
     return {
-        int(row[1].split(":")[1], 16)
+        int(row[2 if peers else 1].split(":")[1], 16)
         for row in rows
         if row[3] == "01" and f"socket:[{row[9]}]" in sockets
     }
