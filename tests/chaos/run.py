@@ -82,12 +82,13 @@ def show(entry):
 
 def chosen(options):
     keys = options.only.split(",") if options.only else None
-    return [
+    rows = [
         row
         for row in ROWS
         if (keys is None or row.key in keys or row.run.__name__ in keys)
         and options.nodes in (None, row.nodes)
     ]
+    return sorted(rows, key=lambda row: int(row.key))
 
 
 def make_bench(options, nodes):
