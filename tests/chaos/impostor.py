@@ -41,8 +41,7 @@ def start():
     return method(0, 10, 10, arguments + struct.pack(">I", 5) + b"en_US")
 
 
-# What it says to a client: the largest frame that it grants, and what it sends on the first publish
-# (or, with a limit that no client may take, whatever comes then).
+# The largest frame that it grants, and what it says to the first message.
 HUGE_FRAME = frame(BODY, 1, b"x" * 1000, size=2**31 - 1)
 SCRIPTS = {
     "frame_max 1": (1, HUGE_FRAME),
@@ -71,6 +70,7 @@ def serve(link, frame_max, mischief):
             link.sendall(method(0, 10, 30, struct.pack(">HIH", 100, frame_max, 60)))
         elif question == PUBLISH:
             link.sendall(mischief)
+            mischief = b""
         elif question in ANSWERS:
             klass, number, arguments = ANSWERS[question]
             link.sendall(method(channel, klass, number, arguments))
