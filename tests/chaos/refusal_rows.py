@@ -47,8 +47,8 @@ def client_descriptors(bench):
 
 @row("16", "no descriptors left, in the broker")
 def broker_descriptors(bench):
-    """It is to run short of connections: a durable queue that cannot open its files crashes, and
-    RabbitMQ then needs a restart."""
+    """It is to run short of connections. Queues that cannot open their files crash, so there is no
+    durable one here, and RabbitMQ is started again afterwards: it may have been damaged."""
     outcome = Outcome(bound=2.0)
     with bench.own_host() as host, FaultProxy(bench.port(0)) as proxy:
         urls = [
@@ -63,6 +63,7 @@ def broker_descriptors(bench):
             load.sender.wait_for("ok", load.sender.log.count("ok") + 1_000)
             load.stop_sending()
             outcome.add(load.verdict())
+    bench.node.restart()
     return outcome
 
 
