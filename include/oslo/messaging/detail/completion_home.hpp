@@ -92,7 +92,6 @@ class waiting_handler {
       content.emplace(contents{std::move(h), std::move(work)});
     }
     bool enter_home(const std::shared_ptr<held>& self) {
-      if constexpr (std::is_same_v<executor, boost::asio::system_executor>) return true;
       self_ = self;
       if (enter(context_of(content->work.get_executor()))) return true;
       self_.reset();
@@ -104,6 +103,26 @@ class waiting_handler {
   };
 
   std::shared_ptr<held> held_;
+};
+
+/// One that names no executor belongs to no context.
+template <class Handler>
+requires std::is_same_v<boost::asio::associated_executor_t<Handler>, boost::asio::system_executor>
+class waiting_handler<Handler> {
+ public:
+  explicit waiting_handler(Handler h) : handler_(std::move(h)) {}
+  waiting_handler(waiting_handler&& other) noexcept
+      : handler_(std::exchange(other.handler_, std::nullopt)) {}
+  waiting_handler& operator=(waiting_handler&&) = delete;
+
+  template <class F>
+  void finish(F&& use) {
+    if (auto h = std::exchange(handler_, std::nullopt))
+      use(boost::asio::system_executor(), *std::move(h));
+  }
+
+ private:
+  std::optional<Handler> handler_;
 };
 
 /// Runs `f` on `executor`, at once where that is possible. `inside`: this is still the initiation
