@@ -165,6 +165,15 @@ class Bench:
             if not node.running():
                 node.restart()
 
+    def wait_until_spare(self):
+        """Until every quorum queue can do without one more member."""
+        question = "length(rabbit_quorum_queue:list_with_minimum_quorum())."
+        loads.wait_until(
+            lambda: all(node.evaluate(question) == "0" for node in self.running()),
+            60,
+            "quorum queues with a member to spare",
+        )
+
     @contextlib.contextmanager
     def own_host(self):
         """A virtual host, whose objects may have other properties. Yields its name."""

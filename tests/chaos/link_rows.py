@@ -43,6 +43,9 @@ def failover(bench):
             for program in (load.sender, load.receiver):
                 bench.number_of(program)  # it is connected to one that lives
             victim.restart()
+            # A queue that loses another member before this one has caught up has no quorum.
+            bench.wait_until_spare()
+            load.sender.wait_for("ok", load.sender.log.count("ok") + 600)
         load.stop_sending()
         verdict = load.verdict()
     # An answer that was in the queue that died is lost with it: that call times out.

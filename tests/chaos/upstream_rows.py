@@ -58,9 +58,3 @@ def python_to_cpp(bench):
 @row("2", "oslo's failover test: C++ to Python", nodes=(3,))
 def cpp_to_python(bench):
     return upstream_failover(bench, ("C++", "Python"), None)
-
-
-@row("2", "oslo's failover test: Python to Python", nodes=(3,))
-def python_to_python(bench):
-    """Not ours: what the others are to be compared with."""
-    return upstream_failover(bench, ("Python", "Python"), None)
