@@ -243,29 +243,21 @@ consumer::instant consumer::next_deadline() const {
 }
 
 void consumer::link_up() {
-<<<<<<< HEAD
-  for (const auto& s : std::vector(channels_)) establish(*s);
-=======
-  for (const auto& s : std::vector(subscriptions_))
+  for (const auto& s : std::vector(channels_))
     if (!s->forbidden_ || s->retry_at_ <= link_.now()) establish(*s);
 }
 
 /// The connection ended over a queue that is not durable, of one that was being set up.
-bool consumer::may_have_ended(const subscription& s, const net::link_loss& loss) const {
+bool consumer::may_have_ended(const consumer_channel& s, const net::link_loss& loss) const {
   return loss.closed && forbids_transient_queues(*loss.closed) && s.missing_ != 0 &&
          std::ranges::any_of(s.sources_, [](const source& src) { return !src.to.durable; });
->>>>>>> 9643735 (What needs a queue that RabbitMQ 4.3 forbids fails at once, and its error names the options that help)
 }
 
 void consumer::link_down(const net::link_loss& loss) {
   noted_acks_ = 0;
   acks_due_ = instant::max();
-<<<<<<< HEAD
   for (const auto& s : std::vector(channels_)) {
-=======
-  for (const auto& s : std::vector(subscriptions_)) {
     const bool guilty = may_have_ended(*s, loss);
->>>>>>> 9643735 (What needs a queue that RabbitMQ 4.3 forbids fails at once, and its error names the options that help)
     lost(*s);
     if (guilty) {
       s->forbidden_ = true;

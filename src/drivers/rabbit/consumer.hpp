@@ -123,12 +123,8 @@ class consumer final : public net::link_user {
   void establish(consumer_channel& s);
   void request_everything(consumer_channel& s);
   void give_up_late(instant now);
-<<<<<<< HEAD
   void refused(consumer_channel& s, const failure& why);
-=======
-  void refused(subscription& s, const failure& why);
-  bool may_have_ended(const subscription& s, const net::link_loss& loss) const;
->>>>>>> 9643735 (What needs a queue that RabbitMQ 4.3 forbids fails at once, and its error names the options that help)
+  bool may_have_ended(const consumer_channel& s, const net::link_loss& loss) const;
   void flush_acks();
   void overfed(consumer_channel& s, std::size_t most);
   void lost(consumer_channel& s);

@@ -468,7 +468,7 @@ TEST_F(rabbit_consumer, a_forbidden_queue_is_its_own_listeners_trouble) {
   options durable;
   durable.durable = true;
   durable.quorum.transient = true;
-  const auto good = std::make_shared<recording_subscription>(
+  const auto good = std::make_shared<recording_channel>(
       server_sources(durable, "openstack", "good", "host1", "0123"));
   in.add(good);
   link.connect();
