@@ -80,6 +80,12 @@ def show(entry):
         print(f"    {problem}", flush=True)
 
 
+def save(entries, path):
+    if path:
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(entries, file, indent=1)
+
+
 def chosen(options):
     keys = options.only.split(",") if options.only else None
     rows = [
@@ -130,9 +136,7 @@ def main():
                 for row in of_these:
                     entries.append(run_row(row, bench, options.runs))
                     show(entries[-1])
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(entries, file, indent=1)
+                    save(entries, options.json)
     bad = [entry for entry in entries if entry["problems"]]
     lost = sum(entry["lost"] for entry in entries)
     print(f"\n{len(entries)} rows, {len(bad)} failed; {lost} confirmed messages lost")
