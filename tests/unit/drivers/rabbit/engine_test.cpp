@@ -239,6 +239,22 @@ TEST_F(rabbit_engine, a_call_without_a_channel_for_its_replies_says_so_and_works
   EXPECT_FALSE(outcome);
 }
 
+/// RabbitMQ 4.3 ends the connection over the queue, and not only the channel.
+TEST_F(rabbit_engine, calls_fail_at_once_where_the_queue_of_their_replies_is_forbidden) {
+  broker.on(method::queue_declare, [](const broker_script::request&) {
+    return amqp_script::close_frame(
+        0, 541, "INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated.\nBy default",
+        method::queue_declare);
+  });
+  for (int i = 0; i < 2; ++i) {
+    call({.timeout = 1h});
+    const auto why = wait_for_failure();
+    EXPECT_EQ(why.code(), errc::precondition_failed) << why.message();
+    EXPECT_NE(why.message().find("rabbit_transient_quorum_queue"), std::string::npos);
+    outcome.reset();
+  }
+}
+
 TEST_F(rabbit_engine, a_blocked_broker_is_not_waited_for_at_the_end) {
   cast();
   broker.next(method::basic_publish);
