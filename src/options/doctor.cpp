@@ -44,6 +44,23 @@ void look_at_former_names(const config& conf, findings& all) {
       }
 }
 
+/// In sections that belong to the library alone: an application has its own keys in [DEFAULT].
+void look_at_unknown_keys(const config& conf, findings& all) {
+  for (const auto& group : option_groups()) {
+    if (group.name == "DEFAULT") continue;
+    for (const auto& key : conf.keys(group.name)) {
+      const bool known = std::ranges::any_of(group.options, [&](const option& o) {
+        return o.name == key || std::ranges::find(o.deprecated, key) != o.deprecated.end();
+      });
+      if (!known)
+        all.push_back({severity::note, configuration,
+                       "There is no option " + key + " of [" + std::string(group.name) + "] (" +
+                           conf.find(group.name, key).back().origin + "): it is ignored.",
+                       "Look for a misspelling; docs/options.md has all that there is."});
+    }
+  }
+}
+
 /// Those of the drivers are read with the URL.
 void look_at_options(const config& conf, findings& all) {
   for (const auto& [name, options] :
@@ -135,6 +152,7 @@ findings examine(std::string_view url, const config& conf, const checkup& what,
   findings all;
   look_at_options(conf, all);
   look_at_former_names(conf, all);
+  look_at_unknown_keys(conf, all);
   std::vector<bus> buses;
   if (!url.empty())
     buses.push_back({std::string(url)});

@@ -55,6 +55,8 @@ class config {
 
   /// All values of a key, in file order; empty when absent. No substitution.
   std::span<const entry> find(std::string_view group, std::string_view key) const;
+  /// The keys of a group, sorted; for what looks for mistakes in a file.
+  std::vector<std::string> keys(std::string_view group) const;
 
  private:
   void read(std::string_view text, const std::string& name, unsigned layer);

@@ -153,4 +153,11 @@ std::span<const config::entry> config::find(std::string_view group, std::string_
   return k->second;
 }
 
+std::vector<std::string> config::keys(std::string_view group) const {
+  std::vector<std::string> all;
+  if (const auto g = groups_.find(normal_group(group)); g != groups_.end())
+    for (const auto& [key, entries] : g->second) all.push_back(key);
+  return all;
+}
+
 }  // namespace oslo::messaging

@@ -107,6 +107,16 @@ TEST_F(doctor_of_all, former_names_and_options_without_effect_are_notes) {
   EXPECT_EQ(lines.size(), 2u);
 }
 
+TEST_F(doctor_of_all, keys_that_nobody_knows_are_notes_in_sections_of_the_library) {
+  EXPECT_THAT(look("bus://h/",
+                   "[DEFAULT]\nmine = 1\n[oslo_messaging_rabbit]\namqp_durable_queue = true\n"
+                   "rabbit_use_ssl = true\nrabbit_quroum_max_memory_length = 4\n"
+                   "[oslo_messaging_other]\nx = 1\n"),
+              ElementsAre(HasSubstr("rabbit_quroum_max_memory_length"), HasSubstr("rabbit_use_ssl"),
+                          "note configuration: There is no option amqp_durable_queue of "
+                          "[oslo_messaging_rabbit] (f.conf:4): it is ignored."));
+}
+
 TEST_F(doctor_of_all, what_a_broker_says_cannot_pass_for_a_line_or_a_command) {
   answer = {{severity::ok, "a\nb", "c\x1b[2J\xff", "d\te\x7f"}};
   const auto found = examine("bus://h/", {}, {}, drivers);

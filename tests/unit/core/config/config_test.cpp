@@ -231,5 +231,12 @@ TEST(config, survives_random_text) {
   EXPECT_GT(parsed, 200);
 }
 
+TEST(config, lists_the_keys_of_a_group) {
+  auto conf = config::parse("[Some_Group]\nb = 1\na = 2\nb = 3\n[other]\nc = 1\n");
+  conf.set("some_group", "d", "4");
+  EXPECT_EQ(conf.keys("some_group"), (std::vector<std::string>{"a", "b", "d"}));
+  EXPECT_TRUE(conf.keys("nosuch").empty());
+}
+
 }  // namespace
 }  // namespace oslo::messaging
