@@ -302,6 +302,8 @@ void amqp_link::write_pending() {
                    [self = shared_from_this(), s](boost::system::error_code ec2) {
                      self->enter([&] {
                        if (s != self->session_) return;
+                       // A refusal of our TLS may lie before the end: the read will tell.
+                       if (ec2 && self->settings_.tls.enabled && !self->policy_.is_open()) return;
                        s->writing = false;
                        if (ec2)
                          self->stream_ended(*s, ec2);
@@ -316,8 +318,7 @@ void amqp_link::write_pending() {
 
 void amqp_link::stream_ended(session& s, const boost::system::error_code& ec) {
   const raised_flag in_machine(s.in_machine);
-  if (!policy_.is_open() && is_tls_refusal(ec))
-    s.broken = failure(errc::tls_failed, "TLS with " + broker_name() + " failed: " + ec.message());
+  if (!policy_.is_open()) s.broken = s.wire->refusal(ec);
   s.machine->on_stream_end(ec.message(), now());
 }
 

@@ -11,6 +11,7 @@
 #include <boost/asio/write.hpp>
 
 #include "net/certificate.hpp"
+#include "net/tls_check.hpp"
 #include "net/tls_client.hpp"
 
 namespace oslo::messaging::net {
@@ -57,13 +58,14 @@ struct connector : std::enable_shared_from_this<connector> {
     const tcp::endpoint to(asio::ip::make_address(address.host, ec), address.port);
     if (!ec) open_socket(to.protocol(), ec);
     if (ec) {
-      asio::post(socket.get_executor(),
-                 [self = shared_from_this(), ec] { self->finish(self->unreachable(ec, false)); });
+      asio::post(socket.get_executor(), [self = shared_from_this(), ec] {
+        self->finish(self->unreachable(ec.message(), false));
+      });
       return;
     }
     socket.async_connect(to, [self = shared_from_this()](error_code ec2) {
       if (!self->done) return;
-      if (ec2) return self->finish(self->unreachable(ec2, false));
+      if (ec2) return self->finish(self->unreachable(ec2.message(), false));
       tune_socket(self->socket);
       self->connected();
     });
@@ -83,8 +85,8 @@ struct connector : std::enable_shared_from_this<connector> {
   virtual void connected() { finish({}); }
   virtual ~connector() = default;
 
-  dial_failure unreachable(error_code ec, bool answered, const char* in = "") const {
-    return {{errc::unreachable, host.text() + " is unreachable: " + in + ec.message()}, answered};
+  dial_failure unreachable(const std::string& why, bool answered) const {
+    return {{errc::unreachable, host.text() + " is unreachable: " + why}, answered};
   }
   void finish(std::optional<dial_failure> f) {
     if (!done) return;
@@ -157,43 +159,34 @@ class tcp_stream final : public stream {
 
 struct tls_connector final : connector {
   tls_connector(const asio::any_io_executor& ex, tls_client& tls)
-      : connector(ex),
-        check_name(tls.options().check == peer_check::chain_and_name),
-        context(tls.context()),
-        secure(socket, *context) {}
+      : connector(ex), check(tls.options()), context(tls.context()), secure(socket, *context) {}
 
   void connected() override {
-    auto* const ssl = secure.native_handle();
-    const auto* const name = host.host.c_str();
-    if (!host.is_literal()) SSL_set_tlsext_host_name(ssl, name);
-    // OpenSSL's own check, whose result says that it is the name that is wrong.
-    const bool set =
-        !check_name || (host.is_literal() ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name)
-                                          : SSL_set1_host(ssl, name)) == 1;
-    if (!set)
+    if (!check.prepare(secure.native_handle(), host))
       return finish(dial_failure{
           {errc::tls_failed, "TLS with " + host.text() + " failed: its name cannot be checked"},
           true});
+    secure.set_verify_callback([this](bool accepted, asio::ssl::verify_context& chain) {
+      return check.on_certificate(accepted, chain);
+    });
     secure.async_handshake(
         asio::ssl::stream_base::client,
         [self = std::static_pointer_cast<tls_connector>(shared_from_this())](error_code ec) {
           if (!ec)
             self->finish({});
-          else if (is_tls_refusal(ec))
-            self->finish(dial_failure{self->refused(ec), true});
+          else if (auto why = self->refusal(ec))
+            self->finish(dial_failure{std::move(*why), true});
           else
-            self->finish(self->unreachable(ec, true, "the TLS handshake broke off: "));
+            self->finish(
+                self->unreachable("the TLS handshake broke off: " + tls_check::words(ec), true));
         });
   }
 
-  failure refused(error_code ec) {
-    auto text = "TLS with " + host.text() + " failed: " + ec.message();
-    const auto found = ::SSL_get_verify_result(secure.native_handle());
-    if (found != X509_V_OK) text += std::string(": ") + ::X509_verify_cert_error_string(found);
-    return {errc::tls_failed, std::move(text)};
+  std::optional<failure> refusal(error_code ec) {
+    return check.refusal(secure.native_handle(), ec);
   }
 
-  bool check_name;
+  tls_check check;
   tls_client::context_ptr context;  ///< outlives the stream
   asio::ssl::stream<tcp::socket&> secure;
 };
@@ -223,6 +216,7 @@ class tls_stream final : public stream {
         c_->secure, asio::buffer(data.data(), data.size()),
         [c = c_, done = std::move(done)](error_code ec, std::size_t) mutable { done(ec); });
   }
+  std::optional<failure> refusal(const error_code& ec) override { return c_->refusal(ec); }
   /// What a record holds cannot be known.
   bool wake_after(int) noexcept override { return false; }
   void limit_silence(bool on) noexcept override {
@@ -240,15 +234,6 @@ class tls_stream final : public stream {
 };
 
 }  // namespace
-
-bool is_tls_refusal(const error_code& ec) noexcept {
-  if (ec.category() != asio::error::get_ssl_category()) return false;
-#ifdef SSL_R_UNEXPECTED_EOF_WHILE_READING
-  if (ERR_GET_REASON(static_cast<unsigned long>(ec.value())) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-    return false;
-#endif
-  return true;
-}
 
 std::unique_ptr<stream> make_stream(boost::asio::any_io_executor ex, tls_client* tls) {
   if (tls != nullptr) return std::make_unique<tls_stream>(ex, *tls);

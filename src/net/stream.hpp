@@ -59,6 +59,9 @@ class stream {
   virtual std::size_t try_write(std::string_view data, error_code& ec) = 0;
   /// Writes all of `data`, which must stay until `done`.
   virtual void write(std::string_view data, unique_function<void(error_code)> done) = 0;
+  /// When an error of `read_some` or `write` is TLS that was refused for good: why. A broker's
+  /// refusal of our certificate can come that late.
+  virtual std::optional<failure> refusal(const error_code&) { return std::nullopt; }
   /// `read_some` need not complete before that many bytes have arrived or the stream has ended; it
   /// still may. A smaller number counts at once for a `read_some` that waits (since Linux 4.17). 1
   /// at first. False when the stream cannot do it.
@@ -78,9 +81,5 @@ class tls_client;
 /// `tls`: null for a plain stream. Throws `configuration_error` when a certificate file cannot be
 /// used; its text names the file.
 std::unique_ptr<stream> make_stream(boost::asio::any_io_executor ex, tls_client* tls);
-
-/// The error is the peer's refusal of our TLS, or ours of the peer's; not a connection that was
-/// lost. In TLS 1.3 a refused client certificate shows only when the client reads.
-bool is_tls_refusal(const boost::system::error_code& ec) noexcept;
 
 }  // namespace oslo::messaging::net

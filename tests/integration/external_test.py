@@ -20,17 +20,17 @@ class Files:
         self.certificates = {
             user: self.authority.sign(user, f"DNS:{user}") for user in ("store", "unknown")
         }
+        self.certificates["stranger"] = Authority(folder, "other").sign("s", "DNS:store")
         self.port = free_ports(1)[0]
 
     def url(self, user):
-        certificate, key = self.certificates[user]
         options = {
             "ssl": "true",
             "ssl_ca_file": self.authority.file,
-            "ssl_cert_file": certificate,
-            "ssl_key_file": key,
             "rabbit_login_method": "EXTERNAL",
         }
+        if user is not None:
+            options["ssl_cert_file"], options["ssl_key_file"] = self.certificates[user]
         return f"rabbit://localhost:{self.port}/?{urllib.parse.urlencode(options)}"
 
 
@@ -65,6 +65,24 @@ class External(ErrorCase):
     def test_a_certificate_of_nobody_is_refused(self):
         self.assert_ends(
             UNUSABLE, "ACCESS_REFUSED", "call", "t", "hits", "--timeout", "20", url=files.url("unknown")
+        )
+
+    def test_a_certificate_that_the_broker_does_not_trust(self):
+        done = self.assert_ends(
+            *[UNUSABLE, "the broker refused, with the alert", "call", "t", "hits"],
+            *["--timeout", "20"],
+            url=files.url("stranger"),
+        )
+        self.assertIn(
+            f"got that of ssl_cert_file {files.certificates['stranger'][0]}", done.stderr
+        )
+
+    def test_no_certificate(self):
+        self.assert_ends(
+            UNUSABLE,
+            "it asks for a client certificate, and ssl_cert_file is not set",
+            *["call", "t", "hits", "--timeout", "20"],
+            url=files.url(None),
         )
 
     def test_another_mechanism_is_not_offered(self):
