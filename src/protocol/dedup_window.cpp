@@ -8,10 +8,10 @@
 
 namespace oslo::messaging::protocol {
 
-bool dedup_window::seen(std::string_view id, instant now) {
+bool dedup_window::seen(std::string_view id, std::uint64_t content, instant now) {
   if (id.empty() || limits_.count == 0) return false;
   forget_before(now);
-  const key k = key_of(id);
+  const key k = key_of(id, content);
   if (!known_.insert(k).second) return true;
   order_.push_back({k, now});
   if (order_.size() > limits_.count) {
@@ -21,15 +21,15 @@ bool dedup_window::seen(std::string_view id, instant now) {
   return false;
 }
 
-bool dedup_window::contains(std::string_view id, instant now) {
+bool dedup_window::contains(std::string_view id, std::uint64_t content, instant now) {
   if (id.empty()) return false;
   forget_before(now);
-  return known_.contains(key_of(id));
+  return known_.contains(key_of(id, content));
 }
 
-void dedup_window::forget(std::string_view id) {
+void dedup_window::forget(std::string_view id, std::uint64_t content) {
   if (id.empty()) return;
-  const key k = key_of(id);
+  const key k = key_of(id, content);
   if (known_.erase(k) == 0) return;
   const auto at =
       std::find_if(order_.rbegin(), order_.rend(), [&](const sighting& s) { return s.id == k; });
@@ -45,9 +45,11 @@ void dedup_window::forget_before(instant now) {
 
 /// Two chains over the same words with different keys; each step is a bijection of the state, so no
 /// information is lost before the final mix.
-dedup_window::key dedup_window::key_of(std::string_view id) const noexcept {
+dedup_window::key dedup_window::key_of(std::string_view id, std::uint64_t content) const noexcept {
   std::uint64_t a = mix64(seed_ ^ id.size());
   std::uint64_t b = mix64(a + 0x9e3779b97f4a7c15u);
+  a = mix64(a ^ content);
+  b = mix64(b + content) ^ a;
   while (!id.empty()) {
     std::uint64_t word = 0;
     const std::size_t n = std::min(id.size(), sizeof word);

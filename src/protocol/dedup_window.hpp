@@ -18,8 +18,11 @@ struct dedup_limits {
 /// Remembers the `_unique_id` of messages for a time, to recognise a second delivery. Oslo keeps
 /// the last 16 ids of a listener.
 ///
-/// Keeps 128 seeded hash bits of each id and not its text, so a long id costs no memory; that two
-/// ids share them by chance will not happen. About 80 bytes an id.
+/// A copy has the content of the first one, too: peers may number their messages, and two of them
+/// may do so on one queue. `content` is a hash of it, of the caller's making.
+///
+/// Keeps 128 seeded hash bits of id and content and not the text, so a long id costs no memory;
+/// that two share them by chance will not happen. About 80 bytes an id.
 ///
 /// Thread safety: one thread at a time. No clock: the caller says what time it is.
 class dedup_window {
@@ -32,13 +35,13 @@ class dedup_window {
 
   /// Whether the id was remembered; remembers it from now on if not. A second sight does not
   /// prolong the memory of the first. An empty id is never remembered.
-  bool seen(std::string_view id, instant now);
+  bool seen(std::string_view id, std::uint64_t content, instant now);
   /// Whether the id is remembered; changes nothing about that.
-  bool contains(std::string_view id, instant now);
+  bool contains(std::string_view id, std::uint64_t content, instant now);
 
   /// The message comes again and is to be taken: its id is new then. Looks through the youngest
   /// ids first.
-  void forget(std::string_view id);
+  void forget(std::string_view id, std::uint64_t content);
 
   std::size_t size() const noexcept { return order_.size(); }
 
@@ -52,7 +55,7 @@ class dedup_window {
     instant when;
   };
 
-  key key_of(std::string_view id) const noexcept;
+  key key_of(std::string_view id, std::uint64_t content) const noexcept;
   void forget_before(instant now);
 
   std::uint64_t seed_;

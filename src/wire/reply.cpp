@@ -6,19 +6,23 @@
 #include "core/json/json_text.hpp"
 #include "wire/envelope.hpp"
 #include "wire/failure_json.hpp"
+#include "wire/python_truth.hpp"
 
 namespace oslo::messaging::wire {
 namespace {
 
 using kind = json_reader::kind;
 
-std::string ids(std::string_view ending, std::string_view msg_id, std::string_view unique_id) {
+std::string ids(std::string_view ending, call_id msg_id, std::string_view unique_id) {
   std::string text;
   text.reserve(160);
   text += R"(, "ending": )";
   text += ending;
   text += R"(, "_msg_id": )";
-  write_json(text, msg_id);
+  if (msg_id.is_text)
+    write_json(text, msg_id.text);
+  else
+    text += msg_id.text;
   text += R"(, "_unique_id": )";
   write_json(text, unique_id);
   text += '}';
@@ -31,23 +35,6 @@ void read_text_or_skip(json_reader& r, std::string& out) {
   } else {
     out.clear();
     r.skip_value();
-  }
-}
-
-/// Whether Python takes a JSON value for true.
-bool is_true(json_reader& r) {
-  switch (r.peek()) {
-    case kind::boolean: return r.read_bool();
-    case kind::number: return r.read_double() != 0;
-    case kind::string: return r.skip_value().size() > 2;
-    case kind::array:
-    case kind::object: {
-      std::string_view text = r.skip_value();
-      text.remove_prefix(1);
-      text.remove_suffix(1);
-      return text.find_first_not_of(" \t\r\n") != text.npos;
-    }
-    default: r.skip_value(); return false;
   }
 }
 
@@ -67,7 +54,7 @@ std::optional<remote_failure> read_failure_value(json_reader& r) {
 
 }  // namespace
 
-void write_reply(std::string& out, const outgoing_reply& reply, std::string_view msg_id,
+void write_reply(std::string& out, const outgoing_reply& reply, call_id msg_id,
                  std::string_view unique_id) {
   const std::string tail = ids("true", msg_id, unique_id);
   if (reply.failure) {
@@ -84,7 +71,7 @@ void write_reply(std::string& out, const outgoing_reply& reply, std::string_view
   write_envelope(out, {R"({"result": )", reply.result, R"(, "failure": null)", tail});
 }
 
-void write_heartbeat(std::string& out, std::string_view msg_id, std::string_view unique_id) {
+void write_heartbeat(std::string& out, call_id msg_id, std::string_view unique_id) {
   write_envelope(out, {R"({"result": null, "failure": null)", ids("false", msg_id, unique_id)});
 }
 

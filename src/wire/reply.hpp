@@ -9,15 +9,26 @@
 
 namespace oslo::messaging::wire {
 
+/// The caller's name for its call, to be given back as it came.
+struct call_id {
+  call_id(std::string_view t) : text(t) {}
+  call_id(const std::string& t) : text(t) {}
+  call_id(const char* t) : text(t) {}
+  call_id(std::string_view t, bool is_text_too) : text(t), is_text(is_text_too) {}
+
+  std::string_view text;
+  bool is_text = true;  ///< else JSON of another type
+};
+
 /// Appends a whole reply body (docs/wire/rpc.md, RPC-16). `reply.result` is trusted to be one JSON
 /// value; it is not written (null is) when there is a failure. Throws `errc::serialization_failed`
 /// when the result is empty or not UTF-8; never because of the failure. `out` is unspecified after
 /// a throw.
-void write_reply(std::string& out, const outgoing_reply& reply, std::string_view msg_id,
+void write_reply(std::string& out, const outgoing_reply& reply, call_id msg_id,
                  std::string_view unique_id);
 
 /// Appends the body that says that a call is still worked on (docs/wire/rpc.md, RPC-28).
-void write_heartbeat(std::string& out, std::string_view msg_id, std::string_view unique_id);
+void write_heartbeat(std::string& out, call_id msg_id, std::string_view unique_id);
 
 struct incoming_reply {
   std::string msg_id;           ///< which call it answers; empty when the peer named none

@@ -7,6 +7,7 @@
 
 #include "core/json/json_text.hpp"
 #include "wire/envelope.hpp"
+#include "wire/python_truth.hpp"
 
 namespace oslo::messaging::wire {
 namespace {
@@ -120,14 +121,15 @@ class request_reader {
     } else if (key.starts_with(context_prefix)) {
       to_.context_fields.push_back({key.substr(context_prefix.size()), r_.skip_value()});
     } else if (key == "_msg_id") {
-      to_.msg_id = text_or_none(key);
+      to_.msg_id_is_text = r_.peek() == kind::string;
+      to_.msg_id = to_.msg_id_is_text ? text_or_none(key) : json_or_none();
     } else if (key == "_reply_q") {
       to_.reply_q = text_or_none(key);
     } else if (key == "_unique_id") {
       to_.unique_id = r_.peek() == kind::string || r_.peek() == kind::null ? text_or_none(key)
                                                                            : r_.skip_value();
     } else if (key == "_timeout") {
-      to_.client_timeout = seconds(key);
+      to_.client_timeout = seconds();
     } else {
       to_.fields.push_back({key, r_.skip_value()});
     }
@@ -141,19 +143,43 @@ class request_reader {
     return {};
   }
 
-  std::optional<double> seconds(std::string_view key) {
-    const kind k = r_.peek();
-    if (k == kind::null) {
-      r_.read_null();
-      return std::nullopt;
+  /// Nothing for what is false in Python.
+  std::string_view json_or_none() {
+    json_reader probe = r_;
+    const bool there = is_true(probe);
+    const auto json = r_.skip_value();
+    return there ? json : std::string_view();
+  }
+
+  /// As `int(value)` reads it, and nothing where that fails.
+  std::optional<double> seconds() {
+    double v = 0;
+    if (const kind k = r_.peek(); k == kind::number) {
+      v = r_.read_double();
+    } else if (k == kind::boolean) {
+      v = r_.read_bool() ? 1 : 0;
+    } else if (k == kind::string) {
+      v = whole_number(r_.read_string_view(scratch_));
+    } else {
+      r_.skip_value();
     }
-    if (k == kind::boolean && !r_.read_bool()) return std::nullopt;
-    if (k != kind::number) wrong_type(key, "a number", k);
-    const double v = r_.read_double();
-    if (!std::isfinite(v))
-      throw messaging_error(
-          {errc::malformed_message, "The key _timeout of the message is not a finite number"});
-    if (v <= 0) return std::nullopt;
+    if (!std::isfinite(v) || v <= 0) return std::nullopt;
+    return v;
+  }
+
+  /// 0 for what is none.
+  static double whole_number(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t\r\n\f\v");
+    if (first == text.npos) return 0;
+    text = text.substr(first, text.find_last_not_of(" \t\r\n\f\v") + 1 - first);
+    if (text.starts_with('+')) text.remove_prefix(1);
+    double v = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const bool between = text[i] == '_' && i > 0 && i + 1 < text.size() && text[i - 1] != '_';
+      if (between) continue;
+      if (text[i] < '0' || text[i] > '9') return 0;
+      v = 10 * v + (text[i] - '0');
+    }
     return v;
   }
 

@@ -44,6 +44,7 @@ struct incoming_request {
   /// The context, prefix removed. Equal keys may repeat; the last counts.
   std::vector<message_field> context_fields;
   std::string_view msg_id;     ///< empty: no reply is wanted
+  bool msg_id_is_text = true;  ///< else `msg_id` is JSON text of another type
   std::string_view reply_q;    ///< empty: a reply cannot be sent
   std::string_view unique_id;  ///< empty: no duplicate check
   /// Seconds between the heartbeats that the caller asks for.
@@ -59,10 +60,11 @@ struct incoming_request {
 
 /// Reads the body of a request or a notification, enveloped or bare.
 ///
-/// `_msg_id` and `_reply_q`: a string, or null or absent for none. `_unique_id`: likewise; of
-/// another type its JSON text counts, as every value serves to compare. `_timeout`: a finite number
-/// above zero; null, false, zero and less mean none. Fails with `errc::malformed_message` for
-/// anything else, for malformed JSON, and as `read_envelope` does.
+/// As Python reads them: `_msg_id` is any value; what is false there (null, zero, empty) means
+/// none. `_reply_q`: a string, or null or absent for none. `_unique_id`: likewise; of another type
+/// its JSON text counts, as every value serves to compare. `_timeout`: a number above zero, also as
+/// the text of a whole one; all else means none. Fails with `errc::malformed_message` for another
+/// `_reply_q`, for malformed JSON, and as `read_envelope` does.
 result<incoming_request> read_request(std::string_view body);
 
 }  // namespace oslo::messaging::wire

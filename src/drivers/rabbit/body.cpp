@@ -5,6 +5,7 @@
 
 #include "core/utf8.hpp"
 #include "wire/compression.hpp"
+#include "wire/encoding.hpp"
 
 namespace oslo::messaging::rabbit {
 namespace {
@@ -39,7 +40,16 @@ bool is_compressed(const amqp091::delivery& d) noexcept {
 result<std::string_view> body_of(const amqp091::delivery& d, std::size_t most,
                                  std::string& storage) {
   const auto* const header = compression_of(d);
-  if (header == nullptr) return d.body;
+  if (header == nullptr) {
+    if (!d.props->content_encoding) return d.body;
+    auto text = wire::to_utf8(*d.props->content_encoding, d.body);
+    if (!text) return d.body;
+    if (text->size() > most)
+      return failure(errc::malformed_message,
+                     "its body has more than " + std::to_string(most) + " bytes in UTF-8");
+    storage = *std::move(text);
+    return std::string_view(storage);
+  }
   const auto* const name = header->as_string();
   if (name == nullptr) return unknown("something that is no text");
   const auto codec = wire::codec_named(*name);

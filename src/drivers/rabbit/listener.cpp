@@ -34,13 +34,14 @@ void rabbit_listener::next(std::size_t max, unique_function<void(incoming_batch)
 /// Asked when a message is handed out, because two copies may arrive together.
 bool rabbit_listener::is_copy(const rabbit_message& m) {
   if (!in_work_.empty()) {
-    if (const auto it = in_work_.find(m.unique_id()); it != in_work_.end()) {
+    if (const auto it = in_work_.find({std::string(m.unique_id()), m.content()});
+        it != in_work_.end()) {
       engine_->count("server_duplicates_total");
       it->second.push_back({lifetime(), m.tag()});
       return true;
     }
   }
-  if (!seen_.seen(m.unique_id(), engine_->loop().now())) return false;
+  if (!seen_.seen(m.unique_id(), m.content(), engine_->loop().now())) return false;
   engine_->env().log(log_level::warning,
                      "Ignoring duplicate message " + std::string(m.unique_id()) + ".");
   engine_->count("server_duplicates_total");
@@ -111,7 +112,7 @@ void rabbit_listener::stop() {
   handed_out_ += unwanted.size();
   for (const auto& a : unwanted)
     if (const auto* const p = std::get_if<packed_message>(&a))
-      settle(lifetime(), p->tag, {}, false);
+      settle(lifetime(), p->tag, {}, 0, false);
   unwanted.clear();
   answer_ready(failure(errc::closed, "The listener was stopped."));
   serve();
@@ -124,16 +125,16 @@ void rabbit_listener::remove_when_settled() {
 }
 
 void rabbit_listener::settle(std::uint64_t lifetime, std::uint64_t tag, std::string_view unique_id,
-                             bool ack) {
+                             std::uint64_t content, bool ack) {
   auto& consumer = engine_->consumer();
   if (ack) {
     consumer.ack(*this, lifetime, tag);
   } else {
-    seen_.forget(unique_id);  // it comes again
+    seen_.forget(unique_id, content);  // it comes again
     consumer.reject(*this, lifetime, tag, true);
   }
   if (!in_work_.empty()) {
-    if (const auto it = in_work_.find(unique_id); it != in_work_.end()) {
+    if (const auto it = in_work_.find({std::string(unique_id), content}); it != in_work_.end()) {
       for (const auto& c : it->second)
         ack ? consumer.ack(*this, c.lifetime, c.tag)
             : consumer.reject(*this, c.lifetime, c.tag, true);
@@ -144,8 +145,8 @@ void rabbit_listener::settle(std::uint64_t lifetime, std::uint64_t tag, std::str
   remove_when_settled();
 }
 
-void rabbit_listener::acknowledge_later(std::string_view unique_id) {
-  if (!unique_id.empty()) in_work_.try_emplace(std::string(unique_id));
+void rabbit_listener::acknowledge_later(message_mark of) {
+  if (!of.unique_id.empty()) in_work_.try_emplace(std::move(of));
 }
 
 void rabbit_listener::when_gone(unique_function<void()> done) {
@@ -241,6 +242,7 @@ rabbit_message::rabbit_message(std::shared_ptr<rabbit_listener> from, std::uint6
     : from_(std::move(from)),
       lifetime_(lifetime),
       tag_(d.delivery_tag),
+      content_(std::hash<std::string_view>{}(d.body)),
       unpacked_(unpacked),
       redelivered_(d.redelivered),
       deadline_(deadline),
@@ -273,15 +275,16 @@ const context& rabbit_message::ctxt() const noexcept {
 
 void rabbit_message::acknowledge_later() {
   from_->owner().loop().dispatch(
-      [from = from_, id = std::string(request_.unique_id)] { from->acknowledge_later(id); });
+      [from = from_, of = mark()]() mutable { from->acknowledge_later(std::move(of)); });
 }
 
 void rabbit_message::settle(bool ack) {
   if (std::exchange(settled_, true)) return;
   auto& loop = from_->owner().loop();
-  if (loop.running_here()) return from_->settle(lifetime_, tag_, request_.unique_id, ack);
-  loop.post([from = from_, lifetime = lifetime_, tag = tag_, id = std::string(request_.unique_id),
-             ack] { from->settle(lifetime, tag, id, ack); });
+  if (loop.running_here()) return from_->settle(lifetime_, tag_, request_.unique_id, content_, ack);
+  loop.post([from = from_, lifetime = lifetime_, tag = tag_, of = mark(), ack] {
+    from->settle(lifetime, tag, of.unique_id, of.content, ack);
+  });
 }
 
 void rabbit_message::reply(outgoing_reply r, unique_function<void(result<void>)> done) {
@@ -290,9 +293,10 @@ void rabbit_message::reply(outgoing_reply r, unique_function<void(result<void>)>
     return;
   }
   std::string body;  // written here, on the handler's thread, not on the loop
-  wire::write_reply(body, r, request_.msg_id, unique_digits());
+  wire::write_reply(body, r, {request_.msg_id, request_.msg_id_is_text}, unique_digits());
   pending_reply a{std::string(request_.reply_q),
                   std::string(request_.msg_id),
+                  request_.msg_id_is_text,
                   std::move(body),
                   !settled_,
                   from_,
@@ -306,7 +310,7 @@ void rabbit_message::reply(outgoing_reply r, unique_function<void(result<void>)>
 void rabbit_message::heartbeat() {
   if (request_.msg_id.empty() || request_.reply_q.empty()) return;
   std::string body;
-  wire::write_heartbeat(body, request_.msg_id, unique_digits());
+  wire::write_heartbeat(body, {request_.msg_id, request_.msg_id_is_text}, unique_digits());
   from_->owner().loop().dispatch(
       [from = from_, queue = std::string(request_.reply_q), body = std::move(body)]() mutable {
         from->owner().replies().heartbeat(std::move(queue), std::move(body));

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <compare>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
@@ -20,6 +22,13 @@
 namespace oslo::messaging::rabbit {
 
 class rabbit_message;
+
+/// By which a second copy of a message is recognised.
+struct message_mark {
+  std::string unique_id;  ///< empty: by nothing
+  std::uint64_t content = 0;
+  auto operator<=>(const message_mark&) const = default;
+};
 
 /// A message that came compressed, and waits so: a few bytes may be many megabytes.
 struct packed_message {
@@ -47,12 +56,13 @@ class rabbit_listener final : public listener,
   void when_gone(unique_function<void()> done) override;
   void watch(unique_function<void()> changed) override { changed_ = std::move(changed); }
   bool consuming() const noexcept override { return consuming_.load(); }
-  /// Second copies of the message with that id are tied to it until it is settled.
-  void acknowledge_later(std::string_view unique_id);
+  /// Second copies of that message are tied to it until it is settled.
+  void acknowledge_later(message_mark of);
   /// A handed-out message that came compressed is gone.
   void unpacked_gone(std::size_t bytes);
   /// A handed-out message was settled or dropped.
-  void settle(std::uint64_t lifetime, std::uint64_t tag, std::string_view unique_id, bool ack);
+  void settle(std::uint64_t lifetime, std::uint64_t tag, std::string_view unique_id,
+              std::uint64_t content, bool ack);
 
   bool is_ending() const noexcept override { return stopped_; }
   engine& owner() noexcept { return *engine_; }
@@ -94,7 +104,7 @@ class rabbit_listener final : public listener,
     std::uint64_t tag;
   };
   /// Messages that are acknowledged after their work, and copies of them that came meanwhile.
-  std::map<std::string, std::vector<copy>, std::less<>> in_work_;
+  std::map<message_mark, std::vector<copy>> in_work_;
   std::vector<unique_function<void()>> gone_waiters_;
   unique_function<void()> changed_;
   std::atomic<bool> consuming_{false};
@@ -127,16 +137,20 @@ class rabbit_message final : public incoming_message {
   void heartbeat() override;
 
   std::string_view unique_id() const noexcept { return request_.unique_id; }
+  /// A hash of the body.
+  std::uint64_t content() const noexcept { return content_; }
   std::uint64_t tag() const noexcept { return tag_; }
   /// Never handed out and not to be given back either.
   void forget() noexcept { settled_ = true; }
 
  private:
   void settle(bool ack);
+  message_mark mark() const { return {std::string(request_.unique_id), content_}; }
 
   std::shared_ptr<rabbit_listener> from_;
   std::uint64_t lifetime_;
   std::uint64_t tag_;
+  std::uint64_t content_;
   std::size_t unpacked_;  ///< its bytes, when it came compressed
   bool redelivered_;
   bool settled_ = false;

@@ -78,7 +78,7 @@ void reply_sender::replace(pending_reply& a, const failure& why) {
   error.module = "oslo_messaging.exceptions";
   error.message = "The reply could not be sent: " + why.message();
   std::string body;
-  wire::write_reply(body, instead, a.message_id, unique_digits());
+  wire::write_reply(body, instead, {a.message_id, a.message_id_is_text}, unique_digits());
   const auto s = make(a.queue, std::move(body));
   s->patience_returned = s->patience_refused = owner_.opts().missing_reply_queue_timeout;
   s->from = a.from;

@@ -17,6 +17,7 @@ class engine;
 struct pending_reply {
   std::string queue;
   std::string message_id;
+  bool message_id_is_text;  ///< else JSON of another type
   std::string body;
   bool awaited;                                  ///< the request is acknowledged after `done`
   std::shared_ptr<const consumer_channel> from;  ///< what the request came from

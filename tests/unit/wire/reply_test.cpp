@@ -134,5 +134,14 @@ TEST(reply, that_is_malformed_is_refused) {
             "Specified RPC envelope version, 9.0, not supported by this endpoint.");
 }
 
+TEST(reply, an_id_that_is_no_text_goes_back_as_it_came) {
+  std::string body;
+  write_reply(body, {.result = "1"}, {R"({"a": [1]})", false}, "u");
+  EXPECT_NE(body.find(R"(\"_msg_id\": {\"a\": [1]}, )"), body.npos) << body;
+  body.clear();
+  write_heartbeat(body, {"7", false}, "u");
+  EXPECT_NE(body.find(R"(\"_msg_id\": 7, )"), body.npos) << body;
+}
+
 }  // namespace
 }  // namespace oslo::messaging::wire

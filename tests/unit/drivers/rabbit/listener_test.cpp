@@ -225,6 +225,48 @@ TEST_F(rabbit_listeners, of_two_copies_that_arrive_together_one_is_handed_out) {
   for (auto& m : batch) m->acknowledge();
 }
 
+TEST_F(rabbit_listeners, messages_of_two_peers_that_number_them_alike_are_no_copies) {
+  const auto numbered = [](const char* method) {
+    return std::string(R"({"method": ")") + method + R"(", "_unique_id": "0"})";
+  };
+  for (const auto& [tag, method] : {std::pair(1, "a"), {2, "b"}, {3, "a"}})
+    deliver(static_cast<std::uint64_t>(tag), numbered(method));
+  pull();
+  ASSERT_EQ(batch.size(), 2u);
+  EXPECT_THAT(acknowledged(), ElementsAre("3"));
+  const auto in_work = std::exchange(batch, {});
+  for (const auto& m : in_work) m->acknowledge_later();
+  pull();
+  deliver(4, numbered("b"));
+  EXPECT_TRUE(batch.empty());
+  EXPECT_THAT(acknowledged(), ElementsAre());
+  deliver(5, numbered("c"));
+  ASSERT_EQ(batch.size(), 1u);
+  batch[0]->acknowledge();
+  EXPECT_THAT(acknowledged(), ElementsAre("5"));
+  in_work[1]->acknowledge();
+  EXPECT_THAT(acknowledged(), ElementsAre("2", "4"));
+  in_work[0]->requeue();
+  EXPECT_THAT(rejected(), ElementsAre("1 again"));
+  batch.clear();
+  pull();
+  deliver(6, numbered("a"));
+  ASSERT_EQ(batch.size(), 1u) << "given back, and that one alone";
+  batch[0]->acknowledge();
+}
+
+TEST_F(rabbit_listeners, a_body_in_another_encoding_is_read_in_it) {
+  amqp091::properties p;
+  p.content_type = "application/json";
+  p.content_encoding = "latin-1";
+  broker.send(amqp_script::deliver_method(channel, 1, "1") +
+              amqp_script::content(channel, "{\"method\": \"h\xe9\"}", p));
+  pull();
+  ASSERT_EQ(batch.size(), 1u);
+  EXPECT_EQ(batch[0]->fields()[0].json, "\"h\xc3\xa9\"");
+  batch[0]->acknowledge();
+}
+
 TEST_F(rabbit_listeners, a_malformed_message_is_refused_alone) {
   pull();
   deliver(1, "this is not JSON");
