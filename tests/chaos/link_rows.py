@@ -12,13 +12,13 @@ SILENCE = 2 * HEARTBEAT + RECONNECT
 
 
 @row("1", "kill -9 of the broker in mid-publish", nodes=(1, 3))
-def kill_in_mid_publish(bench):
+def kill_in_mid_publish(bench, count=20_000):
     # One node: from its open port on, and the last pause between two attempts may have just begun.
     # Three: RabbitMQ takes about half a second to elect another leader of a quorum queue.
     outcome = Outcome(bound=2.0)
     for kind in ("notify", "cast"):
-        with bench.load(kind, rate=10_000, count=20_000, window=5_000) as load:
-            load.sender.wait_for("ok", 5_000)
+        with bench.load(kind, rate=10_000, count=count, window=5_000) as load:
+            load.sender.wait_for("ok", count // 4)
             victim = bench.cluster.nodes[bench.number_of(load.sender)]
             kill(load, victim)
             if bench.nodes == 1:

@@ -26,16 +26,16 @@ def setUpModule():
 
 
 class Chaos(unittest.TestCase):
-    def assert_holds(self, row):
+    def assert_holds(self, row, **options):
         bench.logs = os.path.join(bench.folder, row.__name__)
         os.makedirs(bench.logs)
         self.addCleanup(bench.bring_back)
-        outcome = row(bench)
+        outcome = row(bench, **options)
         self.assertEqual(outcome.problems, [])
         self.assertGreater(outcome.sent, 0)
 
     def test_kill_in_mid_publish(self):
-        self.assert_holds(link_rows.kill_in_mid_publish)
+        self.assert_holds(link_rows.kill_in_mid_publish, count=5_000)
 
     def test_frame_size_abuse(self):
         self.assert_holds(hostile_rows.frame_size_abuse)
