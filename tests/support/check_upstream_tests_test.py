@@ -21,12 +21,13 @@ class Faults(unittest.TestCase):
         page = (
             "| Test.a | 1 | a_test.cpp::suite.one, a_test.cpp::suite.long_name |\n"
             "| Test.b | 1 | b_test.py::Case.test_it |\n"
-            "| Test.c | 1 | Cannot apply: no such thing |\n"
+            "| TestCase.c | 1 | Cannot apply: no such thing |\n"
+            "| test | scenarios | here |\n"
         )
         self.assertEqual(self.check(page), [])
 
     def test_what_is_missing_is_named(self):
-        page = "| Test.a | 1 | a_test.cpp::suite.two |\n| Test.b | 1 | |\n| Test.c | 1 | c_test.cpp::x.y |\n"
+        page = "| Test.a | 1 | a_test.cpp::suite.two |\n| RpcCase.b | 1 | |\n| Test.c | 1 | c_test.cpp::x.y |\n"
         self.assertEqual(
             self.check(page),
             [

@@ -31,6 +31,17 @@ TEST_F(rabbit_publisher, what_is_sent_before_there_is_a_connection_waits_for_it)
   EXPECT_EQ(arrived(), "ab");
 }
 
+TEST_F(rabbit_publisher, asks_for_no_prefetch) {
+  link.connect();
+  publish("a");
+  const auto asked = link.rest();
+  const auto count = [&](method m) {
+    return std::ranges::count(asked, m, &broker_script::request::what);
+  };
+  EXPECT_EQ(count(method::basic_publish), 1);
+  EXPECT_EQ(count(method::basic_qos), 0);
+}
+
 TEST_F(rabbit_publisher, repeated_confirms_mean_nothing) {
   link.connect();
   publish("a");
