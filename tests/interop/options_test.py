@@ -24,6 +24,7 @@ rabbit_quorum_max_memory_bytes = 1000000
 rabbit_quroum_max_memory_bytes = 1000000
 """
 TRANSIENT_QUORUM = "rabbit_transient_quorum_queue = true\n"
+STREAM = TRANSIENT_QUORUM + "rabbit_stream_fanout = true\nrabbit_qos_prefetch_count = 2\n"
 LARGE = {"text": "zażółć 日本 😀\n" * 1_000}
 
 
@@ -122,6 +123,11 @@ class Shared(SharedFile):
     def test_nothing_but_quorum_queues(self):
         self.check_rpc(QUORUM + TRANSIENT_QUORUM)
         self.check_rpc(TRANSIENT_QUORUM)
+
+    @unittest.skipUnless(HAS_TRANSIENT_QUORUM, "14.0.3 has no such option")
+    def test_streams(self):
+        self.check_rpc(STREAM)
+        self.check_rpc(QUORUM + STREAM)
 
     def test_mirrored_queues(self):
         self.check_rpc("rabbit_ha_queues = true\n")

@@ -41,6 +41,13 @@ bool is_about_acknowledgements(const amqp091::close_reason& why) {
 
 }  // namespace
 
+/// Publishers may write such a header, too, but not into a stream: the broker writes its own.
+std::optional<std::uint64_t> consumer_channel::stream_offset(const amqp091::delivery& d) const {
+  if (stream_tag_.empty() || d.consumer_tag != stream_tag_ || !d.props->headers)
+    return std::nullopt;
+  return stream_position::offset_in(&*d.props->headers);
+}
+
 void consumer::add(channel_ptr s) {
   if (link_.is_shut()) return s->on_refused({errc::closed, "The transport was closed."});
   s->added_ = true;
@@ -158,6 +165,7 @@ void consumer::request_everything(consumer_channel& s) {
   s.ready_by_ = link_.now() + set_up_limit;
   owner_.wake_at(s.ready_by_);
   s.tags_.clear();
+  s.stream_tag_.clear();
   if (by_channel_.size() <= ch) by_channel_.resize(ch + 1u);
   by_channel_[ch] = &s;
   if (s.prefetch_ != 0) machine.basic_qos(ch, uninteresting, s.prefetch_, false);
@@ -172,8 +180,18 @@ void consumer::request_everything(consumer_channel& s) {
       for (const auto& key : src.binding_keys)
         machine.queue_bind(ch, uninteresting, src.to.name, src.from.name, key);
     s.tags_.push_back(std::to_string(next_tag_++));
+    auto arguments = src.consume_arguments;
+    if (src.is_stream) {
+      s.stream_tag_ = s.tags_.back();
+      arguments.set("x-stream-offset", s.position_.argument());
+    }
     machine.basic_consume(ch, consuming, src.to.name, s.tags_.back(), src.unacknowledged, false,
-                          src.consume_arguments);
+                          arguments);
+    if (!src.is_stream) continue;
+    // The broker says consume-ok before it has looked up the place. What it answers after that
+    // shows that nothing published from now on is missed.
+    ++s.missing_;
+    machine.basic_qos(ch, consuming, s.prefetch_, false);
   }
 }
 
@@ -310,16 +328,19 @@ void consumer::on_request_ok(amqp091::channel_id ch, amqp091::request_id request
   if (s == nullptr || s->missing_ == 0 || --s->missing_ != 0) return;
   s->ready_by_ = instant::max();
   s->ready_since_ = link_.now();
+  s->position_.reading_since(stream_position::wall_clock::now());
   s->on_ready();
 }
 
 /// A queue was deleted or moved under us: everything of that listener is set up again.
-void consumer::on_consumer_cancelled(amqp091::channel_id ch, std::string_view) {
+void consumer::on_consumer_cancelled(amqp091::channel_id ch, std::string_view tag) {
   const auto s = find(ch);
   if (!s || s->is_ending()) return;
   link_.log()(log_level::warning, "[consume] The broker " + link_.broker_name() +
                                       " cancelled a consumer of " + s->sources_.front().to.name +
                                       "; consuming again.");
+  // Most likely the stream was deleted: its offsets begin anew.
+  if (tag == s->stream_tag_) s->position_.restart(stream_position::wall_clock::now());
   consume_again(*s);
 }
 
@@ -331,6 +352,7 @@ void consumer::on_delivery(const amqp091::delivery& d) {
   if (s == nullptr) return;
   const auto most = 2 * s->sources_.size() * s->prefetch_;
   if (++s->outstanding_ > most && most != 0) return overfed(*s, most);
+  if (const auto at = s->stream_offset(d)) s->position_.received(*at);
   try {
     s->on_delivery(d);
   } catch (const std::exception& e) {

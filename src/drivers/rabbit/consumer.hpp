@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/function.hpp>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "core/random.hpp"
 #include "core/unique_id.hpp"
+#include "drivers/rabbit/stream_position.hpp"
 #include "drivers/rabbit/topology.hpp"
 #include "net/link.hpp"
 #include "protocol/backoff.hpp"
@@ -45,6 +47,11 @@ class consumer_channel {
   virtual void on_input_done() {}
 
  protected:
+  /// Where the message stands in the stream that it came from; nothing when that is a queue.
+  std::optional<std::uint64_t> stream_offset(const amqp091::delivery& d) const;
+  /// In `on_lost`: what came from there on was not handled.
+  void read_stream_again_from(std::uint64_t offset) noexcept { position_.back_to(offset); }
+
   consumer_channel(std::vector<source> sources, std::uint16_t prefetch)
       : sources_(std::move(sources)), prefetch_(prefetch), backoff_({}, random_bits()) {}
 
@@ -53,6 +60,8 @@ class consumer_channel {
   using instant = net::link::instant;
   std::vector<source> sources_;
   std::vector<std::string> tags_;
+  std::string stream_tag_;  ///< of the consumer of a stream; a channel has one at most
+  stream_position position_;
   std::uint16_t prefetch_;
   amqp091::channel_id channel_ = 0;
   std::uint64_t lifetime_ = 0;

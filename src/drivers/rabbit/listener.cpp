@@ -51,15 +51,15 @@ bool rabbit_listener::is_copy(const rabbit_message& m) {
 
 /// A single message always has room.
 bool rabbit_listener::must_wait(const arrival& a) const noexcept {
-  return std::holds_alternative<packed_message>(a) && unpacked_ != 0 &&
+  return std::holds_alternative<packed_message>(a.message) && unpacked_ != 0 &&
          unpacked_ >= engine_->opts().most_unpacked;
 }
 
 /// Null for what cannot be read.
 std::unique_ptr<rabbit_message> rabbit_listener::take(arrival a) {
-  if (auto* const read_already = std::get_if<std::unique_ptr<rabbit_message>>(&a))
+  if (auto* const read_already = std::get_if<std::unique_ptr<rabbit_message>>(&a.message))
     return std::move(*read_already);
-  const auto& p = std::get<packed_message>(a);
+  const auto& p = std::get<packed_message>(a.message);
   const amqp091::delivery d{.delivery_tag = p.tag,
                             .redelivered = p.redelivered,
                             .routing_key = p.routing_key,
@@ -111,7 +111,7 @@ void rabbit_listener::stop() {
   auto unwanted = std::exchange(arrived_, {});
   handed_out_ += unwanted.size();
   for (const auto& a : unwanted)
-    if (const auto* const p = std::get_if<packed_message>(&a))
+    if (const auto* const p = std::get_if<packed_message>(&a.message))
       settle(lifetime(), p->tag, {}, 0, false);
   unwanted.clear();
   answer_ready(failure(errc::closed, "The listener was stopped."));
@@ -190,10 +190,13 @@ void rabbit_listener::on_refused(const failure& why) {
   answer_ready(why);
 }
 
-/// What waits here will be delivered again.
+/// What waits here will be delivered again; a stream has to be asked for it. What was handed out
+/// goes on: a second copy of it would be recognised.
 void rabbit_listener::on_lost() {
+  for (auto it = arrived_.rbegin(); it != arrived_.rend(); ++it)
+    if (it->stream_offset) read_stream_again_from(*it->stream_offset);
   for (auto& a : arrived_)
-    if (auto* const m = std::get_if<std::unique_ptr<rabbit_message>>(&a)) (*m)->forget();
+    if (auto* const m = std::get_if<std::unique_ptr<rabbit_message>>(&a.message)) (*m)->forget();
   arrived_.clear();
   set_consuming(false);
 }
@@ -216,11 +219,13 @@ void rabbit_listener::on_delivery(const amqp091::delivery& d) {
     const auto now = engine_->loop().now();
     if (const auto left = clocks_.time_left(call_time_of(*d.props), now)) deadline = now + *left;
   }
+  const auto offset = stream_offset(d);
   if (is_compressed(d))
-    arrived_.push_back(packed_message{*d.props, std::string(d.routing_key), std::string(d.body),
-                                      d.delivery_tag, d.redelivered, deadline});
+    arrived_.push_back({packed_message{*d.props, std::string(d.routing_key), std::string(d.body),
+                                       d.delivery_tag, d.redelivered, deadline},
+                        offset});
   else
-    arrived_.push_back(read(d, false, deadline));
+    arrived_.push_back({read(d, false, deadline), offset});
 }
 
 std::unique_ptr<rabbit_message> rabbit_listener::read(

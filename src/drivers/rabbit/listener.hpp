@@ -77,7 +77,10 @@ class rabbit_listener final : public listener,
   void on_malformed() override { engine_->count("server_malformed_messages_total"); }
   void on_input_done() override { serve(); }
 
-  using arrival = std::variant<std::unique_ptr<rabbit_message>, packed_message>;
+  struct arrival {
+    std::variant<std::unique_ptr<rabbit_message>, packed_message> message;
+    std::optional<std::uint64_t> stream_offset{};
+  };
 
   void serve();
   std::unique_ptr<rabbit_message> take(arrival a);

@@ -58,6 +58,7 @@ std::optional<std::string> value_of(std::string_view& rest) {
 std::string option_of(const mismatch& m) {
   const bool fanout = ends_with_fanout(m.name);
   if (fanout && m.argument == "durable") return "rabbit_transient_quorum_queue";
+  if (m.argument == "x-max-age") return "rabbit_transient_queues_ttl";
   // The other properties of fanout objects are fixed, whatever the options say.
   const bool fixed = fanout && m.argument != "x-expires";
   for (const auto& o : options_of)

@@ -11,11 +11,6 @@ option no_effect(option o) {
   o.effect = option_effect::none;
   return o;
 }
-/// Would change what peers or the broker see, and is not done here.
-option refused(option o) {
-  o.effect = option_effect::refused;
-  return o;
-}
 
 // clang-format off
 const option table[] = {
@@ -28,8 +23,8 @@ const option table[] = {
     {"rabbit_quorum_max_memory_length", t::integer, "0", "Messages that a quorum queue keeps in memory; 0 = no limit.", true, false, {}, {}, {}, {"rabbit_quroum_max_memory_length"}},
     {"rabbit_quorum_max_memory_bytes", t::integer, "0", "The same in bytes.", true, false, {}, {}, {}, {"rabbit_quroum_max_memory_bytes"}},
     {"rabbit_ha_queues", t::boolean, "false", "Classic queues are declared with x-ha-policy=all. RabbitMQ mirrors by policy since 3.0 and ignores it.", true, false, {}, {}, {}, {"DEFAULT/rabbit_ha_queues"}},
-    {"rabbit_transient_queues_ttl", t::integer, "1800", "Seconds after which an unused reply or fanout queue vanishes; 0 = never.", true, false, 0, 2147483},
-    refused({"rabbit_stream_fanout", t::boolean, "false", "One stream for each fanout topic in place of one queue for each server."}),
+    {"rabbit_transient_queues_ttl", t::integer, "1800", "Seconds after which an unused reply or fanout queue vanishes, and a message in a stream; 0 = never.", true, false, 0, 2147483},
+    {"rabbit_stream_fanout", t::boolean, "false", "One stream for each fanout topic in place of one queue for each server. Needs rabbit_transient_quorum_queue and rabbit_qos_prefetch_count."},
     no_effect({"use_queue_manager", t::boolean, "false", "Reply and fanout queues have a new name each time a program starts, which is nobody else's business, and expire."}),
     no_effect({"hostname", t::string, "", "Part of the names of use_queue_manager.", false}),
     no_effect({"processname", t::string, "", "Part of the names of use_queue_manager.", false}),

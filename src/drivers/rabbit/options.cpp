@@ -78,6 +78,11 @@ options read_options(const config& conf, const transport_url& url, std::string_v
   o.compression = read_compression(v);
   o.transient_ttl = std::chrono::seconds(v.integer("rabbit_transient_queues_ttl"));
   o.prefetch = static_cast<std::uint16_t>(v.integer("rabbit_qos_prefetch_count"));
+  o.stream_fanout = v.boolean("rabbit_stream_fanout");
+  if (o.stream_fanout && o.prefetch == 0)
+    refuse(v, "rabbit_stream_fanout", "needs rabbit_qos_prefetch_count to be 1 or more");
+  if (o.stream_fanout && !o.quorum.transient)
+    refuse(v, "rabbit_stream_fanout", "needs rabbit_transient_quorum_queue to be true");
   o.mandatory_replies = v.boolean("direct_mandatory_flag");
   o.unacknowledged_replies = v.boolean("cpp_unacknowledged_replies");
   o.missing_reply_queue_timeout = up_to_a_year(v.integer("kombu_missing_consumer_retry_timeout"));

@@ -29,6 +29,7 @@ struct options {
     std::int64_t max_memory_length = 0;
     std::int64_t max_memory_bytes = 0;
   } quorum;
+  bool stream_fanout = false;  ///< rabbit_stream_fanout: one stream for the fanouts of a topic
   bool cancel_on_failover = false;
   std::optional<wire::codec> compression;  ///< of everything that is sent
   std::chrono::seconds transient_ttl{1800};

@@ -94,21 +94,35 @@ exchange fanout_exchange(const options& o, const std::string& topic) {
   return {topic + "_fanout", "fanout", o.quorum.transient, true};
 }
 
+namespace {
+
+/// One for all servers of the topic. They read it side by side; only its age ends a message.
+source stream_source(const options& o, const std::string& topic) {
+  const auto fanout = fanout_exchange(o, topic);
+  queue q{fanout.name, true, false, {{"x-queue-type", "stream"}}};
+  if (o.transient_ttl.count() > 0)
+    q.arguments.set("x-max-age", std::to_string(o.transient_ttl.count()) + "s");
+  return {fanout, std::move(q), {topic}, false, false, {}, true};
+}
+
+source fanout_source(const options& o, const std::string& topic, const std::string& unique) {
+  if (o.stream_fanout) return stream_source(o, topic);
+  const auto fanout = fanout_exchange(o, topic);
+  return {fanout, transient_queue(o, fanout.name + "_" + unique), {topic}, true,
+          false,  consume_arguments(o, o.quorum.transient)};
+}
+
+}  // namespace
+
 std::vector<source> server_sources(const options& o, const std::string& exchange_name,
                                    const std::string& topic, const std::string& server,
                                    const std::string& unique) {
   const auto shared = topic_exchange(o, exchange_name);
-  const auto fanout = fanout_exchange(o, topic);
   const auto directed = topic + "." + server;
   const auto how = consume_arguments(o, o.quorum.shared);
   return {{shared, shared_queue(o, topic), {topic}, false, false, how},
           {shared, shared_queue(o, directed), {directed}, false, false, how},
-          {fanout,
-           transient_queue(o, fanout.name + "_" + unique),
-           {topic},
-           true,
-           false,
-           consume_arguments(o, o.quorum.transient)}};
+          fanout_source(o, topic, unique)};
 }
 
 source reply_source(const options& o, const std::string& unique) {

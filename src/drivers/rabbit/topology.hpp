@@ -35,6 +35,7 @@ struct source {
   bool private_to_us = false;   ///< only this process uses the queue: delete it at the end
   bool unacknowledged = false;  ///< a delivery counts as settled once it was sent
   amqp091::field_table consume_arguments{};
+  bool is_stream = false;  ///< it keeps what was read: the consumer says where it begins
   bool operator==(const source&) const = default;
 };
 

@@ -123,6 +123,103 @@ TEST_F(rabbit_consumer, a_quorum_queue_is_declared_and_consumed_as_by_python) {
             bytes("0000 0a't_fanout_u' 01'3' 00 0000001a 17'x-cancel-on-ha-failover' 't' 01"));
 }
 
+// ---- streams ------------------------------------------------------------------------------------
+
+class rabbit_stream_consumer : public rabbit_consumer {
+ protected:
+  rabbit_stream_consumer() {
+    options o;
+    o.stream_fanout = o.quorum.transient = true;
+    listening = std::make_shared<recording_channel>(server_sources(o, "x", "t", "s", "u"));
+    in.add(listening);
+    link.connect();
+  }
+  /// What the last consumer that was asked for wants to begin with.
+  std::string begins_with() {
+    for (;;) {
+      const auto r = link.next(method::basic_consume);
+      if (broker_script::name_in(r) == "t_fanout") {
+        stream_tag = broker_script::tag_in(r);
+        return r.arguments.substr(r.arguments.find("x-stream-offset") + 15);
+      }
+    }
+  }
+  void deliver_at(std::int64_t offset, std::uint64_t tag, const std::string& consumer_tag) {
+    amqp091::properties p;
+    p.headers = amqp091::field_table{{"x-stream-offset", offset}};
+    link.send(amqp_script::deliver_method(1, tag, consumer_tag) +
+              amqp_script::content(1, "body", p));
+  }
+  std::shared_ptr<recording_channel> listening;
+  std::string stream_tag;
+};
+
+TEST_F(rabbit_stream_consumer, begins_with_what_comes_next) {
+  EXPECT_EQ(begins_with(), bytes("'S' 00000004 'next'"));
+  EXPECT_THAT(listening->events, ElementsAre("ready"));
+}
+
+/// RabbitMQ answers before it has looked up where the stream ends.
+TEST_F(rabbit_stream_consumer, is_ready_when_the_broker_answers_something_behind_its_consume_ok) {
+  auto later = std::make_shared<std::string>();
+  int asked = 0;
+  link.script.on(method::basic_qos, [&, later](const broker_script::request& r) {
+    return ++asked == 1 ? amqp_script::method_frame(r.channel, method::basic_qos_ok)
+                        : std::string();
+  });
+  link.drop();
+  link.connect();
+  EXPECT_EQ(asked, 2);
+  EXPECT_FALSE(listening->is_ready());
+  link.send(amqp_script::method_frame(1, method::basic_qos_ok));
+  EXPECT_TRUE(listening->is_ready());
+}
+
+TEST_F(rabbit_stream_consumer, goes_on_behind_the_last_message_over_connections) {
+  begins_with();
+  deliver_at(41, 1, stream_tag);
+  link.drop();
+  link.connect();
+  EXPECT_EQ(begins_with(), bytes("'l' 000000000000002a"));
+  link.drop();
+  link.connect();
+  EXPECT_EQ(begins_with(), bytes("'l' 000000000000002a"));
+}
+
+TEST_F(rabbit_stream_consumer, without_a_message_goes_on_by_the_clock) {
+  begins_with();
+  link.drop();
+  link.connect();
+  EXPECT_EQ(begins_with().substr(0, 1), "T");
+}
+
+TEST_F(rabbit_stream_consumer, a_stream_that_is_deleted_is_another_one) {
+  begins_with();
+  deliver_at(41, 1, stream_tag);
+  link.send(amqp_script::method_frame(1, method::basic_cancel, [&](amqp091::writer& w) {
+    w.shortstr(stream_tag);
+    w.u8(1);
+  }));
+  advance_to_retry();
+  EXPECT_EQ(begins_with().substr(0, 1), "T");
+}
+
+/// A publisher may write the header into what goes to a queue.
+TEST_F(rabbit_stream_consumer, offsets_of_other_queues_are_no_offsets) {
+  begins_with();
+  deliver_at(41, 1, stream_tag);
+  deliver_at(99, 2, "1");
+  link.drop();
+  link.connect();
+  EXPECT_EQ(begins_with(), bytes("'l' 000000000000002a"));
+}
+
+TEST_F(rabbit_stream_consumer, leaves_the_stream_to_the_others) {
+  begins_with();
+  in.remove(listening);
+  for (const auto& r : link.rest()) EXPECT_NE(r.what, method::queue_delete);
+}
+
 TEST_F(rabbit_consumer, is_not_ready_before_the_last_consumer_is) {
   link.script.on(method::basic_consume, [](const broker_script::request& r) {
     return broker_script::name_in(r) == "calc"

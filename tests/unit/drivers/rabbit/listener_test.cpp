@@ -22,12 +22,13 @@ using ::testing::ElementsAre;
 
 class rabbit_listeners : public ::testing::Test {
  protected:
-  rabbit_listeners() : broker(io), meter(std::make_shared<testing::recording_metrics>()) {
+  explicit rabbit_listeners(const std::string& query = {})
+      : broker(io), meter(std::make_shared<testing::recording_metrics>()) {
     transport_options o;
     o.loop = asio_scheduler(io.get_executor());
     o.meter = meter;
     o.log = log.into();
-    bus = std::make_unique<transport>(open_transport(broker.url(), o));
+    bus = std::make_unique<transport>(open_transport(broker.url() + query, o));
     target on;
     on.topic = "t";
     on.server = "s";
@@ -196,6 +197,56 @@ TEST_F(rabbit_listeners, work_goes_on_over_a_lost_connection_and_its_second_deli
   EXPECT_TRUE(batch.empty()) << "it is being worked on";
   first->acknowledge();
   EXPECT_THAT(acknowledged(), ElementsAre("1")) << "of the new connection, and only there";
+}
+
+class rabbit_stream_listeners : public rabbit_listeners {
+ protected:
+  rabbit_stream_listeners()
+      : rabbit_listeners(
+            "?rabbit_stream_fanout=1&rabbit_transient_quorum_queue=1&rabbit_qos_prefetch_count=9") {
+    find_stream();
+  }
+  void deliver_at(std::int64_t offset, std::uint64_t tag, const std::string& unique_id) {
+    amqp091::properties p;
+    p.content_type = "application/json";
+    p.headers = amqp091::field_table{{"x-stream-offset", offset}};
+    broker.send(amqp_script::deliver_method(channel, tag, stream_tag) +
+                amqp_script::content(channel, request(unique_id), p));
+  }
+  /// Also what its consumer begins with.
+  std::string find_stream() {
+    for (;;) {
+      const auto r = broker.next(method::basic_consume);
+      if (amqp_script::broker_script::name_in(r) != "t_fanout") continue;
+      channel = r.channel;
+      stream_tag = amqp_script::broker_script::tag_in(r);
+      return r.arguments.substr(r.arguments.find("x-stream-offset") + 15);
+    }
+  }
+  std::string stream_tag;
+};
+
+TEST_F(rabbit_stream_listeners, over_connections_every_message_is_handed_out_once) {
+  pull();
+  deliver_at(40, 1, "u40");
+  ASSERT_EQ(batch.size(), 1u);
+  const auto first = std::move(batch.at(0));
+  batch.clear();
+  deliver_at(41, 2, "u41");  // nobody has asked for it yet
+  deliver_at(42, 3, "u42");
+  broker.drop();
+  EXPECT_EQ(find_stream(), amqp_script::bytes("'l' 0000000000000029"));
+  broker.run_until([&] { return from->consuming(); }, "the consumers");
+  first->acknowledge();
+  EXPECT_THAT(acknowledged(), ElementsAre()) << "it came over the old connection";
+  deliver_at(41, 1, "u41");
+  deliver_at(42, 2, "u42");
+  pull();
+  ASSERT_EQ(batch.size(), 2u);
+  for (auto& m : batch) m->acknowledge();
+  EXPECT_THAT(acknowledged(), ElementsAre("2*"));
+  broker.drop();
+  EXPECT_EQ(find_stream(), amqp_script::bytes("'l' 000000000000002b"));
 }
 
 TEST_F(rabbit_listeners, what_is_given_back_takes_its_copy_along) {

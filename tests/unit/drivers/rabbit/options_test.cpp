@@ -125,6 +125,21 @@ TEST(rabbit_options, a_queue_is_mirrored_or_of_the_quorum_kind) {
                   "goes against rabbit_ha_queues: a queue is of the quorum kind or mirrored.");
 }
 
+TEST(rabbit_options, streams_need_what_they_need_in_python) {
+  const std::string on = "rabbit_stream_fanout = true\n";
+  EXPECT_TRUE(read(on + "rabbit_transient_quorum_queue = true\nrabbit_qos_prefetch_count = 1\n")
+                  .stream_fanout);
+  EXPECT_FALSE(read("").stream_fanout);
+  const std::string begin =
+      R"(Option "rabbit_stream_fanout" of group [oslo_messaging_rabbit] has the value "true" )";
+  EXPECT_EQ(error_of(on + "rabbit_transient_quorum_queue = true\n"),
+            begin + "(f.conf:2), which needs rabbit_qos_prefetch_count to be 1 or more.");
+  EXPECT_EQ(error_of(on + "rabbit_qos_prefetch_count = 1\n"),
+            begin + "(f.conf:2), which needs rabbit_transient_quorum_queue to be true.");
+  EXPECT_THAT(error_of("", "rabbit://h/?rabbit_stream_fanout=true"),
+              StartsWith(begin + "(in the query of the transport URL rabbit://h/"));
+}
+
 TEST(rabbit_options, compression) {
   EXPECT_EQ(read("").compression, std::nullopt);
   EXPECT_EQ(read("kombu_compression =\n").compression, std::nullopt);
@@ -138,14 +153,7 @@ TEST(rabbit_options, compression) {
 
 // ---- what is not done here ----------------------------------------------------------------------
 
-TEST(rabbit_options, what_would_change_the_wire_and_is_not_supported_is_refused) {
-  const std::string begin =
-      R"(Option "rabbit_stream_fanout" of group [oslo_messaging_rabbit] has the value "true" ()";
-  EXPECT_THAT(error_of("\nrabbit_stream_fanout = true\n"),
-              StartsWith(begin + "f.conf:3), which is not supported here. "));
-  EXPECT_THAT(error_of("", "rabbit://h/?rabbit_stream_fanout=true"),
-              StartsWith(begin + "in the query of the transport URL rabbit://h/"));
-  EXPECT_EQ(error_of("rabbit_stream_fanout = false\n"), "no error");
+TEST(rabbit_options, a_login_method_that_is_only_for_a_demonstration_is_refused) {
   EXPECT_THAT(error_of("rabbit_login_method = RABBIT-CR-DEMO\n"), HasSubstr("f.conf:2"));
 }
 

@@ -96,6 +96,30 @@ TEST(rabbit_topology, mirrored_queues_are_declared_as_python_does) {
   EXPECT_EQ(reply_source(o, "u").to, (queue{"reply_u", false, false, expiring}));
 }
 
+/// docs/wire/rabbitmq.md, RMQ-16.
+TEST(rabbit_topology, the_fanouts_of_a_topic_are_one_stream) {
+  options o;
+  o.stream_fanout = o.quorum.transient = true;
+  o.cancel_on_failover = true;  // for classic queues
+  for (const bool shared : {false, true}) {
+    o.auto_delete = o.durable = shared;  // of topics and servers only
+    const source expected{
+        {"t_fanout", "fanout", true, true},
+        {"t_fanout", true, false, {{"x-queue-type", "stream"}, {"x-max-age", "1800s"}}},
+        {"t"},
+        false,
+        false,
+        {},
+        true};
+    EXPECT_EQ(server_sources(o, "x", "t", "s", "u").at(2), expected);
+    EXPECT_EQ(fanout_destination(o, "t").to, expected.from);
+  }
+  o.transient_ttl = std::chrono::seconds(0);
+  EXPECT_EQ(server_sources(o, "x", "t", "s", "u").at(2).to.arguments,
+            (amqp091::field_table{{"x-queue-type", "stream"}}));
+  EXPECT_FALSE(reply_source(o, "u").is_stream);
+}
+
 /// RabbitMQ refuses to consume a quorum queue like this.
 TEST(rabbit_topology, consumers_of_classic_queues_may_be_cancelled_when_one_fails_over) {
   const amqp091::field_table cancel{{"x-cancel-on-ha-failover", true}}, nothing;

@@ -1,0 +1,115 @@
+// Fanouts by a stream (rabbit_stream_fanout) over connections that are lost, and a stream that is
+// deleted.
+#include <gmock/gmock.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <oslo/messaging/blocking.hpp>
+#include <oslo/messaging/rpc.hpp>
+#include <vector>
+
+#include "support/broker.hpp"
+
+namespace oslo::messaging::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+
+constexpr auto options =
+    "?rabbit_stream_fanout=true&rabbit_transient_quorum_queue=true&rabbit_qos_prefetch_count=4";
+
+/// Keeps the numbers that it was called with, in their order.
+class counting_server {
+ public:
+  counting_server(const std::string& url, const std::string& topic, const std::string& name)
+      : bus_(open_transport(url)), server_(bus_, {.topic = topic, .server = name}, {endpoint()}) {
+    server_.start();
+  }
+  /// Once it has had that number.
+  std::vector<int> until(int last) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, 60s, [&] { return !got_.empty() && got_.back() == last; });
+    return got_;
+  }
+
+ private:
+  std::shared_ptr<rpc::endpoint> endpoint() {
+    auto e = std::make_shared<rpc::endpoint>();
+    e->bind("hit", [this](const value& arguments) {
+      const std::lock_guard lock(mutex_);
+      got_.push_back(static_cast<int>(arguments.at("i").as_int64()));
+      changed_.notify_all();
+      return value();
+    });
+    return e;
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<int> got_;
+  transport bus_;
+  rpc::server server_;
+};
+
+class rabbit_streams : public ::testing::Test {
+ protected:
+  static private_broker& broker() {
+    static private_broker one("streams");
+    return one;
+  }
+  /// Ends every connection, so that nobody knows what the other side has read.
+  static void lose_connections() { broker().rabbitmqctl({"close_all_connections", "by the test"}); }
+  /// Complete once the broker has it.
+  void hit(int i) { client.cast("hit", {}, value{{"i", i}}); }
+
+  std::string url = broker().url() + options;
+  std::string topic = unique_name("topic");
+  transport bus = open_transport(url);
+  blocking::client client{bus, {.topic = topic, .fanout = true}};
+};
+
+TEST_F(rabbit_streams, every_server_gets_each_cast_once_over_lost_connections) {
+  counting_server one(url, topic, "one"), idle(url, topic, "idle");
+  hit(1);
+  EXPECT_THAT(one.until(1), ElementsAre(1));
+  lose_connections();
+  // It may be there before the servers are.
+  hit(2);
+  EXPECT_THAT(one.until(2), ElementsAre(1, 2));
+  EXPECT_THAT(idle.until(2), ElementsAre(1, 2));
+  hit(3);
+  EXPECT_THAT(one.until(3), ElementsAre(1, 2, 3));
+  // A new one begins with what is new.
+  counting_server late(url, topic, "late");
+  hit(4);
+  EXPECT_THAT(late.until(4), ElementsAre(4));
+  EXPECT_THAT(one.until(4), ElementsAre(1, 2, 3, 4));
+}
+
+/// It cannot know from an offset where to go on.
+TEST_F(rabbit_streams, a_server_that_has_had_nothing_yet_misses_nothing_either) {
+  counting_server one(url, topic, "one");
+  lose_connections();
+  hit(1);
+  EXPECT_THAT(one.until(1), ElementsAre(1));
+}
+
+TEST_F(rabbit_streams, a_stream_that_is_deleted_is_made_again) {
+  counting_server one(url, topic, "one");
+  for (int i = 1; i <= 3; ++i) hit(i);
+  EXPECT_THAT(one.until(3), ElementsAre(1, 2, 3));
+  broker().rabbitmqctl({"delete_queue", topic + "_fanout"});
+  hit(4);                                      // into the void, or not
+  counting_server other(url, topic, "other");  // by then there is a stream again
+  hit(5);
+  const auto got = one.until(5);
+  ASSERT_GE(got.size(), 4u);
+  EXPECT_EQ(got.back(), 5);
+  EXPECT_EQ(std::vector<int>(got.begin(), got.begin() + 3), (std::vector<int>{1, 2, 3}));
+  EXPECT_LE(got.size(), 5u) << "nothing came twice";
+}
+
+}  // namespace
+}  // namespace oslo::messaging::testing
