@@ -2,6 +2,7 @@
 #include <oslo/messaging/transport.hpp>
 #include <utility>
 
+#include "core/config/option_lookup.hpp"
 #include "core/features.hpp"
 #include "core/guarded_driver.hpp"
 #include "core/guarded_metrics.hpp"
@@ -65,6 +66,13 @@ std::unique_ptr<driver> make_driver(const driver_registry& drivers, const transp
   return guarded_driver(std::move(made), loop, log, url.transport);
 }
 
+/// A value that goes on over several lines of a file has a line break where one began.
+std::string url_in(const option_values& defaults) {
+  auto url = defaults.string("transport_url");
+  std::erase(url, '\n');
+  return url;
+}
+
 constexpr std::chrono::milliseconds default_close_limit{5'000};
 constexpr std::chrono::milliseconds close_margin{1'000};
 
@@ -78,8 +86,7 @@ class transport::impl {
         meter(o.meter ? guarded_metrics(std::move(o.meter), log) : configured_metrics(conf, log)),
         tracer(o.tracer ? std::move(o.tracer) : configured_tracer(conf, log)),
         defaults("DEFAULT", default_options(), conf),
-        url(transport_url::parse(url_text.empty() ? defaults.string("transport_url")
-                                                  : std::string(url_text))),
+        url(transport_url::parse(url_text.empty() ? url_in(defaults) : std::string(url_text))),
         owns_loop(o.loop == nullptr),
         loop(owns_loop ? std::make_shared<net::io_loop>(log) : std::move(o.loop)),
         driver(make_driver(
@@ -91,6 +98,8 @@ class transport::impl {
           if (const auto locked = l.lock()) w->tell(*locked, now);
         });
     warn(log, credentials_warning(url));
+    for (const auto& line : former_names_in_use(conf, "DEFAULT", default_options()))
+      warn(log, line);
   }
 
   ~impl() {

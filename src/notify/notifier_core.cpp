@@ -78,6 +78,8 @@ int configured_retry(const config& conf) {
 notifier_core::notifier_core(transport b, notifier_options opts)
     : bus(std::move(b)), o(std::move(opts)) {
   const auto group = read_options(bus.conf());
+  for (const auto& line : former_names_in_use(bus.conf(), options_group, notification_options()))
+    bus.log()(log_level::warning, line);
   if (!o.topics) o.topics = group.list("topics");
   o.retry = o.retry ? checked_retry(*o.retry) : configured_retry(bus.conf());
   if (!o.routing_config) o.routing_config = group.string("routing_config");

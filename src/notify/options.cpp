@@ -47,6 +47,7 @@ transport open_transport(std::string_view url, transport_options o,
   if (chosen.empty()) {
     const auto group = read_options(o.conf);
     if (group.is_set("transport_url")) chosen = group.string("transport_url");
+    std::erase(chosen, '\n');  // of a value that goes on over several lines
   }
   return transport::open(chosen, std::move(o), drivers);
 }

@@ -12,7 +12,7 @@ const std::map<std::string, log_level>& log_levels() {
 }
 
 config program::load_config() const {
-  return config_files.empty() ? config{} : config::load(config_files);
+  return config::load(config_files);  // without a file: what the environment says
 }
 
 std::vector<std::string> program::global_arguments() const {

@@ -44,8 +44,8 @@ class config {
   static constexpr unsigned from_program = ~0u;
 
   config() = default;
-  /// Reads files in order; a later one overrides. Throws `configuration_error` that names file and
-  /// line.
+  /// Reads files in order, where a later one overrides, and over them variables OS_GROUP__OPTION of
+  /// the environment. Throws `configuration_error` that names file and line, or the variable.
   static config load(std::span<const std::string> files);
   static config load(const std::string& file) { return load({&file, 1}); }
   /// Reads `text`; `name` stands for the file in errors.

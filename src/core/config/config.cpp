@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
@@ -116,6 +118,33 @@ class ini_parser {
   std::string key_, value_;
 };
 
+struct variable {
+  std::string name, group, option, text;
+};
+
+/// The variables of the environment that oslo.config would look for: OS_GROUP__OPTION.
+std::vector<variable> option_variables() {
+  std::vector<variable> found;
+  for (char** at = environ; at != nullptr && *at != nullptr; ++at) {
+    const std::string_view line(*at);
+    const auto equals = line.find('=');
+    const auto name = line.substr(0, equals);
+    if (equals == line.npos || !name.starts_with("OS_") || !is_utf8(name)) continue;
+    const auto path = name.substr(3);
+    const auto between = path.find("__");
+    if (between == path.npos || between == 0 || between + 2 == path.size()) continue;
+    if (std::any_of(path.begin(), path.end(), [](char c) { return c >= 'a' && c <= 'z'; }))
+      continue;
+    const auto text = line.substr(equals + 1);
+    if (!is_utf8(text))
+      throw_failure({errc::invalid_config,
+                     "Environment variable " + std::string(name) + " is not valid UTF-8."});
+    found.push_back({std::string(name), normal_group(path.substr(0, between)),
+                     ascii_lower(path.substr(between + 2)), std::string(text)});
+  }
+  return found;
+}
+
 }  // namespace
 
 std::string normal_group(std::string_view name) {
@@ -126,6 +155,9 @@ config config::load(std::span<const std::string> files) {
   config conf;
   unsigned layer = 0;
   for (const auto& file : files) conf.read(read_file(file), file, layer++);
+  for (auto& v : option_variables())
+    conf.groups_[v.group][v.option].push_back(
+        {std::move(v.text), "environment variable " + v.name, from_environment});
   return conf;
 }
 

@@ -25,7 +25,11 @@ std::vector<const config::entry*> find_entries(const config& conf, std::string_v
   };
   std::vector<candidate> all;
   const auto collect = [&](option_name from, std::size_t name) {
-    for (const auto& e : conf.find(from.group, from.name)) all.push_back({&e, name});
+    for (const auto& e : conf.find(from.group, from.name)) {
+      // oslo.config looks for the variable of the present name alone.
+      if (name != 0 && e.layer == from_environment) continue;
+      all.push_back({&e, name});
+    }
   };
   collect({group, opt.name}, 0);
   for (std::size_t i = 0; i < opt.deprecated.size(); ++i)
@@ -35,13 +39,43 @@ std::vector<const config::entry*> find_entries(const config& conf, std::string_v
   });
   std::vector<const config::entry*> entries;
   for (const auto& c : all) {
-    // What the program sets replaces the values of the files, it does not add to them.
-    if (c.entry->layer == config::from_program && !entries.empty() &&
-        entries.back()->layer != config::from_program)
+    // What program or environment set replaces the values of the files, it does not add to them.
+    if (c.entry->layer >= from_environment && !entries.empty() &&
+        entries.back()->layer != c.entry->layer)
       entries.clear();
     entries.push_back(c.entry);
   }
   return entries;
+}
+
+std::vector<std::string> former_names_in_use(const config& conf, std::string_view group,
+                                             std::span<const option> options,
+                                             const std::map<std::string, std::string>& query) {
+  std::vector<std::string> lines;
+  const auto say = [&](const option& o, option_name old, std::string_view place) {
+    lines.push_back("Deprecated: Option \"" + std::string(old.name) + "\" of group [" +
+                    std::string(old.group) + "] (" + std::string(place) + ") is \"" +
+                    std::string(o.name) + "\" of group [" + std::string(group) + "] now.");
+  };
+  for (const option& o : options) {
+    const auto entries = find_entries(conf, group, o);
+    const bool in_url = query.contains(std::string(o.name));
+    for (const auto text : o.deprecated) {
+      const auto old = split_deprecated(group, text);
+      if (old.group == group && !in_url && query.contains(std::string(old.name)))
+        say(o, old, "in the query of the transport URL");
+      // Files that two versions read have an option under both names.
+      for (const auto& e : conf.find(old.group, old.name)) {
+        const bool counts = o.type == option_type::multi_string
+                                ? std::find(entries.begin(), entries.end(), &e) != entries.end()
+                                : !entries.empty() && entries.back() == &e;
+        if (!counts) continue;
+        say(o, old, e.origin);
+        break;
+      }
+    }
+  }
+  return lines;
 }
 
 const option* find_option(std::span<const option> options, std::string_view group,

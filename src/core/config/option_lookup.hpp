@@ -1,13 +1,18 @@
 // Where the text of an option comes from.
 #pragma once
 
+#include <map>
 #include <oslo/messaging/config.hpp>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace oslo::messaging {
+
+/// `config::entry::layer` of a variable of the environment: over all files, below the program.
+constexpr unsigned from_environment = config::from_program - 1;
 
 /// The form in which names of groups are compared: lower case, except DEFAULT.
 std::string normal_group(std::string_view name);
@@ -23,6 +28,12 @@ class value_fault : public std::runtime_error {
 /// option with a single value; a multi-string takes all.
 std::vector<const config::entry*> find_entries(const config& conf, std::string_view group,
                                                const option& opt);
+
+/// For the log: one line for each former name whose value counts, in `conf` or in the query of a
+/// URL.
+std::vector<std::string> former_names_in_use(const config& conf, std::string_view group,
+                                             std::span<const option> options,
+                                             const std::map<std::string, std::string>& query = {});
 
 /// The option of that name, present or deprecated, or null.
 const option* find_option(std::span<const option> options, std::string_view group,

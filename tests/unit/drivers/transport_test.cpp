@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <future>
 #include <oslo/messaging/asio.hpp>
+#include <oslo/messaging/notify/options.hpp>
 #include <oslo/messaging/transport.hpp>
 
 #include "support/log_lines.hpp"
@@ -20,6 +21,18 @@ constexpr auto patience = 20s;
 TEST(transport, the_url_comes_from_the_config_when_none_is_given) {
   const auto conf = config::parse("[DEFAULT]\ntransport_url = fake://\n");
   EXPECT_EQ(open_transport({}, {.conf = conf}).url().transport, "fake");
+}
+
+/// As deployment tools write one of several hosts.
+TEST(transport, its_url_may_go_on_over_several_lines_of_a_file) {
+  const auto conf = config::parse(
+      "[DEFAULT]\ntransport_url = fake://u:p@h1:5671,\n  u:p@h2:5671\n  //v\n"
+      "[oslo_messaging_notifications]\ntransport_url = fake://h3,\n\th4/n\n");
+  const auto url = open_transport({}, {.conf = conf}).url();
+  ASSERT_EQ(url.hosts.size(), 2u);
+  EXPECT_EQ(url.hosts[1].hostname, "h2");
+  EXPECT_EQ(url.virtual_host, "/v");
+  EXPECT_EQ(redacted(notify::open_transport({}, {.conf = conf}).url()), "fake://h3,h4/n");
 }
 
 TEST(transport, an_unknown_scheme_names_the_known_ones) {
@@ -45,6 +58,16 @@ TEST(transport, options_that_have_no_effect_are_one_warning_a_group) {
                   "metrics_thread_stop_timeout (f.conf:3).",
                   "Options of [oslo_messaging_tracing] that have no effect here: otlp_protocol "
                   "(f.conf:5)."));
+}
+
+TEST(transport, a_former_name_of_an_option_is_one_line) {
+  testing::log_lines log;
+  const auto conf = config::parse("[DEFAULT]\nrpc_thread_pool_size = 5\n", "f.conf");
+  open_transport("fake://", {.conf = conf, .log = log.into()});
+  EXPECT_THAT(log.with("Deprecated"),
+              ::testing::ElementsAre("Deprecated: Option \"rpc_thread_pool_size\" of group "
+                                     "[DEFAULT] (f.conf:2) is \"executor_thread_pool_size\" of "
+                                     "group [DEFAULT] now."));
 }
 
 TEST(transport, what_is_wrong_with_the_options_of_rabbit_is_said_when_it_is_opened) {

@@ -195,6 +195,76 @@ TEST_F(config_files, a_group_does_not_reach_into_the_next_file) {
             files[1] + ":1: The line sets an option before the first [group].");
 }
 
+// ---- the environment ----------------------------------------------------------------------------
+
+class config_environment : public config_files {
+ protected:
+  void TearDown() override {
+    for (const auto& name : set_) ::unsetenv(name.c_str());
+    config_files::TearDown();
+  }
+  void set(const std::string& name, const std::string& text) {
+    ::setenv(name.c_str(), text.c_str(), 1);
+    set_.push_back(name);
+  }
+  config load(std::string_view text) { return config::load(file("f.conf", text)); }
+  std::vector<std::string> set_;
+};
+
+TEST_F(config_environment, counts_over_files_and_below_the_program) {
+  const std::vector<option> options{{.name = "a"}, {.name = "b"}};
+  set("OS_SOME_GROUP__A", "of the environment");
+  set("OS_SOME_GROUP__B", "$a");
+  auto conf = load("[some_group]\na = of the file\nb = of the file\n");
+  const option_values v{"some_group", options, conf};
+  EXPECT_EQ(v.string("a"), "of the environment");
+  EXPECT_EQ(v.string("b"), "of the environment");
+  conf.set("some_group", "a", "of the program");
+  EXPECT_EQ(option_values("some_group", options, conf).string("a"), "of the program");
+}
+
+TEST_F(config_environment, needs_no_file) {
+  set("OS_DEFAULT__TRANSPORT_URL", "fake://");
+  const auto conf = config::load(std::vector<std::string>{});
+  const auto entries = conf.find("DEFAULT", "transport_url");
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].text, "fake://");
+  EXPECT_EQ(entries[0].origin, "environment variable OS_DEFAULT__TRANSPORT_URL");
+  EXPECT_TRUE(config::parse("").find("DEFAULT", "transport_url").empty()) << "only files do that";
+}
+
+TEST_F(config_environment, names_of_options_that_are_former_have_no_variable) {
+  const std::vector<option> options{{.name = "a", .deprecated = {"old"}}};
+  set("OS_G__OLD", "of the environment");
+  EXPECT_EQ(option_values("g", options, load("[g]\nold = of the file\n")).string("a"),
+            "of the file");
+}
+
+TEST_F(config_environment, replaces_all_values_of_a_file) {
+  const std::vector<option> options{{.name = "m", .type = option_type::multi_string}};
+  set("OS_G__M", "3");
+  EXPECT_THAT(option_values("g", options, load("[g]\nm=1\nm=2\n")).list("m"), ElementsAre("3"));
+}
+
+TEST_F(config_environment, errors_name_the_variable) {
+  const std::vector<option> options{{.name = "n", .type = option_type::integer}};
+  set("OS_G__N", "many");
+  EXPECT_EQ(error_of([&] { option_values("g", options, load("[g]\nn=1\n")); }),
+            "Option \"n\" of group [g] has the value \"many\" (environment variable OS_G__N), "
+            "which is not an integer.");
+  set("OS_G__N", "\xff");
+  EXPECT_EQ(error_of([&] { load(""); }), "Environment variable OS_G__N is not valid UTF-8.");
+}
+
+TEST_F(config_environment, other_variables_are_none_of_its_business) {
+  for (const char* name : {"OS_AUTH_URL", "OS__A", "OS_G__", "os_g__a", "OS_g__A", "OS_G__a"})
+    set(name, "x");
+  const auto conf = load("[g]\nb=1\n");
+  for (const char* group : {"g", "DEFAULT", "auth", ""})
+    for (const char* key : {"a", "A", "", "url", "auth_url"})
+      EXPECT_TRUE(conf.find(group, key).empty()) << group << " " << key;
+}
+
 TEST_F(config_files, that_cannot_be_read_are_errors) {
   const auto missing = dir_ + "/missing";
   EXPECT_EQ(error_of([&] { config::load(missing); }),

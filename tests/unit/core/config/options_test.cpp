@@ -4,6 +4,7 @@
 #include <oslo/messaging/config.hpp>
 #include <oslo/messaging/error.hpp>
 
+#include "core/config/option_lookup.hpp"
 #include "core/random.hpp"
 
 namespace oslo::messaging {
@@ -405,6 +406,33 @@ TEST(default_options, the_transport_url_is_a_secret) {
       }),
       "Option \"transport_url\" of group [DEFAULT] has a secret value (f.conf:2), which holds "
       "a $name that cannot be replaced; write $$ for a dollar sign.");
+}
+
+// ---- former names -------------------------------------------------------------------------------
+
+std::vector<std::string> former(std::string_view text, const query& q = {}) {
+  return former_names_in_use(config::parse(text, "f.conf"), "grp", options, q);
+}
+
+TEST(option_values, a_former_name_in_use_is_one_line) {
+  EXPECT_THAT(former("[grp]\nold_count = 3\nlots = a\nlots = b\n[OTHER]\nunknown = 1\n"),
+              ElementsAre("Deprecated: Option \"old_count\" of group [grp] (f.conf:2) is \"count\" "
+                          "of group [grp] now.",
+                          "Deprecated: Option \"lots\" of group [grp] (f.conf:3) is \"many\" of "
+                          "group [grp] now."));
+  EXPECT_THAT(former("[other]\ncount = 3\n"),
+              ElementsAre("Deprecated: Option \"count\" of group [OTHER] (f.conf:2) is \"count\" "
+                          "of group [grp] now."));
+  EXPECT_THAT(former("", {{"old_count", "3"}}),
+              ElementsAre("Deprecated: Option \"old_count\" of group [grp] (in the query of the "
+                          "transport URL) is \"count\" of group [grp] now."));
+}
+
+/// As in a file that two versions read.
+TEST(option_values, a_former_name_beside_the_present_one_is_no_line) {
+  EXPECT_TRUE(former("[grp]\nold_count = 3\ncount = 3\n").empty());
+  EXPECT_TRUE(former("", {{"old_count", "3"}, {"count", "3"}}).empty());
+  EXPECT_TRUE(former("[grp]\ncount = 3\nmany = x\n", {{"count", "4"}}).empty());
 }
 
 }  // namespace
