@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/shown_name.hpp"
 #include "drivers/inproc/node.hpp"
 
 namespace oslo::messaging::inproc {
@@ -68,11 +69,33 @@ class incoming final : public incoming_message {
   bool settled_ = false;
 };
 
+/// A name that RabbitMQ takes, or why it would not: what works here has to work there.
+result<void> check(std::string_view name) {
+  if (!is_utf8(name))
+    return failure(errc::invalid_argument, "The name " + shown_name(name) + " is not UTF-8.");
+  if (name.size() > longest_name)
+    return failure(errc::invalid_argument, "A name of AMQP may have at most " +
+                                               std::to_string(longest_name) +
+                                               " bytes; this one has not: " + shown_name(name));
+  return {};
+}
+
+result<void> check(std::string_view exchange, const target& t) {
+  auto r = check(exchange);
+  if (r && !t.fanout) r = check(t.server ? *t.topic + '.' + *t.server : *t.topic);
+  if (r && t.fanout) r = check(*t.topic + "_fanout");
+  return r;
+}
+
 class inproc_listener final : public listener {
  public:
   inproc_listener(std::shared_ptr<node> owner, std::vector<std::shared_ptr<queue>> queues)
       : owner_(std::move(owner)), reader_(owner_->subscribe(std::move(queues))) {}
   ~inproc_listener() override { reader_->stop(); }
+
+  /// One whose queues cannot be: nothing comes.
+  inproc_listener(std::shared_ptr<node> owner, failure refused)
+      : owner_(std::move(owner)), reader_(owner_->subscribe({})), refused_(std::move(refused)) {}
 
   void next(std::size_t max, unique_function<void(incoming_batch)> done) override {
     reader_->next(max, [owner = owner_, done = std::move(done)](queue_reader::batch taken) mutable {
@@ -84,15 +107,18 @@ class inproc_listener final : public listener {
   }
   void stop() override { reader_->stop(); }
   void ready(unique_function<void(result<void>)> done) override {
-    owner_->later([owner = owner_, done = std::move(done)](result<void> r) mutable {
-      if (r && owner->is_closing()) r = failure(errc::closed, "The transport was closed.");
-      done(std::move(r));
-    });
+    owner_->later(
+        [owner = owner_, refused = refused_, done = std::move(done)](result<void> r) mutable {
+          if (r && refused) r = *refused;
+          if (r && owner->is_closing()) r = failure(errc::closed, "The transport was closed.");
+          done(std::move(r));
+        });
   }
 
  private:
   std::shared_ptr<node> owner_;
   std::shared_ptr<queue_reader> reader_;
+  std::optional<failure> refused_;
 };
 
 class inproc_driver final : public driver {
@@ -104,14 +130,20 @@ class inproc_driver final : public driver {
   capabilities caps() const noexcept override { return {}; }
 
   void send(target to, outgoing_message m, send_options o, send_completion done) override {
+    if (const auto fits = check(node_->exchange_of(to), to); !fits)
+      return node_->later(
+          [done = std::move(done), why = fits.error()](auto) mutable { done(why); });
     node_->send(std::move(to), std::move(m), std::move(o), std::move(done));
   }
   void send_notification(target to, outgoing_message m, notification_format, send_options o,
                          send_completion done) override {
     o.wait_for_reply = false;
-    node_->send(std::move(to), std::move(m), std::move(o), std::move(done));
+    send(std::move(to), std::move(m), std::move(o), std::move(done));
   }
   std::shared_ptr<listener> listen(target on, listen_options) override {
+    auto fits = check(node_->exchange_of(on), on);
+    if (fits) fits = check(*on.topic + "_fanout");
+    if (!fits) return std::make_shared<inproc_listener>(node_, fits.error());
     return std::make_unique<inproc_listener>(
         node_, node_->where()->declare_server(node_->exchange_of(on), *on.topic, *on.server));
   }
@@ -119,6 +151,12 @@ class inproc_driver final : public driver {
                                                      std::optional<std::string> pool,
                                                      listen_options) override {
     std::vector<std::shared_ptr<queue>> queues;
+    result<void> fits = pool ? check(*pool) : result<void>();
+    for (const auto& t : topics) {
+      if (fits) fits = check(node_->exchange_of(t.where));
+      if (fits) fits = check(*t.where.topic + '.' + t.priority);
+    }
+    if (!fits) return std::make_shared<inproc_listener>(node_, fits.error());
     for (const auto& t : topics)
       queues.push_back(node_->where()->declare_listener(node_->exchange_of(t.where),
                                                         *t.where.topic + '.' + t.priority, pool));
