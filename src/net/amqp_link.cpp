@@ -14,7 +14,8 @@ constexpr std::size_t read_chunk = 128 * 1024;
 constexpr std::uint16_t internal_error = 541;
 
 protocol::link_policy_options policy_options(const link_settings& s) {
-  protocol::link_policy_options o{{}, s.backoff, s.connect_timeout, s.verdict_pause, s.purpose};
+  protocol::link_policy_options o{
+      {}, s.backoff, s.connect_timeout, s.verdict_pause, s.purpose, s.shuffle, s.splay};
   for (const auto& b : s.brokers) o.hosts.push_back(b.where);
   return o;
 }

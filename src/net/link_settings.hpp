@@ -27,7 +27,9 @@ struct link_settings {
   std::chrono::milliseconds connect_timeout{5'000};
   /// The longest pause after every broker gave a verdict (credentials, vhost, TLS).
   std::chrono::milliseconds verdict_pause{10'000};
-  std::string purpose;  ///< "publish" or "consume", for logs
+  std::string purpose;                 ///< "publish" or "consume", for logs
+  bool shuffle = false;                ///< the hosts, before each pass
+  std::chrono::milliseconds splay{0};  ///< most of a random pause after a loss
 };
 
 /// Throws `configuration_error` for what could never work: certificate files that cannot be used,

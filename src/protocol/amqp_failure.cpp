@@ -16,6 +16,15 @@ bool cannot_log_in(const amqp091::close_reason& why) {
          why.code == reply_code::access_refused;
 }
 
+bool says(const amqp091::close_reason& why, std::string_view words) {
+  return why.text.find(words) != std::string::npos;
+}
+
+/// Of connections (530) or queues (406): "… limit (10) is reached". There may be room in a moment.
+bool is_limit(const amqp091::close_reason& why) {
+  return says(why, "limit") && says(why, "is reached");
+}
+
 errc classify(const amqp091::close_reason& why) {
   switch (why.from) {
     case amqp091::close_reason::origin::local: return errc::closed;
@@ -31,18 +40,21 @@ errc classify(const amqp091::close_reason& why) {
     case reply_code::connection_forced:  // the broker or its operator goes down, as a lost link
       return errc::unreachable;
     case reply_code::access_refused:
+      // Another consumer has the queue for itself, as long as it lives.
+      if (says(why, "in exclusive use")) return errc::broker_error;
       return why.class_id == class_connection || why.class_id == 0 ||
                      why.method_id == method_start_ok || why.method_id == method_secure_ok
                  ? errc::authentication_failed
                  : errc::access_refused;
     case reply_code::not_allowed:
-      return why.text.find("not found") != std::string::npos ? errc::vhost_not_found
-                                                             : errc::access_refused;
-    case reply_code::precondition_failed: return errc::precondition_failed;
+      if (is_limit(why)) return errc::limit_exceeded;
+      if (says(why, "is down")) return errc::broker_error;  // the vhost, on this node
+      return says(why, "not found") ? errc::vhost_not_found : errc::access_refused;
+    case reply_code::precondition_failed:
+      return is_limit(why) ? errc::limit_exceeded : errc::precondition_failed;
     case reply_code::internal_error:
       // RabbitMQ 4.3 refuses transient non-exclusive queues this way: a setting, not a fault.
-      return why.text.find("transient_nonexcl_queues") != std::string::npos ||
-                     why.text.find("eprecated") != std::string::npos
+      return says(why, "transient_nonexcl_queues") || says(why, "eprecated")
                  ? errc::precondition_failed
                  : errc::broker_error;
     default: return errc::broker_error;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "core/random.hpp"
 
@@ -15,11 +16,13 @@ struct backoff_options {
   /// Where it stops while nobody answers at all: then a try costs nobody anything, and the first
   /// one after the port has opened is what everybody waits for.
   std::chrono::milliseconds unanswered_cap{1'500};
+  std::optional<std::chrono::milliseconds> step{};  ///< growth by addition, in place of multiplier
 };
 
 /// Pauses between tries as a value. The first try comes at once. Before try n+1 comes a wait
-/// between 0 and min(cap, initial * multiplier^(n-1)), evenly distributed ("full jitter"), so that
-/// the clients of a broker that comes back do not arrive together. After a try that nobody answered
+/// between 0 and min(cap, initial * multiplier^(n-1)), or min(cap, initial + step * (n-1)), evenly
+/// distributed ("full jitter"), so that the clients of a broker that comes back do not arrive
+/// together. After a try that nobody answered
 /// the wait is at most `unanswered_cap`.
 ///
 /// Thread safety: one thread at a time. No clock.

@@ -21,9 +21,14 @@ link_policy::link_policy(link_policy_options options, std::uint64_t seed)
       order_(options_.hosts.size()),
       race_(options_.hosts, options_.connect_timeout) {
   if (order_.empty()) throw_failure({errc::invalid_argument, "A link needs at least one broker."});
+  if (options_.splay.count() < 0) throw_failure({errc::invalid_argument, "A splay is negative."});
   if (options_.verdict_pause.count() < 0 || options_.connect_timeout.count() <= 0)
     throw_failure({errc::invalid_argument, "A time limit of a link must be positive."});
   std::iota(order_.begin(), order_.end(), std::size_t{0});
+  shuffle();
+}
+
+void link_policy::shuffle() {
   for (auto i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random_.below(i)]);
 }
 
@@ -104,6 +109,7 @@ link_policy::instant link_policy::next_wake() const noexcept {
 
 void link_policy::begin_pass(instant now, link_actions& out) {
   phase_ = phase::searching;
+  if (options_.shuffle) shuffle();
   race_.begin(order_, now, out);
   after_race(now, out);
 }
@@ -181,7 +187,11 @@ void link_policy::lose(failure why, std::optional<amqp091::close_reason> closed,
     backoff_.reset();
     said_.clear();
   }
-  pause(backoff_.next(), now);
+  auto limit = backoff_.next();
+  if (options_.splay.count() > 0)
+    limit += std::chrono::milliseconds(
+        random_.below(static_cast<std::uint64_t>(options_.splay.count()) + 1));
+  pause(limit, now);
   last_failure_ = why;
   complain(why, log_level::warning, now, out);
   out.push_back(act::report_down{{std::move(why), true, false, std::move(closed)}});

@@ -25,6 +25,10 @@ struct link_policy_options {
   /// slow, because only an operator can help.
   std::chrono::milliseconds verdict_pause{10'000};
   std::string purpose;  ///< for log lines
+  /// Each pass in an order of its own; else they go on from host to host.
+  bool shuffle = false;
+  /// A lost connection is tried again after up to that long, evenly distributed.
+  std::chrono::milliseconds splay{0};
 };
 
 /// Keeps one connection wanted from `open` until `shut`: passes over the hosts, with pauses in
@@ -101,6 +105,7 @@ class link_policy {
   link_actions end(failure why, std::optional<amqp091::close_reason> closed, instant now);
   void pause(std::chrono::milliseconds limit, instant now);
   void start_behind(std::size_t host);
+  void shuffle();
   void finish(link_actions& out);
   void complain(const failure& why, log_level level, instant now, link_actions& out);
 

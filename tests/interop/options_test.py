@@ -2,9 +2,14 @@
 
 import contextlib
 import importlib.metadata
+import os
+import re
+import shlex
+import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import kombu
 from notify_test import Listener, notify
@@ -54,7 +59,7 @@ def python_notify_program(file):
     return [*python_notify(), "--config-file", file]
 
 
-class SharedFile(unittest.TestCase):
+class BothLanguages(unittest.TestCase):
     """Servers of both languages on one topic, clients of both, and the same with notifications."""
 
     def check_rpc(self, options):
@@ -102,7 +107,7 @@ class SharedFile(unittest.TestCase):
                 self.assertEqual([line["payload"] for line in lines], [{"x": 1}] * 2)
 
 
-class Shared(SharedFile):
+class Shared(BothLanguages):
     def test_quorum_queues(self):
         self.check_rpc(QUORUM)
         self.check_notifications(QUORUM)
@@ -146,6 +151,63 @@ class Shared(SharedFile):
 
     def test_compressed_quorum_queues(self):
         self.check_rpc(QUORUM + compressed_by("gzip"))
+
+
+@unittest.skipUnless(HAS_TRANSIENT_QUORUM, "14.0.3 has no such names")
+class LastingNames(BothLanguages):
+    """Both count in one file, under one lock."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        # The global configuration of this process is that of Python's client.
+        environment = mock.patch.dict(os.environ, OSLO_LOCK_PATH=folder.name)
+        environment.start()
+        self.addCleanup(environment.stop)
+        from oslo_concurrency import lockutils  # which 14.0.3 comes without
+
+        lockutils.set_defaults(folder.name)
+        self.host = unique("host")
+        counter = f"/dev/shm/{self.host}_service_qmanager"
+        self.addCleanup(lambda: os.path.exists(counter) and os.remove(counter))
+        self.options = (
+            f"use_queue_manager = true\nhostname = {self.host}\nprocessname = service\n"
+        )
+
+    def numbers(self, *kinds):
+        """Of the queues of this host."""
+        listed = subprocess.run(
+            [*shlex.split(os.environ["OSLO_TEST_RABBITMQCTL"]), "-q", "list_queues", "name"],
+            capture_output=True,
+            check=True,
+            encoding="utf-8",
+        ).stdout
+        found = re.findall(rf"^(.+)_{self.host}:service:(\d+)$", listed, re.MULTILINE)
+        return {kind: sorted(int(n) for k, n in found if k.endswith(kind)) for kind in kinds}
+
+    def test_both_count_in_one_file(self):
+        topic = unique("topic")
+        with file_of(self.options) as file, contextlib.ExitStack() as stack:
+            # One process group, as the workers of a service.
+            for program, name in ((cpp_program, "one"), (python_program, "two")):
+                stack.enter_context(Server(program(file), topic, name))
+            python = PythonClient(config_files=[file])
+            stack.callback(python.close)
+            cpp = CommandClient(config_file=file)
+            for client in (python, cpp):
+                for server in ("one", "two"):
+                    self.assertEqual(client.call(topic, "add", {"a": 2, "b": 3}, server=server), 5)
+            python.cast(topic, "hit", fanout=True)
+            for server in ("one", "two"):
+                hits = poll(lambda s=server: python.call(topic, "hits", server=s), 1)
+                self.assertEqual(hits, 1, server)
+            numbers = self.numbers("fanout", "reply")
+        everything = numbers["fanout"] + numbers["reply"]
+        self.assertEqual(len(numbers["fanout"]), 2, numbers)
+        self.assertEqual(sorted(everything), list(range(1, len(everything) + 1)))
+
+    def test_with_streams(self):
+        self.check_rpc(self.options + STREAM)
 
 
 class OnTheWire(unittest.TestCase):

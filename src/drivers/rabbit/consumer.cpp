@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/shown_name.hpp"
 #include "drivers/rabbit/blame.hpp"
 #include "drivers/rabbit/mismatch.hpp"
 #include "protocol/amqp091/spec.hpp"
@@ -14,6 +15,10 @@ using std::chrono::milliseconds;
 
 constexpr amqp091::request_id uninteresting = 0;
 constexpr amqp091::request_id consuming = 1;
+constexpr amqp091::request_id looking_before = 2;  ///< how many consume it without us
+constexpr amqp091::request_id looking_after = 3;   ///< and with us
+/// The last life of a process that was killed may linger at the broker for a moment.
+constexpr milliseconds pause_of_taken{1'000};
 constexpr milliseconds longest_refused_pause{10'000};
 /// What costs everybody the connection is tried as rarely as somebody changes a broker's settings.
 constexpr milliseconds forbidden_pause{60'000};
@@ -137,7 +142,7 @@ void consumer::establish(consumer_channel& s) {
   // What it would get goes back to the broker at once, which sends it again at once.
   if (s.is_ending()) return;
   s.starved_ = false;
-  const auto words = "Cannot consume " + s.sources_.front().to.name + ": ";
+  const auto words = "Cannot consume " + shown_name(s.sources_.front().to.name) + ": ";
   try {
     s.channel_ = link_.machine().open_channel();
   } catch (const std::length_error& e) {
@@ -174,8 +179,10 @@ void consumer::request_everything(consumer_channel& s) {
     if (!default_exchange)
       machine.exchange_declare(ch, uninteresting, src.from.name, src.from.type, false,
                                src.from.durable, src.from.auto_delete, {});
-    machine.queue_declare(ch, uninteresting, src.to.name, false, src.to.durable, false,
-                          src.to.auto_delete, src.to.arguments);
+    // After a loss it is our own former self that may linger there.
+    const bool look = src.ours_alone && !s.was_ready_;
+    machine.queue_declare(ch, look ? looking_before : uninteresting, src.to.name, false,
+                          src.to.durable, false, src.to.auto_delete, src.to.arguments);
     if (!default_exchange)
       for (const auto& key : src.binding_keys)
         machine.queue_bind(ch, uninteresting, src.to.name, src.from.name, key);
@@ -187,6 +194,10 @@ void consumer::request_everything(consumer_channel& s) {
     }
     machine.basic_consume(ch, consuming, src.to.name, s.tags_.back(), src.unacknowledged, false,
                           arguments);
+    if (look) {  // two may have found it free at the same time
+      ++s.missing_;
+      machine.queue_declare(ch, looking_after, src.to.name, true, false, false, false, {});
+    }
     if (!src.is_stream) continue;
     // The broker says consume-ok before it has looked up the place. What it answers after that
     // shows that nothing published from now on is missed.
@@ -322,11 +333,37 @@ void consumer::on_channel_closed(amqp091::channel_id ch, const amqp091::close_re
     if (std::exchange(s->starved_, false)) retry(*s, pause_of_starved);
 }
 
-void consumer::on_request_ok(amqp091::channel_id ch, amqp091::request_id request, std::string_view,
-                             std::uint32_t, std::uint32_t) {
-  auto* s = request == consuming ? at(ch) : nullptr;
-  if (s == nullptr || s->missing_ == 0 || --s->missing_ != 0) return;
+/// Two processes that read one queue would each get half of what is meant for one of them. False:
+/// it has lost its channel, and its owner may have removed it.
+bool consumer::is_alone(consumer_channel& s, amqp091::request_id request, std::string_view queue,
+                        std::uint32_t consumers) {
+  const std::uint32_t ours = request == looking_after ? 1 : 0;
+  if (consumers <= ours) return true;
+  const failure why(errc::access_refused,
+                    "Cannot consume " + std::string(queue) + ": another process at " +
+                        link_.broker_name() +
+                        " consumes it. With use_queue_manager each process needs a hostname and "
+                        "processname of its own, unless all share one /dev/shm.");
+  link_.machine().close_channel(s.channel_);
+  lost(s);
+  const auto half = static_cast<std::uint64_t>(pause_of_taken.count() / 2);
+  retry(s, pause_of_taken / 2 + milliseconds(random_.below(half + 1)));
+  if (++s.taken_ == 1)
+    link_.log()(log_level::warning, "[consume] " + why.message() + " Trying again.");
+  else
+    refused(s, why);
+  return false;
+}
+
+void consumer::on_request_ok(amqp091::channel_id ch, amqp091::request_id request,
+                             std::string_view name, std::uint32_t, std::uint32_t consumers) {
+  auto* s = request == uninteresting ? nullptr : at(ch);
+  if (s == nullptr) return;
+  if (request != consuming && !is_alone(*s, request, name, consumers)) return;
+  if (request == looking_before || s->missing_ == 0 || --s->missing_ != 0) return;
   s->ready_by_ = instant::max();
+  s->was_ready_ = true;
+  s->taken_ = 0;
   s->ready_since_ = link_.now();
   s->position_.reading_since(stream_position::wall_clock::now());
   s->on_ready();

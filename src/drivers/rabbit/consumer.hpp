@@ -70,6 +70,8 @@ class consumer_channel {
   instant ready_by_ = instant::max();  ///< while it is being set up
   std::size_t outstanding_ = 0;        ///< deliveries that are not settled
   bool added_ = false;
+  bool was_ready_ = false;
+  unsigned taken_ = 0;      ///< times in a row that another consumer had its queue
   bool starved_ = false;    ///< no channel was left for it
   bool forbidden_ = false;  ///< its queues end the connection: not set up before `retry_at_`
   protocol::backoff backoff_;
@@ -134,6 +136,8 @@ class consumer final : public net::link_user {
   void give_up_late(instant now);
   void refused(consumer_channel& s, const failure& why);
   bool may_have_ended(const consumer_channel& s, const net::link_loss& loss) const;
+  bool is_alone(consumer_channel& s, amqp091::request_id request, std::string_view queue,
+                std::uint32_t consumers);
   void flush_acks();
   void overfed(consumer_channel& s, std::size_t most);
   void lost(consumer_channel& s);

@@ -92,8 +92,11 @@ class rabbit_driver final : public driver {
   }
 
   std::shared_ptr<listener> listen(target on, listen_options l) override {
+    const auto& o = engine_->opts();
     return start(
-        server_sources(engine_->opts(), exchange_of(on), *on.topic, *on.server, unique_id()), l);
+        server_sources(o, exchange_of(on), *on.topic, *on.server,
+                       o.stream_fanout ? std::string() : unique_part(o.names, engine_->env().log)),
+        l);
   }
 
   std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
@@ -191,10 +194,12 @@ std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment
   return std::make_unique<rabbit_driver>(std::move(o), std::move(env), std::move(loop));
 }
 
-/// Python's library knows RabbitMQ under both names.
+/// Python's library knows RabbitMQ under the first two names. The third is TLS by name, as others
+/// write it.
 void add_to(driver_registry& r) {
   r.add("rabbit", make_driver, {"oslo_messaging_rabbit", option_table()}, examine);
   r.add("kombu", make_driver, {}, examine);
+  r.add("rabbits", make_driver, {}, examine);
 }
 
 }  // namespace oslo::messaging::rabbit

@@ -54,7 +54,7 @@ class reply_channel final : public consumer_channel {
 
 void engine::ensure_reply_queue() {
   if (reply_channel_ || closed_) return;
-  const auto unique = unique_id();
+  const auto unique = unique_part(options_.names, env_.log);
   reply_queue_ = "reply_" + unique;
   reply_channel_ = std::make_shared<reply_channel>(*this, unique);
   publish_link_->open();

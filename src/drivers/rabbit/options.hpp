@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "drivers/rabbit/queue_names.hpp"
 #include "net/amqp_link.hpp"
 #include "wire/compression.hpp"
 
@@ -29,6 +30,7 @@ struct options {
     std::int64_t max_memory_length = 0;
     std::int64_t max_memory_bytes = 0;
   } quorum;
+  std::optional<stable_names> names;  ///< use_queue_manager
   bool stream_fanout = false;  ///< rabbit_stream_fanout: one stream for the fanouts of a topic
   bool cancel_on_failover = false;
   std::optional<wire::codec> compression;  ///< of everything that is sent

@@ -245,13 +245,15 @@ void publisher::channel_lost(lane& l, const failure& reason) {
 }
 
 /// The oldest request without an answer is the one that failed. What exists with other properties
-/// can be used without a declaration; what is gone is declared again.
+/// can be used without a declaration; what is gone is declared again; for what there is no room
+/// now, room is waited for.
 void publisher::topology_refused(lane& l, const failure& reason, std::uint16_t code) {
   if (l.asked.empty()) return channel_lost(l, reason);
   const auto failed = l.asked.front();
   const auto& object = failed.queue.empty() ? failed.exchange : failed.queue;
   bool adopted = false;
-  if (code == reply_code::precondition_failed) adopted = foreign_.insert(object).second;
+  if (code == reply_code::precondition_failed && read_mismatch(reason.message()))
+    adopted = foreign_.insert(object).second;
   if (code == reply_code::not_found) {
     foreign_.erase(failed.exchange);
     foreign_.erase(failed.queue);
@@ -268,7 +270,8 @@ void publisher::topology_refused(lane& l, const failure& reason, std::uint16_t c
   // unless it was made again on a channel in use.
   for (const auto& s : written) s->in_doubt |= failed.again || !concerns(*s);
   if (!adopted)
-    refuse(written, concerns, reason, code == reply_code::not_found,
+    refuse(written, concerns, reason,
+           code == reply_code::not_found || reason.code() == errc::limit_exceeded,
            reason.code() == errc::access_refused);
   requeue(written);
 }

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/shown_name.hpp"
 #include "core/utf8.hpp"
 
 namespace oslo::messaging::rabbit {
@@ -11,7 +12,7 @@ namespace {
 
 void check_name(const char* kind, const std::string& name) {
   if (!is_utf8(name))
-    throw std::invalid_argument(std::string("the ") + kind + " \"" + to_valid_utf8(name) +
+    throw std::invalid_argument(std::string("the ") + kind + " \"" + shown_name(name) +
                                 "\" is not UTF-8.");
 }
 
@@ -83,7 +84,8 @@ void check_names(const destination& d) {
 }
 
 std::string destination::text() const {
-  return to.name.empty() ? routing_key : to.name + "/" + routing_key;
+  return to.name.empty() ? shown_name(routing_key)
+                         : shown_name(to.name) + "/" + shown_name(routing_key);
 }
 
 exchange topic_exchange(const options& o, std::string exchange_name) {
@@ -102,14 +104,19 @@ source stream_source(const options& o, const std::string& topic) {
   queue q{fanout.name, true, false, {{"x-queue-type", "stream"}}};
   if (o.transient_ttl.count() > 0)
     q.arguments.set("x-max-age", std::to_string(o.transient_ttl.count()) + "s");
-  return {fanout, std::move(q), {topic}, false, false, {}, true};
+  return {fanout, std::move(q), {topic}, false, false, {}, false, true};
 }
 
 source fanout_source(const options& o, const std::string& topic, const std::string& unique) {
   if (o.stream_fanout) return stream_source(o, topic);
   const auto fanout = fanout_exchange(o, topic);
-  return {fanout, transient_queue(o, fanout.name + "_" + unique), {topic}, true,
-          false,  consume_arguments(o, o.quorum.transient)};
+  return {fanout,
+          transient_queue(o, fanout.name + "_" + unique),
+          {topic},
+          !o.names.has_value(),
+          false,
+          consume_arguments(o, o.quorum.transient),
+          o.names.has_value()};
 }
 
 }  // namespace
@@ -129,9 +136,10 @@ source reply_source(const options& o, const std::string& unique) {
   return {{},
           transient_queue(o, "reply_" + unique),
           {},
-          true,
+          !o.names.has_value(),
           o.unacknowledged_replies,
-          consume_arguments(o, o.quorum.transient)};
+          consume_arguments(o, o.quorum.transient),
+          o.names.has_value()};
 }
 
 source notification_source(const options& o, const std::string& exchange_name,

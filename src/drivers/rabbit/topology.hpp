@@ -35,7 +35,8 @@ struct source {
   bool private_to_us = false;   ///< only this process uses the queue: delete it at the end
   bool unacknowledged = false;  ///< a delivery counts as settled once it was sent
   amqp091::field_table consume_arguments{};
-  bool is_stream = false;  ///< it keeps what was read: the consumer says where it begins
+  bool ours_alone = false;  ///< its name may be another's by mistake: nobody else may consume it
+  bool is_stream = false;   ///< it keeps what was read: the consumer says where it begins
   bool operator==(const source&) const = default;
 };
 

@@ -6,6 +6,8 @@
 #include <set>
 #include <string>
 
+#include "core/config/option_lookup.hpp"
+
 namespace oslo::messaging {
 namespace {
 
@@ -39,7 +41,7 @@ TEST(option_groups, say_what_an_option_is_and_what_becomes_of_it) {
               ElementsAre("rpc_notifier2/topics", "DEFAULT/notification_topics"));
   const auto* streams = find("oslo_messaging_rabbit", "rabbit_stream_fanout");
   ASSERT_NE(streams, nullptr);
-  EXPECT_EQ(streams->effect, option_effect::refused);
+  EXPECT_EQ(streams->effect, option_effect::works);
   const auto* pool = find("oslo_messaging_rabbit", "rpc_conn_pool_size");
   ASSERT_NE(pool, nullptr);
   EXPECT_EQ(pool->effect, option_effect::none);
@@ -47,6 +49,27 @@ TEST(option_groups, say_what_an_option_is_and_what_becomes_of_it) {
   ASSERT_NE(url, nullptr);
   EXPECT_TRUE(url->secret);
   EXPECT_EQ(find("DEFAULT", "topics"), nullptr);
+}
+
+TEST(option_groups, every_former_name_is_a_line_of_the_log) {
+  std::size_t names = 0;
+  for (const auto& g : option_groups()) {
+    for (const auto& o : g.options) {
+      for (const auto old : o.deprecated) {
+        ++names;
+        const auto slash = old.find('/');
+        const std::string group(slash == old.npos ? g.name : old.substr(0, slash));
+        const std::string name(slash == old.npos ? old : old.substr(slash + 1));
+        config conf;
+        conf.set(group, name, "x");
+        EXPECT_THAT(former_names_in_use(conf, g.name, g.options),
+                    ElementsAre("Deprecated: Option \"" + name + "\" of group [" + group +
+                                "] (set by the program) is \"" + std::string(o.name) +
+                                "\" of group [" + std::string(g.name) + "] now."));
+      }
+    }
+  }
+  EXPECT_GE(names, 20u);
 }
 
 TEST(option_groups, explain_every_option_and_name_none_twice) {

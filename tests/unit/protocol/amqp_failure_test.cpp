@@ -51,6 +51,34 @@ TEST(amqp_failure, says_what_the_broker_said) {
       {{origin::broker, 504, "in\nlines\x1b[1m"},
        errc::broker_error,
        "b:1 refused with code 504: in lines [1m"},
+      {{origin::broker, 530,
+        "NOT_ALLOWED - access to vhost 'v' refused for user 'u': connection limit (2) is reached",
+        10, 40},
+       errc::limit_exceeded,
+       "b:1 refused with code 530: NOT_ALLOWED - access to vhost 'v' refused for user 'u': "
+       "connection limit (2) is reached"},
+      {{origin::broker, 530,
+        "NOT_ALLOWED - access to vhost 'v' refused for user 'u': vhost 'v' is down", 10, 40},
+       errc::broker_error,
+       "b:1 refused with code 530: NOT_ALLOWED - access to vhost 'v' refused for user 'u': vhost "
+       "'v' is down"},
+      {{origin::broker, 406,
+        "PRECONDITION_FAILED - cannot declare queue 'q': queue limit in vhost 'v' (3) is reached",
+        50, 10},
+       errc::limit_exceeded,
+       "b:1 refused with code 406: PRECONDITION_FAILED - cannot declare queue 'q': queue limit in "
+       "vhost 'v' (3) is reached"},
+      {{origin::broker, 406,
+        "PRECONDITION_FAILED - invalid arg 'x-max-length' for queue 'q' in vhost '/'", 50, 10},
+       errc::precondition_failed,
+       "b:1 refused with code 406: PRECONDITION_FAILED - invalid arg 'x-max-length' for queue 'q' "
+       "in vhost '/'"},
+      {{origin::broker, 403, "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use", 60, 20},
+       errc::broker_error,
+       "b:1 refused with code 403: ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use"},
+      {{origin::broker, 541, "INTERNAL_ERROR - vhost 'v' is down", 10, 40},
+       errc::broker_error,
+       "b:1 refused with code 541: INTERNAL_ERROR - vhost 'v' is down"},
       {{origin::broker, 504, "no \xff text"},
        errc::broker_error,
        "b:1 refused with code 504: no \xef\xbf\xbd text"},
@@ -72,6 +100,7 @@ TEST(amqp_failure, verdicts_are_what_only_an_operator_can_change) {
   EXPECT_TRUE(is_verdict(errc::precondition_failed));
   EXPECT_TRUE(is_verdict(errc::tls_failed));
   EXPECT_FALSE(is_verdict(errc::unreachable));
+  EXPECT_FALSE(is_verdict(errc::limit_exceeded));
   EXPECT_FALSE(is_verdict(errc::broker_error));
 }
 

@@ -31,6 +31,26 @@ TEST(backoff, waits_stay_below_a_bound_that_doubles_up_to_the_cap) {
   for (std::size_t i = 0; i < 7; ++i) EXPECT_GT(largest[i], bounds[i] * 95 / 100) << i;
 }
 
+TEST(backoff, with_a_step_the_bound_grows_by_that) {
+  backoff_options o{milliseconds{1'000}, 2.0, milliseconds{6'000}};
+  o.step = milliseconds{2'000};
+  const std::int64_t bounds[] = {1'000, 3'000, 5'000, 6'000, 6'000};
+  std::int64_t largest[5] = {};
+  for (std::uint64_t seed = 0; seed < 2'000; ++seed) {
+    backoff policy{o, seed};
+    (void)policy.next();
+    for (std::size_t i = 0; i < 5; ++i) {
+      const auto delay = policy.next().count();
+      ASSERT_LE(delay, bounds[i]) << "wait " << i << " of seed " << seed;
+      largest[i] = std::max(largest[i], delay);
+    }
+  }
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_GT(largest[i], bounds[i] * 95 / 100) << i;
+  o.step = milliseconds{0};
+  backoff steady{o, 1};
+  for (int i = 0; i < 100; ++i) EXPECT_LE(steady.next().count(), 1'000);
+}
+
 TEST(backoff, waits_stay_short_while_nobody_answers) {
   const backoff_options options{milliseconds{1'000}, 2.0, milliseconds{30'000},
                                 milliseconds{1'500}};

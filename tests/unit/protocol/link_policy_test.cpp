@@ -25,7 +25,8 @@ struct fixture {
     return {std::move(hosts), {1s, 2.0, 30s, 1'500ms}, 5s, 10s, "test"};
   }
   explicit fixture(std::vector<endpoint> hosts, std::uint64_t seed = 1)
-      : policy(options(std::move(hosts)), seed) {}
+      : fixture(options(std::move(hosts)), seed) {}
+  fixture(link_policy_options o, std::uint64_t seed) : policy(std::move(o), seed) {}
 
   lines tick() { return lines_of(policy.tick(now)); }
   /// Moves to the next time that the policy asks for.
@@ -273,6 +274,34 @@ TEST(link_policy, clients_spread_over_the_hosts) {
 
 // ---- Failures, verdicts, pauses --------------------------------------------------------------
 
+/// kombu_failover_strategy = shuffle.
+TEST(link_policy, passes_in_an_order_of_their_own_each) {
+  std::vector<endpoint> hosts;
+  for (int i = 1; i <= 5; ++i) hosts.push_back({"10.0.0." + std::to_string(i), 1});
+  const auto orders = [&](bool shuffle) {
+    auto o = fixture::options(hosts);
+    o.shuffle = shuffle;
+    fixture f(std::move(o), 1);
+    auto at_first = f.start().at(0);
+    std::set<std::string> seen;
+    act::try_id id = 1;
+    for (int pass = 0; pass < 20; ++pass) {
+      std::string order;
+      for (int i = 0; i < 5; ++i) {
+        order += at_first.substr(at_first.rfind(' '));
+        const auto then = lines_of(f.fail(id++));
+        if (i < 4) at_first = then.at(0);
+      }
+      seen.insert(order);
+      f.wake();
+      at_first = f.tick().at(0);
+    }
+    return seen.size();
+  };
+  EXPECT_EQ(orders(false), 1u);
+  EXPECT_GT(orders(true), 10u);
+}
+
 TEST(link_policy, a_pass_that_fails_is_reported_once_with_the_words_of_every_host) {
   const std::vector<endpoint> hosts{{"10.0.0.1", 1}, {"10.0.0.2", 2}};
   fixture f(hosts, seed_for(hosts));
@@ -389,6 +418,24 @@ TEST(link_policy, a_connection_that_was_good_is_replaced_at_once) {
   EXPECT_THAT(lines_of(f.policy.ended(cut(), f.now)),
               ElementsAre("hang_up", "lost 10.0.0.1:1 closed the connection: End of file"));
   EXPECT_EQ(f.wake(), 0ms);
+}
+
+TEST(link_policy, with_a_splay_a_lost_connection_is_replaced_after_a_random_pause) {
+  ms longest{0};
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    auto o = fixture::options({{"10.0.0.1", 1}});
+    o.splay = 3s;
+    fixture f(std::move(o), seed);
+    f.start();
+    EXPECT_EQ(f.now, link_policy::instant(1h)) << "the first connection does not wait";
+    f.open(1);
+    f.now += 1h;
+    (void)f.policy.ended(cut(), f.now);
+    const auto pause = f.wake();
+    ASSERT_LE(pause, 3s);
+    longest = std::max(longest, pause);
+  }
+  EXPECT_GT(longest, 2'700ms);
 }
 
 TEST(link_policy, connections_that_die_young_are_replaced_ever_more_slowly) {

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <oslo/messaging/error.hpp>
 
 namespace oslo::messaging::rabbit {
@@ -90,6 +92,34 @@ TEST(rabbit_options, versions_of_tls_that_are_not_safe_are_refused) {
   }
 }
 
+/// As OpenStack-Ansible writes it.
+TEST(rabbit_options, a_url_may_say_everything_about_tls) {
+  for (const std::string version : {"TLSv1_2", "tlsv1_2", "TLSV1_2"}) {
+    const auto o = read("", ("rabbit://u:p@h1:5671,u:p@h2:5671//nova?ssl=1&ssl_version=" + version +
+                             "&ssl_ca_file=/etc/ssl/certs/ca-certificates.crt")
+                                .c_str());
+    ASSERT_EQ(o.link.brokers.size(), 2u);
+    EXPECT_EQ(o.link.brokers[1].where.text(), "h2:5671");
+    EXPECT_EQ(o.link.brokers[1].username + o.link.brokers[1].password, "up");
+    EXPECT_EQ(o.link.amqp.vhost, "/nova");
+    EXPECT_TRUE(o.link.tls.enabled && o.link.tls.only_1_2);
+    EXPECT_EQ(o.link.tls.ca_file, "/etc/ssl/certs/ca-certificates.crt");
+    EXPECT_THAT(o.warnings, IsEmpty());
+  }
+}
+
+TEST(rabbit_options, rabbits_is_tls_by_name) {
+  const auto o = read("ssl = false\nssl_ca_file = ca.pem\n", "rabbits://u:p@h1,h2:1234/v");
+  EXPECT_TRUE(o.link.tls.enabled);
+  EXPECT_EQ(o.link.tls.check, net::peer_check::chain_and_name);
+  EXPECT_EQ(o.link.brokers.at(0).where.text(), "h1:5671");
+  EXPECT_THAT(o.warnings, IsEmpty());
+  EXPECT_FALSE(read("ssl_ca_file = ca.pem\n").link.tls.enabled);
+  EXPECT_TRUE(read("", "rabbits://h/?ssl=true").link.tls.enabled);
+  EXPECT_THAT(error_of("", "rabbits://h/?ssl=false"),
+              HasSubstr(", which goes against the scheme rabbits."));
+}
+
 // ---- queues and messages ------------------------------------------------------------------------
 
 TEST(rabbit_options, quorum_queues) {
@@ -151,6 +181,33 @@ TEST(rabbit_options, compression) {
                   other + "\" (f.conf:2), which is none of: gzip, zlib, bzip2, bzip, bz2.");
 }
 
+// ---- connections --------------------------------------------------------------------------------
+
+TEST(rabbit_options, pauses_and_the_order_of_hosts) {
+  const auto usual = read("").link;
+  EXPECT_EQ(usual.backoff.initial, std::chrono::seconds(1));
+  EXPECT_EQ(usual.backoff.step, std::chrono::seconds(2));
+  EXPECT_EQ(usual.backoff.cap, std::chrono::seconds(30));
+  EXPECT_EQ(usual.splay, std::chrono::seconds(0));
+  EXPECT_FALSE(usual.shuffle);
+  const auto o =
+      read(
+          "rabbit_retry_interval = 3\nrabbit_retry_backoff = 0\nrabbit_interval_max = 5\n"
+          "kombu_reconnect_splay = 0.5\nkombu_failover_strategy = shuffle\n")
+          .link;
+  EXPECT_EQ(o.backoff.initial, std::chrono::seconds(3));
+  EXPECT_EQ(o.backoff.step, std::chrono::seconds(0));
+  EXPECT_EQ(o.backoff.cap, std::chrono::seconds(5));
+  EXPECT_EQ(o.splay, std::chrono::milliseconds(500));
+  EXPECT_TRUE(o.shuffle);
+  EXPECT_EQ(read("kombu_reconnect_splay = 1e300\nrabbit_retry_backoff = 9223372036854775807\n")
+                .link.splay,
+            std::chrono::hours(24));
+  EXPECT_THAT(error_of("rabbit_retry_backoff = -1\n"), HasSubstr("below the minimum of 0"));
+  EXPECT_THAT(error_of("kombu_reconnect_splay = -0.1\n"), HasSubstr("below the minimum of 0"));
+  EXPECT_THAT(error_of("kombu_failover_strategy = random\n"), HasSubstr("is none of: round-robin"));
+}
+
 // ---- what is not done here ----------------------------------------------------------------------
 
 TEST(rabbit_options, a_login_method_that_is_only_for_a_demonstration_is_refused) {
@@ -159,22 +216,75 @@ TEST(rabbit_options, a_login_method_that_is_only_for_a_demonstration_is_refused)
 
 TEST(rabbit_options, what_cannot_matter_is_one_warning) {
   EXPECT_EQ(read("heartbeat_rate = 2\nheartbeat_in_pthread = true\nconn_pool_ttl = 1200\n"
-                 "[DEFAULT]\nrpc_conn_pool_size = 5\n")
+                 "rpc_conn_pool_size = 5\n")
                 .without_effect,
             "Options of [oslo_messaging_rabbit] that have no effect here: "
             "heartbeat_rate (f.conf:2), heartbeat_in_pthread (f.conf:3), "
-            "rpc_conn_pool_size (f.conf:6).");
+            "rpc_conn_pool_size (f.conf:5).");
 }
 
-/// As deployment tools write them; only their owner sees the names of such queues.
-TEST(rabbit_options, a_file_that_asks_for_lasting_names_of_private_queues_can_be_shared) {
+// ---- names of private queues --------------------------------------------------------------------
+
+TEST(rabbit_options, names_are_random_unless_a_queue_manager_is_wanted) {
+  EXPECT_FALSE(read("hostname = h\nprocessname = p\n").names.has_value());
   const auto o = read(
-      "use_queue_manager = true\nrabbit_quorum_queue = true\n"
-      "rabbit_transient_quorum_queue = true\nhostname = h\nprocessname = p\n");
-  EXPECT_TRUE(o.quorum.shared && o.quorum.transient);
-  EXPECT_EQ(o.without_effect,
-            "Options of [oslo_messaging_rabbit] that have no effect here: "
-            "use_queue_manager (f.conf:2), hostname (f.conf:5), processname (f.conf:6).");
+      "use_queue_manager = true\nhostname = h\nprocessname = p\n"
+      "[oslo_concurrency]\nlock_path = /var/lock/nova\n");
+  ASSERT_TRUE(o.names.has_value());
+  EXPECT_EQ(o.names->hostname, "h");
+  EXPECT_EQ(o.names->processname, "p");
+  EXPECT_EQ(o.names->counter, "/dev/shm/h_p_qmanager");
+  EXPECT_EQ(o.names->lock, "/var/lock/nova/oslo_read_shm_h_p");
+  EXPECT_THAT(o.warnings, IsEmpty());
+}
+
+TEST(rabbit_options, a_queue_manager_knows_host_and_program_by_itself) {
+  const auto o = read("use_queue_manager = true\n");
+  char host[256] = {};
+  ASSERT_EQ(::gethostname(host, sizeof host - 1), 0);
+  EXPECT_EQ(o.names.value().hostname, host);
+  EXPECT_EQ(o.names.value().processname, program_invocation_short_name);
+  EXPECT_THAT(o.names.value().lock, StartsWith("/dev/shm/oslo_read_shm_"));
+}
+
+/// Options of the service that owns the file are known to itself alone.
+TEST(rabbit_options, a_lock_path_that_is_made_of_unknown_options_is_a_warning) {
+  const auto o = read(
+      "use_queue_manager = true\nhostname = h\nprocessname = p\n"
+      "[oslo_concurrency]\nlock_path = $state_path/tmp\n");
+  EXPECT_EQ(o.names.value().lock, "/dev/shm/oslo_read_shm_h_p");
+  EXPECT_THAT(o.warnings,
+              ElementsAre("Option \"lock_path\" of group [oslo_concurrency] has the value "
+                          "\"$state_path/tmp\" (f.conf:6), which holds $state_path, which names no "
+                          "option; write $$ for a dollar sign. Option use_queue_manager locks a "
+                          "file in /dev/shm instead."));
+}
+
+/// Each of them, so that none is forgotten.
+TEST(rabbit_options, every_former_name_works_and_is_one_line) {
+  std::size_t names = 0;
+  for (const auto& opt : option_table()) {
+    for (const std::string_view old : opt.deprecated) {
+      ++names;
+      const auto slash = old.find('/');
+      const std::string group(slash == old.npos ? "oslo_messaging_rabbit" : old.substr(0, slash));
+      const std::string name(slash == old.npos ? old : old.substr(slash + 1));
+      const auto o =
+          read("[" + group + "]\n" + name + " = " + std::string(opt.default_value) + "\n");
+      EXPECT_THAT(o.warnings, ElementsAre("Deprecated: Option \"" + name + "\" of group [" + group +
+                                          "] (f.conf:3) is \"" + std::string(opt.name) +
+                                          "\" of group [oslo_messaging_rabbit] now."));
+    }
+  }
+  EXPECT_GE(names, 15u);
+  EXPECT_TRUE(read("rabbit_use_ssl = true\n").link.tls.enabled);
+}
+
+TEST(rabbit_options, pools_that_python_refuses_are_refused) {
+  EXPECT_EQ(error_of("rpc_conn_pool_size = 1\n"),
+            "Option \"rpc_conn_pool_size\" of group [oslo_messaging_rabbit] has the value \"1\" "
+            "(f.conf:2), which is below conn_pool_min_size: Python would not start.");
+  EXPECT_EQ(error_of("rpc_conn_pool_size = 2\n"), "no error");
 }
 
 TEST(rabbit_options, keys_that_nobody_knows_are_ignored_as_by_oslo_config) {

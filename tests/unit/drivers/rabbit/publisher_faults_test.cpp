@@ -296,6 +296,45 @@ TEST_F(rabbit_publisher_faults, exchange_and_queue_with_other_properties_are_bou
   EXPECT_EQ(link.lines.count(log_level::error, "The queue n.info exists with durable = true"), 1);
 }
 
+/// It does not exist, so there is nothing that could be used as it is.
+TEST_F(rabbit_publisher_faults, a_limit_of_queues_is_waited_for) {
+  bool room = false, passive = false;
+  link.script.on(method::queue_declare, [&](const request& r) {
+    passive = passive || is_passive(r);
+    return room ? amqp_script::declare_ok(r.channel, "n.info")
+                : close(r, 406,
+                        "PRECONDITION_FAILED - cannot declare queue 'n.info': queue limit in "
+                        "vhost '/' (3) is reached",
+                        method::queue_declare);
+  });
+  link.script.confirm_everything();
+  auto s = make("a");
+  s->to = notification_destination({}, "x", "n.info");
+  s->patience_returned = s->patience_refused = 1h;
+  publish(s);
+  link.run();
+  EXPECT_EQ(outcome.count("a"), 0u) << why["a"];
+  room = true;
+  advance(1s);
+  EXPECT_EQ(outcome["a"], "confirmed") << why["a"];
+  EXPECT_FALSE(passive);
+}
+
+TEST_F(rabbit_publisher_faults, an_argument_that_is_refused_is_an_error_and_nothing_to_be_used) {
+  bool passive = false;
+  link.script.on(method::queue_declare, [&](const request& r) {
+    passive = passive || is_passive(r);
+    return close(r, 406, "PRECONDITION_FAILED - invalid arg 'x-max-length' for queue 'n.info'",
+                 method::queue_declare);
+  });
+  auto s = make("a");
+  s->to = notification_destination({}, "x", "n.info");
+  publish(s);
+  link.run();
+  EXPECT_NE(why["a"].find("invalid arg 'x-max-length'"), std::string::npos) << why["a"];
+  EXPECT_FALSE(passive);
+}
+
 TEST_F(rabbit_publisher_faults, a_queue_with_other_properties_that_is_gone_is_declared_again) {
   link.script.on(method::queue_declare, [](const request& r) {
     return is_passive(r) ? amqp_script::declare_ok(r.channel, "n.info")

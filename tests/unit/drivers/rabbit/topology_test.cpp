@@ -96,6 +96,26 @@ TEST(rabbit_topology, mirrored_queues_are_declared_as_python_does) {
   EXPECT_EQ(reply_source(o, "u").to, (queue{"reply_u", false, false, expiring}));
 }
 
+/// docs/wire/rabbitmq.md, RMQ-17.
+TEST(rabbit_topology, queues_with_lasting_names_stay_and_belong_to_one_process) {
+  options o;
+  o.names = {"h", "p", "", ""};
+  const auto fanout = server_sources(o, "x", "t", "s", "h:p:1").at(2);
+  EXPECT_EQ(fanout.to, (queue{"t_fanout_h:p:1", false, false, transient}));
+  EXPECT_FALSE(fanout.private_to_us) << "it is not deleted at the end";
+  EXPECT_TRUE(fanout.ours_alone);
+  const auto replies = reply_source(o, "h:p:2");
+  EXPECT_EQ(replies.to, (queue{"reply_h:p:2", false, false, transient}));
+  EXPECT_FALSE(replies.private_to_us);
+  EXPECT_TRUE(replies.ours_alone);
+  for (const auto shared : {0u, 1u})
+    EXPECT_FALSE(server_sources(o, "x", "t", "s", "u").at(shared).ours_alone);
+  EXPECT_FALSE(server_sources({}, "x", "t", "s", "u").at(2).ours_alone);
+  EXPECT_TRUE(server_sources({}, "x", "t", "s", "u").at(2).private_to_us);
+  o.stream_fanout = true;
+  EXPECT_FALSE(server_sources(o, "x", "t", "s", "").at(2).ours_alone) << "all read the stream";
+}
+
 /// docs/wire/rabbitmq.md, RMQ-16.
 TEST(rabbit_topology, the_fanouts_of_a_topic_are_one_stream) {
   options o;
@@ -110,6 +130,7 @@ TEST(rabbit_topology, the_fanouts_of_a_topic_are_one_stream) {
         false,
         false,
         {},
+        false,
         true};
     EXPECT_EQ(server_sources(o, "x", "t", "s", "u").at(2), expected);
     EXPECT_EQ(fanout_destination(o, "t").to, expected.from);
