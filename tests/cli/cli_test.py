@@ -17,7 +17,7 @@ PROGRAM = os.environ["OSLO_MSG"]
 ROOT = pathlib.Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "command-line.md"
 COMMANDS = ["demo", "serve", "call", "cast", "ping", "notify",
-            "send-notification", "listen", "doctor", "bench"]
+            "send-notification", "listen", "doctor", "config-sample", "bench"]
 
 
 def run(*arguments, stdin="", url="fake://"):
@@ -219,6 +219,53 @@ class Configuration(unittest.TestCase):
                     file.write_text(text)
                     self.expect_unusable(pattern, "--config-file", str(file), "cast", "t", "m",
                                          url=None)
+
+
+class ConfigSample(unittest.TestCase):
+    """What the library makes of it is the business of support/sample_defaults.cpp."""
+
+    @classmethod
+    def setUpClass(cls):
+        shown = run("config-sample")
+        assert shown.returncode == 0, shown.stderr
+        cls.sample = shown.stdout
+        cls.uncommented = re.sub(r"^#(\w+ =)", r"\1", cls.sample, flags=re.MULTILINE)
+
+    def test_everything_is_commented_out(self):
+        self.assertRegex(self.sample, r"(?m)^\[oslo_messaging_rabbit\]$")
+        left = {line for line in self.sample.splitlines() if not line.startswith(("#", "["))}
+        self.assertEqual(left, {""})
+        self.assertTrue(all(len(line) < 80 for line in self.sample.splitlines()
+                            if line.startswith("# ")))
+
+    def test_it_is_the_defaults(self):
+        self.assertGreater(len(self.uncommented.splitlines()), 100)
+        checked = subprocess.run([os.environ["OSLO_SAMPLE_DEFAULTS"]], input=self.uncommented,
+                                 capture_output=True, text=True, timeout=60)
+        self.assertEqual((checked.returncode, checked.stdout), (0, ""))
+
+    def test_it_opens_a_bus_without_a_warning(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, "sample.conf")
+            file.write_text(self.uncommented)
+            done = run("--config-file", str(file), "demo")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
+class Environment(unittest.TestCase):
+    def test_options_of_the_environment_count(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, "file.conf")
+            file.write_text("[DEFAULT]\ntransport_url = pigeon://\n")
+            for name, pattern in [
+                ("OS_DEFAULT__TRANSPORT_URL", "albatross"),
+                ("OS_DEFAULT__RPC_RESPONSE_TIMEOUT", r"environment variable OS_DEFAULT__RPC_RESP"),
+            ]:
+                done = subprocess.run(
+                    [PROGRAM, "--config-file", str(file), "cast", "t", "m"], capture_output=True,
+                    text=True, timeout=60, env={**os.environ, name: "albatross://"})
+                self.assertEqual(done.returncode, 5)
+                self.assertRegex(done.stderr, pattern)
 
 
 class NoBroker(unittest.TestCase):

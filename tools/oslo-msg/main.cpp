@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "config_sample.hpp"
 #include "exit_status.hpp"
 #include "option_kinds.hpp"
 #include "output.hpp"
@@ -95,6 +96,7 @@ int run(int argc, char** argv) {
   add_send_notification(app, p);
   add_listen(app, p);
   add_doctor(app, p);
+  add_config_sample(app, p);
   add_bench(app, p);
   return parse_and_run(app, argc, argv, p);
 }
