@@ -39,7 +39,7 @@ class rabbit_replies : public ::testing::Test {
   void send(const std::string& queue) {
     outcome.reset();
     driver->replies().send(
-        {queue, "m1", "{}", true, nullptr, [this](result<void> r) { outcome = r; }});
+        {queue, "m1", true, "{}", true, nullptr, [this](result<void> r) { outcome = r; }});
   }
   /// The broker's answer to the next publish.
   void publish_arrives(bool routed) {
