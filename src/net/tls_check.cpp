@@ -46,11 +46,12 @@ std::string text_of(const ASN1_TIME* time) {
   return ::ASN1_TIME_to_tm(time, &utc) == 1 ? text_of(utc) : "a time that cannot be read";
 }
 
-std::string now_text() {
+/// The day alone: a text that changed with every try would be logged at every try.
+std::string today() {
   const auto now = std::time(nullptr);
   std::tm utc{};
   ::gmtime_r(&now, &utc);
-  return text_of(utc);
+  return text_of(utc).substr(0, 10);
 }
 
 std::string text_of(const GENERAL_NAME& name) {
@@ -197,11 +198,11 @@ bool tls_check::on_certificate(bool accepted, boost::asio::ssl::verify_context& 
       break;
     case X509_V_ERR_CERT_HAS_EXPIRED:
       wrong_ = whose + " has expired on " + text_of(::X509_get0_notAfter(certificate)) +
-               ", and it is now " + now_text();
+               ", and today is " + today();
       break;
     case X509_V_ERR_CERT_NOT_YET_VALID:
       wrong_ = whose + " is not valid before " + text_of(::X509_get0_notBefore(certificate)) +
-               ", and it is now " + now_text();
+               ", and today is " + today();
       break;
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:

@@ -32,6 +32,7 @@ struct manner {
   std::string blurts{};    ///< what it says to the first bytes of a client, instead of TLS
   std::optional<std::size_t> cut_after{};  ///< so many bytes of its own
   std::optional<std::size_t> damages{};    ///< which of its own bytes
+  bool says_one_thing = false;             ///< and then ends the connection
 };
 
 struct visit {
@@ -105,7 +106,7 @@ class tls_broker {
       sent += bytes.size();
       boost::system::error_code ec;
       boost::asio::write(socket, boost::asio::buffer(bytes), ec);
-      return !ec && !last;
+      return !ec && !last && !how.says_one_thing;
     }
   };
 
