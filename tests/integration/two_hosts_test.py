@@ -4,13 +4,14 @@ message when the broker refuses us after the link was lost."""
 import concurrent.futures
 import contextlib
 import socket
+import subprocess
 import threading
 import time
 import unittest
 import urllib.parse
 
 import kombu
-from error_case import DONE, NOT_DELIVERED, UNUSABLE, ErrorCase, full_listener
+from error_case import DONE, NOT_DELIVERED, TIMED_OUT, UNUSABLE, ErrorCase, full_listener
 from fault_proxy import FaultProxy
 from own_broker import OwnBroker
 from programs import Server, oslo_msg, rabbit_url, unique
@@ -102,24 +103,34 @@ def full_vhost():
 
 class BothHostsRefuse(ErrorCase):
     def test_words_of_the_broker(self):
-        with full_vhost():
-            url = hosts(own.port, f"guest:wrong@127.0.0.1:{healthy_port()}")
-            for command in ("call", "cast"):
-                with self.subTest(command):
-                    started = time.monotonic()
-                    done = self.run_program(
-                        command, "nobody", "echo", "--timeout", "25", url=url
-                    )
-                    self.assertEqual(done.returncode, UNUSABLE, done.stderr)
-                    self.assertRegex(done.stderr, "(?i)connection limit|ACCESS_REFUSED")
-                    self.assertLess(time.monotonic() - started, 15)
+        url = hosts(*(f"guest:wrong@127.0.0.1:{port}" for port in (own.port, healthy_port())))
+        for command in ("call", "cast"):
+            with self.subTest(command):
+                started = time.monotonic()
+                done = self.run_program(command, "nobody", "echo", "--timeout", "25", url=url)
+                self.assertEqual(done.returncode, UNUSABLE, done.stderr)
+                self.assertRegex(done.stderr, "ACCESS_REFUSED")
+                self.assertLess(time.monotonic() - started, 15)
 
     def test_no_room_anywhere(self):
-        with full_vhost():
-            url = hosts(own.port, own.port)
-            done = self.run_program("call", "nobody", "echo", "--timeout", "25", url=url)
-            self.assertEqual(done.returncode, UNUSABLE, done.stderr)
-            self.assertRegex(done.stderr, "(?i)connection limit")
+        """There may be room again before the time of the call is over."""
+        topic = unique("hosts")
+        url = hosts(own.port, own.port)
+        with Server([oslo_msg()[0], "--url", own.url()], topic, "one"):
+            with full_vhost():
+                done = self.run_program("call", topic, "hits", "--timeout", "1", url=url)
+                self.assertEqual(done.returncode, TIMED_OUT, done.stderr)
+                self.assertRegex(done.stderr, "(?i)connection limit")
+                call = subprocess.Popen(
+                    [oslo_msg()[0], "--url", url, "call", topic, "hits", "--timeout", "60"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+                self.assertRegex(call.stderr.readline(), "(?i)connection limit")
+            output, errors = call.communicate(timeout=90)
+        self.assertEqual((call.returncode, output), (DONE, "0\n"), errors)
 
 
 class RefusedAfterALoss(ErrorCase):
