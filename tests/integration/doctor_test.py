@@ -279,7 +279,7 @@ class Doctor(ErrorCase):
             "ssl_options.verify = verify_none",
         ):
             findings = self.look(UNWELL, url=tls_url(port))
-            self.expect(findings, "error", "certificate has expired")
+            self.expect(findings, "error", "certificate of CN=expired has expired on ")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def setUpModule():
     )
 
 
-class Connect(options_test.SharedFile):
+class Connect(options_test.BothLanguages):
     def test_external(self):
         """TLS both ways, and the client's certificate is its login."""
         options = files.options() + "rabbit_login_method = EXTERNAL\n"

@@ -60,8 +60,10 @@ std::string advice_for(const failure& why, const net::broker& b) {
              "of the URL: / alone is the virtual host \"/\".";
     case errc::access_refused:
       return "Give the user " + b.username +
-             " permissions there (rabbitmqctl set_permissions -p VHOST), or end the limit that the "
-             "words are about.";
+             " permissions there (rabbitmqctl set_permissions -p VHOST).";
+    case errc::limit_exceeded:
+      return "Raise the limit (rabbitmqctl set_vhost_limits, set_user_limits), or end connections "
+             "that nobody needs.";
     case errc::tls_failed:
       return "Give ssl_ca_file the authority that has signed the broker's certificate, and the URL "
              "the name that the certificate is for; an expired one has to be renewed.";
