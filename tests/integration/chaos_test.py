@@ -43,6 +43,10 @@ class Chaos(unittest.TestCase):
     def test_deep_nesting(self):
         self.assert_holds(hostile_rows.deep_nesting)
 
+    @unittest.skipIf(
+        "undefined" in os.environ.get("OSLO_TEST_SANITIZER", ""),
+        "to look at an object the sanitizer opens a pipe, and finds none without descriptors",
+    )
     def test_no_descriptors(self):
         self.assert_holds(refusal_rows.client_descriptors)
 
