@@ -15,6 +15,7 @@ namespace oslo::messaging {
 
 class driver_registry;
 
+/// How much a finding matters.
 enum class severity : std::uint8_t {
   ok,       ///< looked at, and well
   note,     ///< good to know; hurts nobody
@@ -26,9 +27,9 @@ std::string_view to_string(severity s) noexcept;
 
 /// One thing that was looked at.
 struct finding {
-  severity level = severity::ok;
-  std::string subject;   ///< "host broker1:5672", "queue store", "configuration"
-  std::string text;      ///< what is; one line of UTF-8, never with a password
+  severity level = severity::ok;  ///< how much it matters
+  std::string subject;            ///< "host broker1:5672", "queue store", "configuration"
+  std::string text;               ///< what is; one line of UTF-8, never with a password
   std::string advice{};  ///< what to do about it, likewise; empty where nothing is to be done
   bool operator==(const finding&) const = default;
 };

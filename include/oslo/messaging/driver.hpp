@@ -255,9 +255,10 @@ struct driver_environment {
 struct examination {
   std::vector<target> topics;                     ///< of RPC; each topic is set
   std::vector<notification_topic> notifications;  ///< each topic is set
-  std::vector<bus_role> roles;
-  std::chrono::milliseconds timeout{};  ///< of all of it
+  std::vector<bus_role> roles;                    ///< what the program is
+  std::chrono::milliseconds timeout{};            ///< of all of it
 
+  /// True when `r` is one of the roles.
   bool has(bus_role r) const noexcept {
     for (const auto each : roles)
       if (each == r) return true;
