@@ -17,7 +17,7 @@ std::string request_text(std::string_view method, std::string_view args_json,
                          const std::optional<std::string>& namespace_,
                          const std::optional<std::string>& version);
 
-/// Why a text is no arguments, that is: one JSON object; none when it is.
+/// Why a JSON value is no arguments: they are an object. None when it is one.
 std::optional<failure> not_arguments(std::string_view args_json);
 
 /// What a serializer makes of a JSON text. One that it gives back unchanged stays as it was, so

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <utility>
 
-#include "core/json/one_value.hpp"
 #include "rpc/exceptions.hpp"
 
 namespace oslo::messaging::rpc::detail {
@@ -93,7 +92,6 @@ void served_request::prepare_request() {
 
 void served_request::succeed(std::string result_json) noexcept {
   try {
-    require_one_value("The result of a method", result_json);
     if (server_->endpoints.translator() != nullptr)
       result_json = server_->endpoints.translate_result(what().ctxt, result_json);
   } catch (...) {

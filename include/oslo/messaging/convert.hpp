@@ -32,6 +32,8 @@ namespace oslo::messaging {
 ///   static void read(json_reader& r, money& m) { m = money{read_value<std::string>(r)}; }
 /// };
 /// ```
+/// It appends exactly one JSON value; whatever else it appends fails the write.
+///
 /// Known types:
 ///
 /// | C++ | JSON |
@@ -75,8 +77,9 @@ inline constexpr bool leaves_out_empty = false;
 [[noreturn]] void conversion_failed(std::string what);
 
 /// Appends `v` as JSON text. Throws `messaging_error` (`errc::serialization_failed`) for text that
-/// is not UTF-8, raw JSON that is not one value, enum values without a name, and whatever a codec
-/// of the application throws. `out` then ends in the middle of something.
+/// is not UTF-8, raw JSON that is not one value, enum values without a name, a codec of the
+/// application that writes something else than one value, and whatever such a codec throws. `out`
+/// then ends in the middle of something.
 template <class T>
 void write_value(std::string& out, const T& v);
 
@@ -121,12 +124,14 @@ result<T> try_from_json(std::string_view text, std::string_view root = {});
 
 template <>
 struct json_codec<bool> {
+  using library_codec = json_codec;
   static void write(std::string& out, bool v) { write_json(out, v); }
   static void read(json_reader& r, bool& v);
 };
 
 template <json_integer T>
 struct json_codec<T> {
+  using library_codec = json_codec;
   static void write(std::string& out, T v) { write_json(out, v); }
   static void read(json_reader& r, T& v) {
     using limits = std::numeric_limits<T>;
@@ -140,6 +145,7 @@ struct json_codec<T> {
 template <class T>
 requires std::same_as<T, float> || std::same_as<T, double>
 struct json_codec<T> {
+  using library_codec = json_codec;
   static void write(std::string& out, T v) { write_json(out, v); }
   static void read(json_reader& r, T& v) {
     v = static_cast<T>(detail::read_float(r, double{std::numeric_limits<T>::max()}));
@@ -148,6 +154,7 @@ struct json_codec<T> {
 
 template <>
 struct json_codec<std::string> {
+  using library_codec = json_codec;
   static void write(std::string& out, const std::string& v) {
     write_json(out, std::string_view(v));
   }
@@ -156,11 +163,13 @@ struct json_codec<std::string> {
 
 template <detail::text_like T>
 struct json_codec<T> {
+  using library_codec = json_codec;
   static void write(std::string& out, const T& v) { write_json(out, std::string_view(v)); }
 };
 
 template <class T>
 struct json_codec<std::optional<T>> {
+  using library_codec = json_codec;
   template <detail::empties E = detail::empties::left_out>
   static void write(std::string& out, const std::optional<T>& v) {
     if (v)
@@ -179,6 +188,7 @@ struct json_codec<std::optional<T>> {
 
 template <detail::sequence T>
 struct json_codec<T> {
+  using library_codec = json_codec;
   template <detail::empties E = detail::empties::left_out>
   static void write(std::string& out, const T& v) {
     out += '[';
@@ -201,14 +211,21 @@ struct json_codec<T> {
 };
 
 template <class T, std::size_t N>
-struct json_codec<std::array<T, N>> : detail::tuple_codec<std::array<T, N>> {};
+struct json_codec<std::array<T, N>> : detail::tuple_codec<std::array<T, N>> {
+  using library_codec = json_codec;
+};
 template <class A, class B>
-struct json_codec<std::pair<A, B>> : detail::tuple_codec<std::pair<A, B>> {};
+struct json_codec<std::pair<A, B>> : detail::tuple_codec<std::pair<A, B>> {
+  using library_codec = json_codec;
+};
 template <class... T>
-struct json_codec<std::tuple<T...>> : detail::tuple_codec<std::tuple<T...>> {};
+struct json_codec<std::tuple<T...>> : detail::tuple_codec<std::tuple<T...>> {
+  using library_codec = json_codec;
+};
 
 template <detail::string_map T>
 struct json_codec<T> {
+  using library_codec = json_codec;
   template <detail::empties E = detail::empties::left_out>
   static void write(std::string& out, const T& v) {
     out += '{';
@@ -234,6 +251,7 @@ struct json_codec<T> {
 
 template <detail::described_enum E>
 struct json_codec<E> {
+  using library_codec = json_codec;
   using tables = detail::enum_tables<E, boost::describe::describe_enumerators<E>>;
   static void write(std::string& out, E v) {
     for (std::size_t i = 0; i < tables::values.size(); ++i)
@@ -247,6 +265,7 @@ struct json_codec<E> {
 
 template <detail::described_class T>
 struct json_codec<T> {
+  using library_codec = json_codec;
   using tables = detail::member_tables<
       T,
       boost::describe::describe_members<T, boost::describe::mod_any_access |
@@ -262,6 +281,7 @@ struct json_codec<T> {
 template <class T>
 requires std::same_as<T, std::nullptr_t> || std::same_as<T, std::monostate>
 struct json_codec<T> {
+  using library_codec = json_codec;
   static void write(std::string& out, const T&) { write_json(out, nullptr); }
   static void read(json_reader& r, T&) {
     detail::expect(r, json_reader::kind::null, "null");
@@ -271,21 +291,25 @@ struct json_codec<T> {
 
 template <>
 struct json_codec<value> {
+  using library_codec = json_codec;
   static void write(std::string& out, const value& v) { write_json(out, v); }
   static void read(json_reader& r, value& v) { v = r.read_value(); }
 };
 template <>
 struct json_codec<object> {
+  using library_codec = json_codec;
   static void write(std::string& out, const object& v) { write_json(out, v); }
   static void read(json_reader& r, object& v);
 };
 template <>
 struct json_codec<array> {
+  using library_codec = json_codec;
   static void write(std::string& out, const array& v) { write_json(out, v); }
   static void read(json_reader& r, array& v);
 };
 template <>
 struct json_codec<raw_json> {
+  using library_codec = json_codec;
   static void write(std::string& out, const raw_json& v) { detail::write_raw(out, v); }
   static void read(json_reader& r, raw_json& v) { v.text = r.skip_value(); }
 };

@@ -1,10 +1,13 @@
+#include <algorithm>
 #include <boost/container/small_vector.hpp>
 #include <charconv>
 #include <cmath>
 #include <oslo/messaging/convert.hpp>
+#include <utility>
 
 #include "core/json/json_number.hpp"
 #include "core/json/json_text.hpp"
+#include "core/json/one_value.hpp"
 
 namespace oslo::messaging {
 namespace {
@@ -33,6 +36,9 @@ class conversion_error : public messaging_error {
   std::string path_;
   std::string what_;
 };
+
+/// What the application's codec appends to at the moment.
+thread_local const std::string* written_by_codec = nullptr;
 
 /// Text of the peer, short enough for an error.
 std::string excerpt(std::string_view text) {
@@ -99,6 +105,18 @@ void conversion_failed(std::string what) {
 }
 
 namespace detail {
+
+codec_check::codec_check(const std::string& out) noexcept
+    : out_(out), begin_(out.size()), outer_(std::exchange(written_by_codec, &out)) {}
+
+codec_check::~codec_check() {
+  written_by_codec = outer_;
+}
+
+void codec_check::written() const {
+  if (outer_ != &out_)
+    require_one_value("A value", std::string_view(out_).substr(std::min(begin_, out_.size())));
+}
 
 void mismatch(json_reader& r, std::string_view expected) {
   const char* const got = type_name(r, r.peek());

@@ -80,11 +80,19 @@ result<void> check(std::string_view name) {
   return {};
 }
 
+/// The names that a message to `t` needs, which is what each send asks.
 result<void> check(std::string_view exchange, const target& t) {
+  const std::string_view topic = *t.topic;
+  const std::string_view server = t.server && !t.fanout ? *t.server : std::string_view();
+  constexpr std::string_view fanout = "_fanout";
+  if (exchange.size() <= longest_name &&
+      topic.size() + server.size() + fanout.size() < longest_name && is_utf8(exchange) &&
+      is_utf8(topic) && is_utf8(server))
+    return {};
   auto r = check(exchange);
-  if (r && !t.fanout) r = check(t.server ? *t.topic + '.' + *t.server : *t.topic);
-  if (r && t.fanout) r = check(*t.topic + "_fanout");
-  return r;
+  if (!r) return r;
+  if (t.fanout) return check(std::string(topic).append(fanout));
+  return check(t.server ? *t.topic + '.' + *t.server : *t.topic);
 }
 
 class inproc_listener final : public listener {

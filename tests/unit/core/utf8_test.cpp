@@ -17,6 +17,20 @@ TEST(utf8, tells_good_from_bad) {
     EXPECT_FALSE(is_utf8(bad)) << bad;
 }
 
+TEST(utf8, one_bad_byte_shows_wherever_it_is) {
+  for (std::size_t length = 1; length <= 40; ++length)
+    for (std::size_t at = 0; at < length; ++at) {
+      std::string text(length, 'a');
+      EXPECT_TRUE(is_utf8(text));
+      text[at] = '\x80';
+      EXPECT_FALSE(is_utf8(text)) << at << " of " << length;
+      if (at + 1 < length) {
+        text.replace(at, 2, "\xc3\xa4");
+        EXPECT_TRUE(is_utf8(text)) << at << " of " << length;
+      }
+    }
+}
+
 TEST(utf8, replaces_each_maximal_part) {
   const std::string r = "\xef\xbf\xbd";
   EXPECT_EQ(to_valid_utf8("ok"), "ok");

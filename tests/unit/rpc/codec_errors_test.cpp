@@ -97,6 +97,8 @@ T run(asio::awaitable<T> work) {
   return done.get();
 }
 
+inline constexpr method<int(scrawl)> scribble{"scribble"};
+
 class codec_errors : public ::testing::Test {
  protected:
   std::shared_ptr<testing::recorder> sent = std::make_shared<testing::recorder>();
@@ -200,6 +202,18 @@ TEST(codec_errors_of_a_server, are_thrown_by_a_responder_as_its_errors) {
   EXPECT_EQ(code, errc::serialization_failed);
 }
 
+TEST_F(codec_errors, arguments_that_are_written_as_no_json_are_not_sent) {
+  constexpr auto text =
+      "A value is not written as one JSON value: Malformed JSON at byte 0: expected a value, got "
+      "'g'";
+  for (const auto& why :
+       {b.try_call(scribble, {}, scrawl()).error(), b.try_cast(scribble, {}, scrawl()).error()}) {
+    EXPECT_EQ(why.code(), errc::serialization_failed);
+    EXPECT_EQ(why.message(), text);
+  }
+  EXPECT_TRUE(sent->sent().empty());
+}
+
 /// A reply that holds it would be dropped as malformed, and the caller wait for nothing.
 TEST(codec_errors_of_a_server, that_write_no_json_are_errors_of_the_method) {
   const auto bus = open_transport("fake://");
@@ -214,9 +228,10 @@ TEST(codec_errors_of_a_server, that_write_no_json_are_errors_of_the_method) {
     const auto answer = c.try_call(method, {});
     ASSERT_TRUE(answer.has_error());
     ASSERT_NE(answer.error().remote(), nullptr) << answer.error().message();
-    EXPECT_EQ(answer.error().remote()->message,
-              "The result of a method is not written as one JSON value: Malformed JSON at byte 0: "
-              "expected a value, got 'g'");
+    EXPECT_EQ(
+        answer.error().remote()->message,
+        "A value is not written as one JSON value: Malformed JSON at byte 0: expected a value, "
+        "got 'g'");
   }
 }
 

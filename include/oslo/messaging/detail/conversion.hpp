@@ -76,14 +76,48 @@ void read_entries(json_reader& r, void* map, void (*assign)(json_reader&, void*,
 /// What becomes of optional members of described types that have no value.
 enum class empties { left_out, null };
 
+/// True for the codecs of the library, which write well-formed JSON. A codec of the application
+/// that derives from one of them is not one.
+template <class T>
+concept has_library_codec = requires {
+  typename json_codec<T>::library_codec;
+  requires std::same_as<typename json_codec<T>::library_codec, json_codec<T>>;
+};
+
+/// Around a codec of the application: what it appends has to be one JSON value. Of nested ones only
+/// the outermost is checked, so that a tree is read once.
+class codec_check {
+ public:
+  explicit codec_check(const std::string& out) noexcept;
+  codec_check(const codec_check&) = delete;
+  codec_check& operator=(const codec_check&) = delete;
+  ~codec_check();
+  /// Throws `messaging_error` (`errc::serialization_failed`) when it is not.
+  void written() const;
+
+ private:
+  const std::string& out_;
+  const std::size_t begin_;
+  const std::string* const outer_;
+};
+
 template <empties E = empties::left_out, class T>
 void write_to(std::string& out, const T& v) {
   static_assert(json_convertible<T>,
                 "describe the type with BOOST_DESCRIBE_STRUCT or specialise json_codec for it");
-  if constexpr (requires { json_codec<T>::template write<E>(out, v); })
-    json_codec<T>::template write<E>(out, v);
-  else
-    json_codec<T>::write(out, v);
+  const auto write = [&] {
+    if constexpr (requires { json_codec<T>::template write<E>(out, v); })
+      json_codec<T>::template write<E>(out, v);
+    else
+      json_codec<T>::write(out, v);
+  };
+  if constexpr (has_library_codec<T>) {
+    write();
+  } else {
+    const codec_check check(out);
+    write();
+    check.written();
+  }
 }
 template <empties E, class T>
 void write_checked(std::string& out, const T& v) {

@@ -67,7 +67,28 @@ struct point {
   bool operator==(const point&) const = default;
 };
 
+/// What its codec writes.
+struct ink {
+  std::string text;
+  std::vector<ink> nested{};
+};
+/// Derives from a codec of the library, and writes something of its own.
+struct blot {};
+
 }  // namespace
+
+template <>
+struct json_codec<ink> {
+  static void write(std::string& out, const ink& i) {
+    out += i.text;
+    for (const auto& each : i.nested) write_value(out, each);
+    if (!i.nested.empty()) out += ']';
+  }
+};
+template <>
+struct json_codec<blot> : json_codec<int> {
+  static void write(std::string& out, const blot&) { out += "1, 2"; }
+};
 
 template <>
 struct json_codec<point> {
@@ -284,6 +305,27 @@ TEST(convert, what_cannot_be_written_is_refused) {
             "An enum value without a name cannot be written as JSON");
   EXPECT_EQ(error(std::string("\xff")),
             "Text cannot be written as JSON: it is not valid UTF-8 at byte 0");
+}
+
+TEST(convert, a_codec_of_the_application_has_to_write_one_value) {
+  const auto error = [](const auto& v) { return try_to_json(v).error().message(); };
+  for (const char* text :
+       {"", " ", "garbage", "1, 2", "{} {}", R"({"a": })", "]", "\"\x01\"", "[1"}) {
+    EXPECT_EQ(try_to_json(ink{text}).error().code(), errc::serialization_failed) << text;
+    EXPECT_TRUE(error(std::vector{ink{"1"}, ink{text}}).starts_with("A value is not written"));
+    EXPECT_TRUE(error(std::map<std::string, ink>{{"a", {text}}}).starts_with("A value is not"));
+    EXPECT_TRUE(error(std::optional(ink{text})).starts_with("A value is not written"));
+    EXPECT_TRUE(error(std::tuple(1, ink{text})).starts_with("A value is not written"));
+  }
+  EXPECT_TRUE(error(blot()).starts_with("A value is not written"));
+  EXPECT_EQ(to_json(std::vector{ink{" 1"}, ink{"{\"a\": [2]} "}}), "[ 1, {\"a\": [2]} ]");
+}
+
+/// They may write a part each: it is the whole that goes out.
+TEST(convert, of_codecs_inside_each_other_the_outermost_is_checked) {
+  EXPECT_EQ(to_json(ink{"[", {{"1"}, {", 2"}}}), "[1, 2]");
+  EXPECT_TRUE(try_to_json(ink{"[", {{"1"}, {"2}"}}}).has_error());
+  EXPECT_TRUE(try_to_json(std::vector{ink{"[", {{"1"}}}, ink{"2}"}}).has_error());
 }
 
 TEST(convert, types_that_contain_themselves_stop_at_the_depth_limit) {
