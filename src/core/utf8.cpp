@@ -71,6 +71,10 @@ bool is_utf8(std::string_view text) noexcept {
         continue;
       }
     }
+    if (byte_at(p, 0) < 0x80) {
+      ++p;
+      continue;
+    }
     const auto part = next_utf8(p, end, surrogates::refuse);
     if (!part.valid) return false;
     p += part.length;
