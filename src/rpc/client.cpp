@@ -14,11 +14,15 @@ namespace {
 /// Servers send a sign of life every half of it, in whole seconds, and none below two.
 constexpr std::chrono::seconds shortest_monitor{2};
 
-void check_monitor(const std::optional<std::chrono::seconds>& timeout) {
-  if (timeout && *timeout < shortest_monitor)
-    throw configuration_error(
-        {errc::invalid_argument, "A call_monitor_timeout must be at least 2 s, not " +
-                                     std::to_string(timeout->count()) + " s."});
+void check_monitor(const std::optional<std::chrono::milliseconds>& timeout) {
+  if (!timeout || *timeout >= shortest_monitor) return;
+  std::string text = "A call_monitor_timeout must be at least 2 s, not ";
+  if (const auto whole = std::chrono::duration_cast<std::chrono::seconds>(*timeout);
+      whole == *timeout)
+    write_json(text, whole.count());
+  else
+    write_json(text, std::chrono::duration<double>(*timeout).count());
+  throw configuration_error({errc::invalid_argument, text + " s."});
 }
 
 /// Refuses what is not "major.minor"; an absent version is fine.

@@ -42,6 +42,16 @@ class key_writer {
     text_ += "\": ";
     write_json(text_, v);
   }
+  /// As Python writes its number: an integer, or a fraction.
+  void add_timeout(std::optional<std::chrono::milliseconds> limit) {
+    using std::chrono::seconds;
+    if (!limit)
+      add("_timeout", nullptr);
+    else if (const auto whole = std::chrono::duration_cast<seconds>(*limit); whole == *limit)
+      add("_timeout", whole.count());
+    else
+      add("_timeout", std::chrono::duration<double>(*limit).count());
+  }
   void add_context(const context& ctxt) {
     for (const auto& entry : ctxt.entries()) {
       begin();
@@ -220,10 +230,7 @@ void write_request(std::string& out, std::string_view inner, const context& ctxt
   if (!keys.msg_id.empty()) {
     tail.add("_msg_id", keys.msg_id);
     tail.add("_reply_q", keys.reply_q);
-    if (keys.timeout)
-      tail.add("_timeout", *keys.timeout);
-    else
-      tail.add("_timeout", nullptr);
+    tail.add_timeout(keys.timeout);
   }
   tail.add("_unique_id", keys.unique_id);
   tail.add_context(ctxt);

@@ -1,7 +1,7 @@
 // Requests and notifications: the inner message, the transport's keys and the flattened context.
 #pragma once
 
-#include <cstdint>
+#include <chrono>
 #include <forward_list>
 #include <optional>
 #include <oslo/messaging/context.hpp>
@@ -17,8 +17,8 @@ namespace oslo::messaging::wire {
 struct request_keys {
   std::string_view msg_id{};   ///< names the call; empty for a cast, which has no call keys
   std::string_view reply_q{};  ///< where the reply goes
-  /// Seconds between the heartbeats the caller asks for; written as null when absent.
-  std::optional<std::int64_t> timeout{};
+  /// What the caller accepts between heartbeats, written in seconds; null when absent.
+  std::optional<std::chrono::milliseconds> timeout{};
   std::string_view unique_id{};  ///< new for every message, for duplicate detection
 };
 

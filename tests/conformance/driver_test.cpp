@@ -31,7 +31,8 @@ class driver_over : public bus_test {
   void cast(const std::string& body, context ctxt = {}) {
     send_and_wait(client_bus, to(), {body, std::move(ctxt)}, {.timeout = patience}).value();
   }
-  void call(expected<result<reply>>& answer, std::optional<std::chrono::seconds> monitor = {}) {
+  void call(expected<result<reply>>& answer,
+            std::optional<std::chrono::milliseconds> monitor = {}) {
     client_bus.driver().send(
         to(), {R"({"method": "m", "args": {}})", {}},
         {.wait_for_reply = true, .timeout = patience, .call_monitor_timeout = monitor},
@@ -72,6 +73,30 @@ TEST_P(driver_over, a_call_carries_its_id_and_the_monitor_timeout) {
                   [&](result<void> r) { verdict.set(r.has_value()); });
   EXPECT_EQ(parse_json(answer.get().value().result), (value{{"r", 1}}));
   EXPECT_TRUE(verdict.get());
+}
+
+TEST_P(driver_over, the_monitor_timeout_may_have_a_fraction) {
+  const auto l = listen("s1");
+  for (const auto& [given, seen] : {std::pair(7'500ms, 7.5), {250ms, 0.25}, {2'001ms, 2.001}}) {
+    expected<result<reply>> answer;
+    call(answer, given);
+    auto batch = pull(*l, 1);
+    ASSERT_EQ(batch.size(), 1u);
+    EXPECT_EQ(batch[0]->client_timeout(), seen);
+    batch[0]->acknowledge();
+    batch[0]->reply({"1", std::nullopt});
+    EXPECT_TRUE(answer.get().has_value());
+  }
+}
+
+TEST_P(driver_over, the_monitor_timeout_ends_a_call_to_the_fraction_of_a_second) {
+  const auto l = listen("s1");
+  expected<result<reply>> answer;
+  call(answer, 50ms);
+  auto batch = pull(*l, 1);
+  ASSERT_EQ(batch.size(), 1u);
+  EXPECT_EQ(answer.get().error().code(), errc::timed_out);
+  batch[0]->acknowledge();
 }
 
 TEST_P(driver_over, a_failure_arrives_field_by_field) {

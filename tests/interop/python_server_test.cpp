@@ -334,8 +334,8 @@ TEST_F(python_server, timeout) {
 }
 
 TEST_F(python_server, call_monitor) {
-  const auto monitored = client_.prepare({.timeout = 30s, .call_monitor_timeout = 2s});
-  // More than three intervals, so that heartbeats have to keep coming.
+  const auto monitored = client_.prepare({.timeout = 30s, .call_monitor_timeout = 2500ms});
+  // More than two intervals, so that heartbeats have to keep coming.
   EXPECT_EQ(monitored.call(sleep_for, {}, {.seconds = 6.5}), 6.5);
 }
 

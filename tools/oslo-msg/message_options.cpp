@@ -68,8 +68,8 @@ rpc::client message_options::make_client(const transport& bus) const {
     options.timeout =
         std::chrono::duration_cast<std::chrono::milliseconds>(duration<double>{*timeout});
   if (call_monitor_timeout)
-    options.call_monitor_timeout =
-        std::chrono::duration_cast<std::chrono::seconds>(duration<double>{*call_monitor_timeout});
+    options.call_monitor_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
+        duration<double>{*call_monitor_timeout});
   return {bus, to, options};
 }
 

@@ -65,9 +65,10 @@ struct send_options {
   bool wait_for_reply = false;  ///< true: a call
   /// Total time from the send on; none = for ever. For a cast it bounds the wait for the broker.
   std::optional<std::chrono::milliseconds> timeout{};
-  /// Ask the server for heartbeats and fail when none comes for that long (whole seconds on the
-  /// wire).
-  std::optional<std::chrono::seconds> call_monitor_timeout{};
+  /// Ask the server for heartbeats and fail when none comes for that long. On the wire it is a
+  /// number of seconds, with a fraction where it has one; servers send heartbeats every half of its
+  /// whole seconds, and none below two.
+  std::optional<std::chrono::milliseconds> call_monitor_timeout{};
   /// Attempts to reach a broker that this waits for, after the first. -1: all that there is time
   /// for. 0: the one under way counts; fails at once while the last one has failed.
   int retry = -1;

@@ -1,5 +1,6 @@
 #include "drivers/inproc/node.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/saturating.hpp"
@@ -11,6 +12,8 @@ namespace oslo::messaging::inproc {
 namespace {
 
 constexpr std::size_t max_pending_calls = 1'000'000;
+/// For ever, and far from overflow.
+constexpr std::chrono::milliseconds longest_monitor = std::chrono::hours(366 * 24);
 
 failure closed_failure() {
   return {errc::closed, "The transport was closed."};
@@ -63,8 +66,8 @@ void node::start(target&& to, outgoing_message&& m, send_options&& o, send_compl
   if (o.timeout) deadline = deadline_after(now, *o.timeout);
   std::optional<scheduler::clock::duration> monitor;
   if (o.call_monitor_timeout) {
-    monitor = up_to_a_year(o.call_monitor_timeout->count());
-    what->client_timeout = static_cast<double>(o.call_monitor_timeout->count());
+    monitor = std::min(*o.call_monitor_timeout, longest_monitor);
+    what->client_timeout = std::chrono::duration<double>(*o.call_monitor_timeout).count();
   }
   if (calls_.size() >= calls_.capacity()) {
     finish(std::move(done), failure(errc::limit_exceeded, "Too many calls wait for their reply: " +

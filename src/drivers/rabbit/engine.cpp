@@ -85,9 +85,7 @@ void engine::begin(const send_ptr& s, send_options o, Write write) {
     s->lifetime = *o.timeout;
   }
   std::optional<clock::duration> monitor;
-  if (o.call_monitor_timeout)
-    monitor = std::min(std::chrono::duration_cast<std::chrono::seconds>(for_ever),
-                       *o.call_monitor_timeout);
+  if (o.call_monitor_timeout) monitor = std::min(for_ever, *o.call_monitor_timeout);
   s->id = sends_.add(send_ptr(s), now, deadline, monitor);
   try {
     write(s->body, s->id->view());
@@ -128,8 +126,7 @@ void engine::call(destination to, outgoing_message m, send_options o, send_compl
   s->retry = o.retry;
   if (!o.at_least_once) s->patience_returned = for_ever;
   s->patience_refused = for_ever;
-  std::optional<std::int64_t> monitor;
-  if (o.call_monitor_timeout) monitor = o.call_monitor_timeout->count();
+  const auto monitor = o.call_monitor_timeout;
   ensure_reply_queue();
   begin(s, std::move(o), [&](std::string& body, auto id) {
     wire::write_request(body, m.body, m.ctxt, {id, reply_queue_, monitor, unique_digits()});

@@ -117,6 +117,17 @@ TEST_F(client_prepare, fanout_comes_from_where_it_was_given_last) {
 /// Servers would send no sign of life, and every longer call would fail.
 TEST_F(client_prepare, a_call_monitor_needs_two_seconds) {
   EXPECT_THROW(client(bus, {.topic = "t"}, {.call_monitor_timeout = 1s}), configuration_error);
+  const auto refused = [&](std::chrono::milliseconds timeout) -> std::string {
+    try {
+      client(bus, {.topic = "t"}, {.call_monitor_timeout = timeout});
+    } catch (const configuration_error& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(refused(1999ms), "A call_monitor_timeout must be at least 2 s, not 1.999 s.");
+  EXPECT_EQ(refused(-1s), "A call_monitor_timeout must be at least 2 s, not -1 s.");
+  EXPECT_EQ(refused(2001ms), "no error");
   const client c(bus, {.topic = "t"}, {.call_monitor_timeout = 2s});
   EXPECT_THROW(c.prepare({.call_monitor_timeout = 0s}), configuration_error);
   EXPECT_FALSE(c.prepare({.call_monitor_timeout = std::nullopt}).options().call_monitor_timeout);
@@ -128,8 +139,9 @@ TEST(call_monitors, may_have_a_timeout_beyond_the_end_of_time) {
   methods->bind("one", [] { return 1; });
   server s(in_process, {.topic = "monitored", .server = "s"}, {methods});
   s.start();
-  const blocking::client c(in_process, {.topic = "monitored"},
-                           {.timeout = 20s, .call_monitor_timeout = std::chrono::seconds::max()});
+  const blocking::client c(
+      in_process, {.topic = "monitored"},
+      {.timeout = 20s, .call_monitor_timeout = std::chrono::milliseconds::max()});
   EXPECT_EQ(c.call("one", {}), 1);
 }
 
@@ -147,6 +159,7 @@ TEST_F(client_prepare, the_options_of_a_call_come_from_where_they_were_given_las
   EXPECT_EQ(o.retry, 3);
   EXPECT_EQ(o.call_monitor_timeout, 4s);
   EXPECT_TRUE(o.at_least_once);
+  EXPECT_EQ(options_of(c.prepare({.call_monitor_timeout = 2500ms})).call_monitor_timeout, 2500ms);
   const auto nothing = c.prepare({.timeout = std::nullopt,
                                   .retry = std::nullopt,
                                   .call_monitor_timeout = std::nullopt,

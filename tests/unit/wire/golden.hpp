@@ -9,7 +9,7 @@ struct request_case {
   std::string_view inner;
   std::string_view context;
   bool is_call;
-  int timeout;
+  double timeout;
   std::string_view body;
 };
 struct reply_case {

@@ -10,6 +10,8 @@
 namespace oslo::messaging::wire {
 namespace {
 
+using namespace std::chrono_literals;
+
 std::string request_body(std::string_view inner, const context& ctxt, const request_keys& keys) {
   std::string out;
   write_request(out, inner, ctxt, keys);
@@ -44,9 +46,21 @@ TEST(request, has_the_bytes_of_the_specification) {
       read_envelope(request_body(sample_inner, bob, {.unique_id = golden_unique_id})).value(),
       R"({"method": "foo", "args": {"a": 1, "when": "2026-01-02T03:04:05.000000"}, "namespace": "ns", "version": "1.1", "_unique_id": "aaaaaaaa000040008000000000000006", "_context_user": "bob"})");
   request_keys monitored = call;
-  monitored.timeout = 10;
-  EXPECT_NE(request_body(sample_inner, bob, monitored).find(R"(\"_timeout\": 10, \"_unique_id\")"),
-            std::string::npos);
+  const std::pair<std::chrono::milliseconds, std::string> limits[] = {
+      {10s, "10"},
+      {1500ms, "1.5"},
+      {1ms, "0.001"},
+      {2100ms, "2.1"},
+      {0s, "0"},
+      {-1500ms, "-1.5"},
+      {std::chrono::milliseconds::max(), "9223372036854776.0"}};
+  for (const auto& [limit, text] : limits) {
+    monitored.timeout = limit;
+    EXPECT_NE(request_body(sample_inner, bob, monitored)
+                  .find(R"(\"_timeout\": )" + text + R"(, \"_unique_id\")"),
+              std::string::npos)
+        << request_body(sample_inner, bob, monitored);
+  }
 }
 
 TEST(request, has_the_bytes_of_python) {
@@ -55,7 +69,9 @@ TEST(request, has_the_bytes_of_python) {
     if (c.is_call) {
       keys.msg_id = golden_msg_id;
       keys.reply_q = golden_reply_q;
-      if (c.timeout >= 0) keys.timeout = c.timeout;
+      if (c.timeout >= 0)
+        keys.timeout =
+            std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(c.timeout));
     }
     EXPECT_EQ(request_body(c.inner, context(parse_json(c.context).as_object()), keys), c.body);
   }

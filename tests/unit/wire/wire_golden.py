@@ -30,7 +30,7 @@ def request(inner, context, call=True, timeout=None):
         msg.update(_msg_id=MSG_ID, _reply_q=REPLY_Q, _timeout=timeout)
     msg["_unique_id"] = UNIQUE_ID
     amqp.pack_context(msg, context)
-    print("    {%s,\n     %s,\n     %s, %d,\n     %s}," % (
+    print("    {%s,\n     %s,\n     %s, %s,\n     %s}," % (
         literal(jsonutils.dumps(inner)), literal(jsonutils.dumps(context)),
         "true" if call else "false", -1 if timeout is None else timeout, literal(body(msg))))
 
@@ -71,6 +71,7 @@ def main():
             "namespace": "ns", "version": "1.1"}
     request(base, {"user": "bob"})
     request(base, {"user": "bob"}, timeout=10)
+    request(base, {"user": "bob"}, timeout=1.5)
     request(base, {"user": "bob"}, call=False)
     request({"method": "m", "args": {}}, {})
     request({"method": "m", "args": {}}, {}, call=False)

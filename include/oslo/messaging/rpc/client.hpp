@@ -52,7 +52,7 @@ struct client_options {
   std::optional<int> retry{};
   /// Asks the server for heartbeats; the call fails when none comes for that long. `timeout` still
   /// bounds the whole call. At least 2 s: servers send none for less.
-  std::optional<std::chrono::seconds> call_monitor_timeout{};
+  std::optional<std::chrono::milliseconds> call_monitor_timeout{};
   /// Fail with `errc::undeliverable` when no queue takes the message.
   bool at_least_once = false;
 };
@@ -61,17 +61,17 @@ using messaging::patch;
 
 /// What `client::prepare` changes. Every member may be left out, `std::nullopt` or a value.
 struct prepare_options {
-  patch<std::string> exchange{};                       ///< of the target
-  patch<std::string> topic{};                          ///< of the target
-  patch<std::string> namespace_{};                     ///< of the target
-  patch<std::string> version{};                        ///< goes before the version of a `method`
-  patch<std::string> server{};                         ///< of the target; `std::nullopt`: any
-  patch<bool> fanout{};                                ///< of the target
-  patch<std::chrono::milliseconds> timeout{};          ///< as in `client_options`, as all below
-  patch<std::string> version_cap{};                    ///< "major.minor"
-  patch<int> retry{};                                  ///< attempts after the first
-  patch<std::chrono::seconds> call_monitor_timeout{};  ///< at least 2 s
-  patch<bool> at_least_once{};                         ///< needs a queue
+  patch<std::string> exchange{};               ///< of the target
+  patch<std::string> topic{};                  ///< of the target
+  patch<std::string> namespace_{};             ///< of the target
+  patch<std::string> version{};                ///< goes before that of a `method`
+  patch<std::string> server{};                 ///< of the target; `std::nullopt`: any
+  patch<bool> fanout{};                        ///< of the target
+  patch<std::chrono::milliseconds> timeout{};  ///< as in `client_options`, as all below
+  patch<std::string> version_cap{};            ///< "major.minor"
+  patch<int> retry{};                          ///< attempts after the first
+  patch<std::chrono::milliseconds> call_monitor_timeout{};  ///< at least 2 s
+  patch<bool> at_least_once{};                              ///< needs a queue
 };
 
 /// Calls the methods of the servers of a topic.

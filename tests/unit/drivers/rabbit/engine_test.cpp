@@ -190,6 +190,17 @@ TEST_F(rabbit_engine, casts_and_calls_time_out_with_the_stage_they_got_to) {
   EXPECT_FALSE(outcome->error().detail().message_id.empty());
 }
 
+TEST_F(rabbit_engine,
+       a_call_without_a_heartbeat_ends_after_less_than_a_second_when_that_is_its_limit) {
+  call({.timeout = 60s, .call_monitor_timeout = 50ms});
+  EXPECT_NE(broker.next(method::basic_publish).body.find(R"(\"_timeout\": 0.05,)"),
+            std::string::npos);
+  broker.send(confirm(1, method::basic_ack, 1, false));
+  const auto why = wait_for_failure();
+  EXPECT_EQ(why.code(), errc::timed_out);
+  EXPECT_EQ(why.detail().stage, "monitor");
+}
+
 TEST_F(rabbit_engine, what_is_cancelled_says_whether_it_was_sent) {
   for (const bool is_call : {false, true}) {
     SCOPED_TRACE(is_call ? "call" : "cast");
