@@ -20,7 +20,7 @@ class messaging_driver_impl final : public notification_driver {
     o.timeout = n.timeout;
     o.cancel = n.cancel;
     bus_.driver().send_notification(
-        std::move(to), {n.body, n.ctxt}, format_, std::move(o),
+        std::move(to), {n.body, n.ctxt, {}, true}, format_, std::move(o),
         [done = std::move(done), topic = topic_, log = n.quiet ? logger{} : bus_.log(),
          event = n.event_type](result<reply> r) mutable {
           if (r) return done({});

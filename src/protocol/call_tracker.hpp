@@ -26,6 +26,8 @@ enum class call_limit : std::uint8_t {
 /// The id of a call: 32 lower-case hex digits, kept in place.
 class call_id {
  public:
+  /// So many at its beginning are the same for all calls of a tracker, and for those of no other.
+  static constexpr std::size_t digits_of_tracker = 16;
   explicit call_id(const std::array<char, 32>& digits) noexcept : digits_(digits) {}
   std::string_view view() const noexcept { return {digits_.data(), digits_.size()}; }
   std::string str() const { return std::string(view()); }

@@ -119,6 +119,7 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
       else
         r.message.ctxt = std::move(ctxt);
     }
+    r.message.plain_keys = true;
     r.to = to;
     r.options.retry = o.retry.value_or(-1);
     r.options.at_least_once = o.at_least_once;

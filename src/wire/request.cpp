@@ -14,7 +14,6 @@ namespace {
 
 using kind = json_reader::kind;
 
-constexpr std::string_view context_prefix = "_context_";
 constexpr std::string_view blanks = " \t\r\n";
 
 // ---- writing ------------------------------------------------------------------------------------
@@ -31,6 +30,7 @@ std::string_view open_object(std::string_view inner, bool& empty) {
   return inner;
 }
 
+/// What follows an inner object that was opened.
 class key_writer {
  public:
   explicit key_writer(bool first) : first_(first) { text_.reserve(256); }
@@ -220,50 +220,67 @@ class request_reader {
   std::string scratch_;
 };
 
+/// The inner message in two pieces.
+class inner_message {
+ public:
+  inner_message(std::string_view inner, const context& ctxt, const request_keys& keys)
+      : head_(open_object(inner, empty_)), tail_(empty_) {
+    if (!keys.msg_id.empty()) {
+      tail_.add("_msg_id", keys.msg_id);
+      tail_.add("_reply_q", keys.reply_q);
+      tail_.add_timeout(keys.timeout);
+    }
+    tail_.add("_unique_id", keys.unique_id);
+    tail_.add_context(ctxt);
+    end_ = tail_.finish();
+  }
+  std::string_view head() const noexcept { return head_; }
+  std::string_view tail() const noexcept { return end_; }
+
+ private:
+  bool empty_ = false;
+  std::string_view head_;
+  key_writer tail_;
+  std::string_view end_;
+};
+
 }  // namespace
+
+void write_inner(std::string& out, std::string_view inner, const context& ctxt,
+                 const request_keys& keys) {
+  const inner_message m(inner, ctxt, keys);
+  out += m.head();
+  out += m.tail();
+}
 
 void write_request(std::string& out, std::string_view inner, const context& ctxt,
                    const request_keys& keys) {
-  bool empty = false;
-  const std::string_view head = open_object(inner, empty);
-  key_writer tail(empty);
-  if (!keys.msg_id.empty()) {
-    tail.add("_msg_id", keys.msg_id);
-    tail.add("_reply_q", keys.reply_q);
-    tail.add_timeout(keys.timeout);
-  }
-  tail.add("_unique_id", keys.unique_id);
-  tail.add_context(ctxt);
-  write_envelope(out, {head, tail.finish()});
+  const inner_message m(inner, ctxt, keys);
+  write_envelope(out, {m.head(), m.tail()});
 }
 
 void write_notification(std::string& out, std::string_view inner, const context& ctxt,
                         std::string_view unique_id, notification_format f) {
-  if (f == notification_format::envelope) {
+  if (f == notification_format::envelope)
     write_request(out, inner, ctxt, {.unique_id = unique_id});
-    return;
-  }
-  bool empty = false;
-  const std::string_view head = open_object(inner, empty);
-  key_writer tail(empty);
-  tail.add("_unique_id", unique_id);
-  tail.add_context(ctxt);
-  out += head;
-  out += tail.finish();
+  else
+    write_inner(out, inner, ctxt, {.unique_id = unique_id});
+}
+
+void set_entry(context& out, const message_field& entry) {
+  json_reader r(entry.json);
+  auto digits = json_reader::digits::kept;
+  value v = r.read_value(digits);
+  if (digits == json_reader::digits::lost)
+    out.set(entry.key, raw_json{std::string(entry.json)});
+  else
+    out.set(entry.key, std::move(v));
 }
 
 context incoming_request::make_context() const {
   context out;
   out.entries().reserve(context_fields.size());
-  for (const auto& field : context_fields) {
-    json_reader r(field.json);
-    auto digits = json_reader::digits::kept;
-    value v = r.read_value(digits);
-    if (digits == json_reader::digits::lost)
-      out.set(field.key, raw_json{std::string(field.json)});
-    else
-      out.set(field.key, std::move(v));
-  }
+  for (const auto& field : context_fields) set_entry(out, field);
   return out;
 }
 

@@ -13,6 +13,12 @@
 
 namespace oslo::messaging::wire {
 
+/// Begins the keys of the context (docs/wire/rpc.md, RPC-6).
+inline constexpr std::string_view context_prefix = "_context_";
+
+/// Sets an entry of the context from its text, with all its digits.
+void set_entry(context& out, const message_field& entry);
+
 /// What the transport adds to a request (docs/wire/rpc.md, RPC-1).
 struct request_keys {
   std::string_view msg_id{};   ///< names the call; empty for a cast, which has no call keys
@@ -22,9 +28,13 @@ struct request_keys {
   std::string_view unique_id{};  ///< new for every message, for duplicate detection
 };
 
-/// Appends a whole message body: the object `inner` with the transport's keys and the context, in
-/// an envelope. `inner` is trusted to be JSON; throws `errc::serialization_failed` when it does not
-/// stand in braces, and for text that is not UTF-8. `out` is unspecified after a throw.
+/// Appends the inner message: the object `inner` with the transport's keys and the context. `inner`
+/// is trusted to be JSON without keys of the transport; throws `errc::serialization_failed` when it
+/// does not stand in braces, and for text that is not UTF-8. `out` is unspecified after a throw.
+void write_inner(std::string& out, std::string_view inner, const context& ctxt,
+                 const request_keys& keys);
+
+/// Appends a whole message body: the same in an envelope.
 void write_request(std::string& out, std::string_view inner, const context& ctxt,
                    const request_keys& keys);
 

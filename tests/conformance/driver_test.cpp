@@ -77,7 +77,9 @@ TEST_P(driver_over, a_call_carries_its_id_and_the_monitor_timeout) {
 
 TEST_P(driver_over, the_monitor_timeout_may_have_a_fraction) {
   const auto l = listen("s1");
-  for (const auto& [given, seen] : {std::pair(7'500ms, 7.5), {250ms, 0.25}, {2'001ms, 2.001}}) {
+  const std::pair<std::chrono::milliseconds, std::optional<double>> table[] = {
+      {7'500ms, 7.5}, {250ms, 0.25}, {2'001ms, 2.001}, {0ms, std::nullopt}};
+  for (const auto& [given, seen] : table) {
     expected<result<reply>> answer;
     call(answer, given);
     auto batch = pull(*l, 1);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "fuzz/fuzz.hpp"
+#include "wire/relayed.hpp"
 #include "wire/request.hpp"
 
 namespace {
@@ -52,5 +53,19 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   write_json(before, ctxt);
   write_json(after, second->make_context());
   fuzz::require(before == after, "the context is kept");
+
+  std::string text = first->text;
+  wire::remove_own_keys(text);
+  std::string passed_on;
+  wire::write_request(passed_on, text, {}, {.unique_id = "u"});
+  const auto third = wire::read_request(passed_on);
+  fuzz::require(third.has_value(), "what is passed on can be read");
+  fuzz::require(third->msg_id.empty() && third->reply_q.empty() && third->unique_id == "u" &&
+                    !third->client_timeout,
+                "it has no key of the transport from before");
+  fuzz::require(inner_of(*third) == inner, "the message is the same");
+  after.clear();
+  write_json(after, third->make_context());
+  fuzz::require(before == after, "the context is the same");
   return 0;
 }

@@ -47,6 +47,7 @@ class throwing_message final : public incoming_message {
       : inner_(std::move(inner)), plan_(std::move(plan)) {}
   std::span<const message_field> fields() const noexcept override { return inner_->fields(); }
   const context& ctxt() const noexcept override { return inner_->ctxt(); }
+  std::string_view body() const noexcept override { return inner_->body(); }
   std::string_view message_id() const noexcept override { return inner_->message_id(); }
   std::optional<double> client_timeout() const noexcept override {
     return inner_->client_timeout();

@@ -46,12 +46,25 @@ struct message_header {
   bool operator==(const message_header&) const = default;
 };
 
-/// A message on its way out: the inner JSON object as text, without the transport's own keys.
+/// A message on its way out.
+///
+/// A relay may pass on the text of `incoming_message::body`, or one that it got elsewhere. Keys
+/// `_context_K` in it travel as they are and are entries of the receiver's context, as if they were
+/// in `ctxt`; an entry of `ctxt` with that name counts in their place. The transport's own keys
+/// (`_msg_id`, `_reply_q`, `_timeout`, `_unique_id`) are left out and written anew where the
+/// message needs them: nobody who writes a body has replies sent elsewhere, or poses as another
+/// message.
 struct outgoing_message {
-  std::string body;  ///< one JSON object, e.g. {"method": "add", "args": {"a": 1}}
-  context ctxt;      ///< already serialized
+  /// One JSON object, e.g. {"method": "add", "args": {"a": 1}}; of a notification any. What is none
+  /// fails with `errc::serialization_failed`, and so does a bare notification with both keys of an
+  /// envelope.
+  std::string body;
+  context ctxt;  ///< already serialized
   /// Of notifications only. A bus without headers drops them.
   std::vector<message_header> headers{};
+  /// True: the sender has written `body` itself, as one object without any of the transport's own
+  /// keys, and the driver need not look for them.
+  bool plain_keys = false;
 };
 
 /// How a notification stands on the wire (docs/wire/notifications.md, NTF-3). Listeners read both.
@@ -115,6 +128,9 @@ class incoming_message {
   virtual std::span<const message_field> fields() const noexcept = 0;
   /// The context of the message, not yet deserialized.
   virtual const context& ctxt() const noexcept = 0;
+  /// The whole inner message as JSON text: all that `fields` and `ctxt` show, and the transport's
+  /// own keys. A view into the message. Empty: the driver does not keep it.
+  virtual std::string_view body() const noexcept { return {}; }
   /// The sender's message id, or empty for a cast or a notification.
   virtual std::string_view message_id() const noexcept = 0;
   /// Seconds between heartbeats that the caller accepts (its call_monitor_timeout), if it asked.

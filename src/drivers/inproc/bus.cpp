@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "core/send_stage.hpp"
+#include "core/unique_id.hpp"
+#include "wire/request.hpp"
 
 namespace oslo::messaging::inproc {
 
@@ -13,9 +15,14 @@ content::content(std::string body, context ctxt) : body_(std::move(body)), ctxt_
   in.begin_object();
   std::string scratch;
   std::string_view key;
+  std::vector<message_field> context_fields;
   while (in.next_key(key, scratch)) {
     if (key.data() == scratch.data()) key = decoded_keys_.emplace_front(std::move(scratch));
     const std::string_view json = in.skip_value();
+    if (key.starts_with(wire::context_prefix)) {
+      context_fields.push_back({key.substr(wire::context_prefix.size()), json});
+      continue;
+    }
     const auto same = std::find_if(fields_.begin(), fields_.end(),
                                    [&](const message_field& f) { return f.key == key; });
     if (same != fields_.end())
@@ -24,6 +31,42 @@ content::content(std::string body, context ctxt) : body_(std::move(body)), ctxt_
       fields_.push_back({key, json});
   }
   in.finish();
+  if (!context_fields.empty()) merge(context_fields);
+}
+
+/// What was sent beside the body counts in place of what is in it.
+void content::merge(const std::vector<message_field>& context_fields) {
+  context all;
+  for (const auto& f : context_fields) wire::set_entry(all, f);
+  for (const auto& entry : ctxt_.entries()) {
+    const std::string_view key(entry.key().data(), entry.key().size());
+    if (const auto* const exact = ctxt_.exact_text(key))
+      all.set(key, raw_json{*exact});
+    else
+      all.set(key, entry.value());
+  }
+  merged_ = std::make_unique<const context>(std::move(all));
+}
+
+std::string_view content::text() const noexcept {
+  std::call_once(text_asked_for_, [this] { write_text(); });
+  return text_;
+}
+
+void content::write_text() const {
+  const unique_digits unique_id;
+  wire::request_keys keys{.timeout = monitor, .unique_id = unique_id};
+  std::string reply_q = "reply_";
+  if (reply_to) {
+    keys.msg_id = reply_to->id.view();
+    reply_q += keys.msg_id.substr(0, protocol::call_id::digits_of_tracker);
+    keys.reply_q = reply_q;
+  }
+  try {
+    wire::write_inner(text_, body_, ctxt_, keys);
+  } catch (const messaging_error&) {
+    text_.clear();
+  }
 }
 
 std::shared_ptr<bus> bus::shared() {

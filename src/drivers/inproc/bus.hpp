@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/container/small_vector.hpp>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <forward_list>
@@ -39,19 +40,28 @@ class content {
   std::span<const message_field> fields() const noexcept {
     return {fields_.data(), fields_.size()};
   }
-  const context& ctxt() const noexcept { return ctxt_; }
+  const context& ctxt() const noexcept { return merged_ ? *merged_ : ctxt_; }
+  /// The inner message as another bus would carry it; empty when it is not UTF-8. Any thread.
+  std::string_view text() const noexcept;
   std::size_t bytes() const noexcept { return body_.size(); }
 
   std::vector<message_header> headers{};
   std::optional<reply_address> reply_to{};
-  std::optional<double> client_timeout{};
+  /// What the caller accepts without a heartbeat.
+  std::optional<std::chrono::milliseconds> monitor{};
   std::optional<scheduler::time_point> deadline{};  ///< when the caller stops waiting
 
  private:
+  void merge(const std::vector<message_field>& context_fields);
+  void write_text() const;
+
   std::string body_;
   context ctxt_;
   boost::container::small_vector<message_field, 5> fields_;
   std::forward_list<std::string> decoded_keys_;  // of keys that have escapes
+  std::unique_ptr<const context> merged_;        // when the body has entries, too
+  mutable std::once_flag text_asked_for_;
+  mutable std::string text_;
 };
 
 struct waiting_message {

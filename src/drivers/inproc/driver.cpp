@@ -4,6 +4,7 @@
 
 #include "core/shown_name.hpp"
 #include "drivers/inproc/node.hpp"
+#include "wire/relayed.hpp"
 
 namespace oslo::messaging::inproc {
 namespace {
@@ -18,10 +19,14 @@ class incoming final : public incoming_message {
 
   std::span<const message_field> fields() const noexcept override { return what().fields(); }
   const context& ctxt() const noexcept override { return what().ctxt(); }
+  std::string_view body() const noexcept override { return what().text(); }
   std::string_view message_id() const noexcept override {
     return what().reply_to ? what().reply_to->id.view() : std::string_view();
   }
-  std::optional<double> client_timeout() const noexcept override { return what().client_timeout; }
+  std::optional<double> client_timeout() const noexcept override {
+    if (what().monitor <= std::chrono::milliseconds::zero()) return std::nullopt;  // or none
+    return std::chrono::duration<double>(*what().monitor).count();
+  }
   bool redelivered() const noexcept override { return taken_.message.redelivered; }
   std::optional<std::size_t> requeues() const noexcept override { return taken_.message.requeues; }
   std::span<const message_header> headers() const noexcept override { return what().headers; }
@@ -138,15 +143,22 @@ class inproc_driver final : public driver {
   capabilities caps() const noexcept override { return {}; }
 
   void send(target to, outgoing_message m, send_options o, send_completion done) override {
-    if (const auto fits = check(node_->exchange_of(to), to); !fits)
-      return node_->later(
-          [done = std::move(done), why = fits.error()](auto) mutable { done(why); });
-    node_->send(std::move(to), std::move(m), std::move(o), std::move(done));
+    try {
+      if (!m.plain_keys) wire::remove_own_keys(m.body);
+    } catch (const messaging_error& e) {
+      return fail(std::move(done), e.failure());
+    }
+    pass(std::move(to), std::move(m), std::move(o), std::move(done));
   }
-  void send_notification(target to, outgoing_message m, notification_format, send_options o,
+  void send_notification(target to, outgoing_message m, notification_format f, send_options o,
                          send_completion done) override {
+    try {
+      if (!m.plain_keys) wire::remove_own_keys(m.body, f);
+    } catch (const messaging_error& e) {
+      return fail(std::move(done), e.failure());
+    }
     o.wait_for_reply = false;
-    send(std::move(to), std::move(m), std::move(o), std::move(done));
+    pass(std::move(to), std::move(m), std::move(o), std::move(done));
   }
   std::shared_ptr<listener> listen(target on, listen_options) override {
     auto fits = check(node_->exchange_of(on), on);
@@ -188,6 +200,15 @@ class inproc_driver final : public driver {
   }
 
  private:
+  void pass(target to, outgoing_message m, send_options o, send_completion done) {
+    if (const auto fits = check(node_->exchange_of(to), to); !fits)
+      return fail(std::move(done), fits.error());
+    node_->send(std::move(to), std::move(m), std::move(o), std::move(done));
+  }
+  void fail(send_completion done, failure why) {
+    node_->later([done = std::move(done), why = std::move(why)](auto) mutable { done(why); });
+  }
+
   std::shared_ptr<node> node_;
 };
 

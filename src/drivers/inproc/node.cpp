@@ -66,8 +66,8 @@ void node::start(target&& to, outgoing_message&& m, send_options&& o, send_compl
   if (o.timeout) deadline = deadline_after(now, *o.timeout);
   std::optional<scheduler::clock::duration> monitor;
   if (o.call_monitor_timeout) {
+    what->monitor = o.call_monitor_timeout;
     monitor = std::min(*o.call_monitor_timeout, longest_monitor);
-    what->client_timeout = std::chrono::duration<double>(*o.call_monitor_timeout).count();
   }
   if (calls_.size() >= calls_.capacity()) {
     finish(std::move(done), failure(errc::limit_exceeded, "Too many calls wait for their reply: " +

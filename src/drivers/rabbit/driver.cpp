@@ -8,6 +8,7 @@
 #include "drivers/rabbit/examiner.hpp"
 #include "drivers/rabbit/listener.hpp"
 #include "net/link_settings.hpp"
+#include "wire/relayed.hpp"
 #include "wire/request.hpp"
 
 namespace oslo::messaging::rabbit {
@@ -59,6 +60,11 @@ class rabbit_driver final : public driver {
   std::string_view system() const noexcept override { return "rabbitmq"; }
 
   void send(target to, outgoing_message m, send_options o, send_completion done) override {
+    try {
+      if (!m.plain_keys) wire::remove_own_keys(m.body);
+    } catch (const messaging_error& e) {
+      return fail(std::move(done), e.failure());
+    }
     if (o.wait_for_reply) {
       if (engine_->loop().running_here())  // without a copy of it all
         return engine_->call(destination_of(to), std::move(m), std::move(o), std::move(done));
@@ -83,6 +89,7 @@ class rabbit_driver final : public driver {
                          send_completion done) override {
     std::string body;
     try {
+      if (!m.plain_keys) wire::remove_own_keys(m.body, f);
       wire::write_notification(body, m.body, m.ctxt, unique_digits(), f);
     } catch (const messaging_error& e) {
       return fail(std::move(done), e.failure());

@@ -126,6 +126,7 @@ class rabbit_message final : public incoming_message {
 
   std::span<const message_field> fields() const noexcept override { return request_.fields; }
   const context& ctxt() const noexcept override;
+  std::string_view body() const noexcept override { return request_.text; }
   std::string_view message_id() const noexcept override { return request_.msg_id; }
   std::optional<double> client_timeout() const noexcept override { return request_.client_timeout; }
   bool redelivered() const noexcept override { return redelivered_; }

@@ -203,6 +203,35 @@ TEST(inproc_content, lists_each_key_once_with_its_last_value) {
   EXPECT_EQ(c.fields()[1].json, "null");
 }
 
+TEST(inproc_content, has_one_context_from_the_body_and_from_beside_it) {
+  context beside{{"b", 3}};
+  beside.set("big", raw_json{"123456789012345678901"});
+  const content c(R"({"_context_a": 1, "\u005fcontext_b": 2, "m": "_context_", "_context_a": [4]})",
+                  beside);
+  ASSERT_EQ(c.fields().size(), 1u);
+  EXPECT_EQ(c.fields()[0].key, "m");
+  context all{{"a", {4}}, {"b", 3}};
+  all.set("big", raw_json{"123456789012345678901"});
+  EXPECT_EQ(c.ctxt(), all);
+}
+
+TEST(inproc_content, its_text_is_that_of_the_wire) {
+  content call(R"({"m": 1.10, "_context_a": 1e5})", context{{"b", 2}});
+  protocol::call_tracker<int> calls(0x0123456789abcdef);
+  const auto id = calls.add(0, {}, {});
+  call.reply_to = reply_address{{}, id};
+  call.monitor = std::chrono::milliseconds(1500);
+  const std::string begin = R"({"m": 1.10, "_context_a": 1e5, "_msg_id": ")" + id.str() +
+                            R"(", "_reply_q": "reply_0123456789abcdef", "_timeout": 1.5, )"
+                            R"("_unique_id": ")";
+  const std::string text(call.text());
+  EXPECT_EQ(text.substr(0, begin.size()), begin);
+  EXPECT_EQ(text.substr(begin.size() + 32), R"(", "_context_b": 2})");
+  EXPECT_EQ(call.text(), text) << "its receivers see the same";
+  EXPECT_EQ(content("{}", context()).text().substr(0, 15), R"({"_unique_id": )");
+  EXPECT_EQ(content("{}", context{{"a", "\xff"}}).text(), "") << "no other bus would take it";
+}
+
 TEST(inproc_content, refuses_what_is_not_one_object) {
   for (const char* text : {"", "[]", "1", "{", "{} {}", R"({"a": })"})
     EXPECT_THROW(content(text, context()), messaging_error) << text;

@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <functional>
 #include <oslo/messaging/asio.hpp>
+#include <oslo/messaging/json.hpp>
 #include <oslo/messaging/transport.hpp>
 
 #include "support/log_lines.hpp"
@@ -315,6 +316,30 @@ TEST_F(rabbit_listeners, a_body_in_another_encoding_is_read_in_it) {
   pull();
   ASSERT_EQ(batch.size(), 1u);
   EXPECT_EQ(batch[0]->fields()[0].json, "\"h\xc3\xa9\"");
+  batch[0]->acknowledge();
+}
+
+TEST_F(rabbit_listeners, a_message_keeps_its_inner_text_as_it_came) {
+  const std::string inner =
+      R"({ "method":"m", "_context_user": 1.10, "_msg_id": "7", "_unique_id": "u", "a":"\u00e9" })";
+  std::string enveloped = R"({"oslo.version": "2.0", "oslo.message": )";
+  write_json(enveloped, inner);
+  std::uint64_t tag = 0;
+  for (const auto& body : {inner, enveloped + "}"}) {
+    pull();
+    deliver(++tag, body);
+    ASSERT_EQ(batch.size(), 1u);
+    EXPECT_EQ(batch[0]->body(), inner);
+    const auto key = batch[0]->fields()[0].key;
+    EXPECT_TRUE(key.data() > batch[0]->body().data() && key.data() < &batch[0]->body().back())
+        << "the text is there once";
+    batch[0]->acknowledge();
+  }
+  pull();
+  deliver(++tag, wire::compress(wire::codec::zlib, R"({"method": "packed"})"),
+          amqp091::field_table{{"compression", "application/x-gzip"}});
+  ASSERT_EQ(batch.size(), 1u);
+  EXPECT_EQ(batch[0]->body(), R"({"method": "packed"})");
   batch[0]->acknowledge();
 }
 
