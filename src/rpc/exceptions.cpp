@@ -66,6 +66,7 @@ remote_failure describe_current(const std::exception_ptr& error, const exception
   } catch (const messaging_error& e) {
     if (const auto* remote = e.failure().remote()) {
       own = *remote;
+      own.json.clear();  // what is added here counts
       remove_hop_mark(own.type);
       remove_hop_mark(own.module);
       return own;

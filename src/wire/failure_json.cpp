@@ -1,6 +1,8 @@
 #include "wire/failure_json.hpp"
 
 #include <oslo/messaging/json.hpp>
+#include <string_view>
+#include <utility>
 
 #include "core/json/json_text.hpp"
 
@@ -27,6 +29,20 @@ std::string_view checked(std::string_view json, kind expected, std::string_view 
     return text;
   } catch (const messaging_error&) {
     return fallback;
+  }
+}
+
+void require_object(std::string_view json) {
+  try {
+    json_reader r(json);
+    r.begin_object();
+    std::string_view key;
+    std::string scratch;
+    while (r.next_key(key, scratch)) r.skip_value();
+    r.finish();
+  } catch (const messaging_error& e) {
+    throw_failure({errc::serialization_failed,
+                   std::string("The failure to be sent is not a JSON object: ") + e.what()});
   }
 }
 
@@ -87,6 +103,11 @@ remote_failure parse(std::string_view text) {
 }  // namespace
 
 void write_failure(std::string& out, const remote_failure& f) {
+  if (!f.json.empty()) {
+    require_object(f.json);
+    out += f.json;
+    return;
+  }
   std::string_view type = f.type, module = f.module;
   if (type.ends_with(remote_suffix) && module.ends_with(remote_suffix)) {
     type.remove_suffix(remote_suffix.size());
@@ -110,14 +131,15 @@ void write_failure(std::string& out, const remote_failure& f) {
   out += '}';
 }
 
-remote_failure read_failure(std::string_view text) {
+remote_failure read_failure(std::string text) {
+  remote_failure f;
   try {
-    return parse(text);
+    f = parse(text);
+    f.json = std::move(text);
   } catch (const messaging_error&) {
-    remote_failure f;
-    f.message = text;
-    return f;
+    f.message = std::move(text);
   }
+  return f;
 }
 
 }  // namespace oslo::messaging::wire

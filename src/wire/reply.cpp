@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <oslo/messaging/json.hpp>
+#include <utility>
 
 #include "core/json/json_text.hpp"
 #include "wire/envelope.hpp"
@@ -43,13 +44,13 @@ std::optional<remote_failure> read_failure_value(json_reader& r) {
     std::string text;
     r.read_string(text);
     if (text.empty()) return std::nullopt;
-    return read_failure(text);
+    return read_failure(std::move(text));
   }
   json_reader probe = r;
   const bool failed = is_true(probe);
   const std::string_view json = r.skip_value();
   if (!failed) return std::nullopt;
-  return read_failure(json);
+  return read_failure(std::string(json));
 }
 
 }  // namespace

@@ -22,8 +22,8 @@ struct call_id {
 
 /// Appends a whole reply body (docs/wire/rpc.md, RPC-16). `reply.result` is trusted to be one JSON
 /// value; it is not written (null is) when there is a failure. Throws `errc::serialization_failed`
-/// when the result is empty or not UTF-8; never because of the failure. `out` is unspecified after
-/// a throw.
+/// when the result is empty or not UTF-8, and as `write_failure` does. `out` is unspecified after a
+/// throw.
 void write_reply(std::string& out, const outgoing_reply& reply, call_id msg_id,
                  std::string_view unique_id);
 

@@ -125,6 +125,51 @@ TEST_P(relay_over, a_context_may_come_in_the_text_beside_it_or_both_ways) {
   EXPECT_NE(text_of(m).find("123456789012345678901"), std::string::npos);
 }
 
+TEST_P(relay_over, a_failure_is_passed_on_as_the_text_that_came) {
+  const auto l = listen();
+  const auto failure_of_call = [&](remote_failure given) {
+    expected<result<reply>> answer;
+    client_bus.driver().send(to(), {R"({"method": "m"})", {}},
+                             {.wait_for_reply = true, .timeout = patience},
+                             [&](result<reply> r) { answer.set(std::move(r)); });
+    pull_one(*l)->reply({"null", std::move(given)});
+    const auto r = answer.get();
+    return r.has_error() && r.error().remote() != nullptr ? *r.error().remote() : remote_failure{};
+  };
+  const auto first = failure_of_call({.type = "E_Remote", .module = "m_Remote", .message = "a"});
+  EXPECT_EQ(first.json,
+            R"({"class": "E", "module": "m", "message": "a", "tb": [], "args": [], "kwargs": {}})");
+  EXPECT_EQ(first.type, "E");
+  const std::string odd = R"({"class":"F", "module" : "exceptions", "more": [1.10, "\u00e9"]})";
+  remote_failure given = first;
+  given.json = odd;
+  const auto second = failure_of_call(given);
+  EXPECT_EQ(second.json, odd);
+  EXPECT_EQ(second.type, "F");
+  EXPECT_EQ(second.module, "builtins");
+  EXPECT_EQ(second.message, "");
+}
+
+TEST_P(relay_over, a_failure_that_is_no_object_is_refused_and_the_call_can_still_be_answered) {
+  const auto l = listen();
+  expected<result<reply>> answer;
+  client_bus.driver().send(to(), {R"({"method": "m"})", {}},
+                           {.wait_for_reply = true, .timeout = patience},
+                           [&](result<reply> r) { answer.set(std::move(r)); });
+  const auto call = pull_one(*l);
+  for (const char* garbage : {"boom", "[]", "{} {}", "{\"a\": \"\xff\"}"}) {
+    try {
+      call->reply({"null", remote_failure{.json = garbage}});
+      ADD_FAILURE() << garbage << " was taken";
+    } catch (const messaging_error& e) {
+      EXPECT_EQ(e.failure().code(), errc::serialization_failed);
+      EXPECT_EQ(e.failure().message().find("The failure to be sent is not a JSON object: "), 0u);
+    }
+  }
+  call->reply({"5", std::nullopt});
+  EXPECT_EQ(answer.get().value().result, "5");
+}
+
 TEST_P(relay_over, what_is_no_object_is_not_sent) {
   for (const char* body : {"", "[]", "{", "{} {}", R"({"a": 1}, "b": {})"})
     EXPECT_EQ(refusal_of(body), errc::serialization_failed) << body;

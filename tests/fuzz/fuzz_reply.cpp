@@ -24,7 +24,11 @@ void check_text(const remote_failure& f) {
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view input = fuzz::text(data, size);
-  check_text(wire::read_failure(input));
+  auto failure = wire::read_failure(std::string(input));
+  check_text(failure);
+  fuzz::require(failure.json.empty() || failure.json == input, "the text of a failure is kept");
+  failure.json.clear();
+  check_text(failure);
 
   const auto first = wire::read_reply(input);
   if (!first) {

@@ -153,6 +153,8 @@ class incoming_message {
   /// Gives the message back, for another delivery.
   virtual void requeue() = 0;
   /// Answers a call; does nothing for a cast. `done` (may be empty) gets the broker's verdict.
+  /// Throws `messaging_error` (`errc::serialization_failed`) for a failure whose `json` is not one
+  /// JSON object, and may do so for a result that is no JSON; the call can still be answered then.
   virtual void reply(outgoing_reply r, unique_function<void(result<void>)> done = {}) = 0;
   /// Tells the caller that the call is still being worked on.
   virtual void heartbeat() = 0;

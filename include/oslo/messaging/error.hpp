@@ -80,6 +80,11 @@ struct remote_failure {
   std::vector<std::string> traceback;  ///< lines as the peer printed them, each with its newline
   std::string args_json = "[]";        ///< positional arguments, a JSON array as text
   std::string kwargs_json = "{}";      ///< keyword arguments, a JSON object as text
+  /// All of it as the text that travels, one JSON object, keys of other peers' making included. Of
+  /// one that was received: as it came; empty when that was no JSON object, which is the `message`
+  /// then. Of one to be sent: when it is not empty it is sent as it is, and the other members do
+  /// not count; clear it to change them.
+  std::string json{};
 };
 
 /// Where a message was when its time ran out, or where it was refused. Unknown fields are empty.

@@ -4,10 +4,18 @@
 
 #include "core/shown_name.hpp"
 #include "drivers/inproc/node.hpp"
+#include "wire/failure_json.hpp"
 #include "wire/relayed.hpp"
 
 namespace oslo::messaging::inproc {
 namespace {
+
+/// With the text, and the members that a peer would read in it.
+remote_failure over_the_wire(const remote_failure& f) {
+  std::string json;
+  wire::write_failure(json, f);
+  return wire::read_failure(std::move(json));
+}
 
 class incoming final : public incoming_message {
  public:
@@ -44,7 +52,7 @@ class incoming final : public incoming_message {
     if (const auto& address = what().reply_to) {
       if (const auto caller = address->caller.lock()) {
         result<messaging::reply> outcome = messaging::reply{std::move(r.result)};
-        if (r.failure) outcome = failure(std::move(*r.failure));
+        if (r.failure) outcome = failure(over_the_wire(*r.failure));
         if (auto* const gate = owner_->where()->gate())
           // Weak, because the caller owns the gate by way of the bus.
           gate->pass([to = address->caller, id = address->id, a = std::move(outcome)]() mutable {

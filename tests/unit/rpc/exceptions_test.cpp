@@ -105,12 +105,14 @@ TEST(exceptions, a_failure_of_a_third_party_passes_unchanged_but_for_the_mark_of
   there.message = "no";
   there.traceback = {"tb\n"};
   there.args_json = "[5]";
+  there.json = R"({"class": "NotFound_Remote"})";
   const auto f = describe(std::make_exception_ptr(remote_error(failure(there))));
   EXPECT_EQ(f.type, "NotFound");
   EXPECT_EQ(f.module, "nova.exception");
   EXPECT_EQ(f.message, "no");
   EXPECT_EQ(f.traceback, there.traceback);
   EXPECT_EQ(f.args_json, "[5]");
+  EXPECT_EQ(f.json, "") << "the members count";
 }
 
 }  // namespace

@@ -82,11 +82,42 @@ TEST(failure_json, is_read_liberally) {
 TEST(failure_json, what_is_not_a_json_object_becomes_the_message) {
   for (const std::string_view text :
        {"", "boom", "5", "[]", "null", "{\"class\": \"E\"", "{\"class\": \"E\"} x", "\xff"}) {
-    const auto f = read_failure(text);
+    const auto f = read_failure(std::string(text));
     EXPECT_EQ(f.message, text);
+    EXPECT_EQ(f.json, "") << "it could not be passed on";
     EXPECT_EQ(f.type, "");
     EXPECT_EQ(f.module, "");
   }
+}
+
+TEST(failure_json, a_text_is_passed_on_as_it_came) {
+  for (const std::string text :
+       {R"({})", R"({"class": "E", "module": "exceptions", "message": "m", "extra": [1.10]})",
+        R"( {"class":"E_Remote","module":"m_Remote","tb":"one line","message":"\ud800"} )"}) {
+    auto f = read_failure(text);
+    EXPECT_EQ(f.json, text);
+    f.type = "does not count";
+    EXPECT_EQ(written(f), text);
+    f.json.clear();
+    EXPECT_NE(written(f).find("does not count"), std::string::npos);
+  }
+}
+
+TEST(failure_json, a_text_that_is_no_object_is_refused) {
+  const auto error_of = [](std::string json) -> std::string {
+    try {
+      written({.type = "E", .json = std::move(json)});
+    } catch (const messaging_error& e) {
+      EXPECT_EQ(e.failure().code(), errc::serialization_failed);
+      return e.what();
+    }
+    return "no error";
+  };
+  const std::string begin = "The failure to be sent is not a JSON object: Malformed JSON at byte ";
+  EXPECT_EQ(error_of("boom"), begin + "0: expected an object, got 'b'");
+  EXPECT_EQ(error_of(R"({"a": 1} x)"), begin + "9: expected nothing after the value, got 'x'");
+  for (const char* bad : {" ", "[]", "null", "{", "{\"a\": \"\xff\"}", "{} {}"})
+    EXPECT_EQ(error_of(bad).substr(0, begin.size()), begin) << bad;
 }
 
 TEST(failure_json, the_module_of_python_2_is_mapped) {

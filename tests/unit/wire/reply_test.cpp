@@ -31,7 +31,7 @@ TEST(reply, has_the_bytes_of_the_specification) {
 TEST(reply, has_the_bytes_of_python_and_is_read_back) {
   for (const auto& c : python_replies) {
     outgoing_reply reply{.result = std::string(c.result)};
-    if (!c.failure.empty()) reply.failure = read_failure(c.failure);
+    if (!c.failure.empty()) reply.failure = read_failure(std::string(c.failure));
     std::string body;
     if (c.ending)
       body = reply_body(reply);
@@ -39,7 +39,7 @@ TEST(reply, has_the_bytes_of_python_and_is_read_back) {
       write_heartbeat(body, golden_msg_id, golden_unique_id);
     EXPECT_EQ(body, c.body);
 
-    const auto read = read_reply(c.body);
+    auto read = read_reply(c.body);
     ASSERT_TRUE(read) << read.error().message();
     EXPECT_EQ(read->msg_id, golden_msg_id);
     EXPECT_EQ(read->unique_id, golden_unique_id);
@@ -48,6 +48,8 @@ TEST(reply, has_the_bytes_of_python_and_is_read_back) {
     EXPECT_EQ(read->is_heartbeat(), !c.ending);
     ASSERT_EQ(read->failure.has_value(), !c.failure.empty());
     if (read->failure) {
+      EXPECT_EQ(read->failure->json, c.failure);
+      read->failure->json.clear();
       std::string again;
       write_failure(again, *read->failure);
       EXPECT_EQ(again, c.failure);
@@ -62,8 +64,20 @@ TEST(reply, with_a_failure_has_no_result) {
   EXPECT_EQ(read->failure->type, "E");
 }
 
+TEST(reply, with_the_text_of_a_failure_has_it_unchanged) {
+  const std::string text = R"({"class":"E", "message": "\u00e9 \"", "more": 1.10})";
+  const auto body = reply_body({.failure = remote_failure{.type = "other", .json = text}});
+  EXPECT_EQ(read_reply(body)->failure->json, text);
+  EXPECT_EQ(read_reply(body)->failure->type, "E");
+  EXPECT_EQ(read_reply(R"({"failure": {"class": "E", "x" : 1}})")->failure->json,
+            R"({"class": "E", "x" : 1})");
+  EXPECT_EQ(read_reply(R"({"failure": [1, 2]})")->failure->json, "");
+}
+
 TEST(reply, that_cannot_be_written_is_refused) {
   std::string out;
+  EXPECT_THROW(write_reply(out, {.failure = remote_failure{.json = "[]"}}, "m", "u"),
+               messaging_error);
   EXPECT_THROW(write_reply(out, {.result = ""}, "m", "u"), messaging_error);
   EXPECT_THROW(write_reply(out, {.result = "\"\xff\""}, "m", "u"), messaging_error);
 }
