@@ -94,7 +94,7 @@ class request final : public incoming_message {
   void acknowledge() override {}
   void requeue() override {}
   void reply(outgoing_reply r, verdict done) override { from_.answered(r, std::move(done)); }
-  void heartbeat() override {}
+  void heartbeat(verdict) override {}
 
  private:
   static constexpr message_field content[] = {

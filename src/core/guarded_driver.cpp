@@ -109,7 +109,8 @@ class guarded_message final : public incoming_message {
       guard_->complete<result<void>>(told, guard_->thrown("reply"));
     }
   }
-  void heartbeat() override {
+  void heartbeat(unique_function<void(result<void>)> done) override {
+    if (done) return heartbeat_with(std::move(done));
     try {
       inner_->heartbeat();
     } catch (...) {
@@ -118,6 +119,15 @@ class guarded_message final : public incoming_message {
   }
 
  private:
+  void heartbeat_with(unique_function<void(result<void>)> done) {
+    const auto told = std::make_shared<once<result<void>>>(std::move(done));
+    try {
+      inner_->heartbeat(call(told));
+    } catch (...) {
+      guard_->complete<result<void>>(told, guard_->thrown("heartbeat"));
+    }
+  }
+
   const std::unique_ptr<incoming_message> inner_;
   const shared_guard guard_;
   bool later_ = false;

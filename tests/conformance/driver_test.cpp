@@ -75,6 +75,29 @@ TEST_P(driver_over, a_call_carries_its_id_and_the_monitor_timeout) {
   EXPECT_TRUE(verdict.get());
 }
 
+TEST_P(driver_over, a_heartbeat_says_whether_its_caller_is_there) {
+  const auto l = listen("s1");
+  cast(R"({"method": "m"})");
+  auto batch = pull(*l, 1);
+  batch.at(0)->acknowledge();
+  expected<errc> verdict;
+  const auto beat = [&] {
+    batch.at(0)->heartbeat([&](result<void> r) { verdict.set(r ? errc{} : r.error().code()); });
+    return verdict.get();
+  };
+  EXPECT_EQ(beat(), errc{}) << "a cast has nothing to send";
+  expected<result<reply>> answer;
+  call(answer, 30s);
+  batch = pull(*l, 1);
+  batch.at(0)->acknowledge();
+  EXPECT_EQ(beat(), errc{});
+  batch[0]->reply({"1", std::nullopt});
+  EXPECT_TRUE(answer.get().has_value());
+  EXPECT_EQ(beat(), errc{}) << "it goes to the caller's transport, which knows better";
+  client_bus.close();
+  EXPECT_EQ(beat(), errc::undeliverable);
+}
+
 TEST_P(driver_over, the_monitor_timeout_may_have_a_fraction) {
   const auto l = listen("s1");
   const std::pair<std::chrono::milliseconds, std::optional<double>> table[] = {

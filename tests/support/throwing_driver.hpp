@@ -69,7 +69,10 @@ class throwing_message final : public incoming_message {
     plan_->reach("reply");
     inner_->reply(std::move(r), std::move(done));
   }
-  void heartbeat() override { inner_->heartbeat(); }
+  void heartbeat(unique_function<void(result<void>)> done) override {
+    plan_->reach("heartbeat");
+    inner_->heartbeat(std::move(done));
+  }
 
  private:
   std::unique_ptr<incoming_message> inner_;

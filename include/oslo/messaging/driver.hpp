@@ -156,8 +156,9 @@ class incoming_message {
   /// Throws `messaging_error` (`errc::serialization_failed`) for a failure whose `json` is not one
   /// JSON object, and may do so for a result that is no JSON; the call can still be answered then.
   virtual void reply(outgoing_reply r, unique_function<void(result<void>)> done = {}) = 0;
-  /// Tells the caller that the call is still being worked on.
-  virtual void heartbeat() = 0;
+  /// Tells the caller that the call is still being worked on; does nothing for a cast. `done` (may
+  /// be empty) gets the broker's verdict: `errc::undeliverable` when the caller's queue is gone.
+  virtual void heartbeat(unique_function<void(result<void>)> done = {}) = 0;
 
   /// The JSON text of a key, or an empty view.
   std::string_view field(std::string_view key) const noexcept {

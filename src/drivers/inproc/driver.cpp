@@ -64,11 +64,20 @@ class incoming final : public incoming_message {
     }
     if (done) owner_->later(std::move(done));
   }
-  void heartbeat() override {
+  void heartbeat(unique_function<void(result<void>)> done) override {
     const auto* const gate = owner_->where()->gate();
-    if (gate != nullptr && !gate->lets_heartbeats_pass()) return;
-    if (const auto& address = what().reply_to)
-      if (const auto caller = address->caller.lock()) caller->heartbeat(address->id);
+    bool gone = false;
+    if (const auto& address = what().reply_to) {
+      const auto caller = address->caller.lock();
+      gone = !caller || caller->is_closing();
+      if (!gone && (gate == nullptr || gate->lets_heartbeats_pass()))
+        caller->heartbeat(address->id);
+    }
+    if (!done) return;
+    owner_->later([done = std::move(done), gone](result<void> r) mutable {
+      if (gone) r = failure(errc::undeliverable, "The caller's transport is closed.");
+      done(std::move(r));
+    });
   }
 
  private:

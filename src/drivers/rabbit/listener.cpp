@@ -312,14 +312,17 @@ void rabbit_message::reply(outgoing_reply r, unique_function<void(result<void>)>
       [from = from_, a = std::move(a)]() mutable { from->owner().replies().send(std::move(a)); });
 }
 
-void rabbit_message::heartbeat() {
-  if (request_.msg_id.empty() || request_.reply_q.empty()) return;
+void rabbit_message::heartbeat(unique_function<void(result<void>)> done) {
+  if (request_.msg_id.empty() || request_.reply_q.empty()) {
+    if (done) done({});
+    return;
+  }
   std::string body;
   wire::write_heartbeat(body, {request_.msg_id, request_.msg_id_is_text}, unique_digits());
-  from_->owner().loop().dispatch(
-      [from = from_, queue = std::string(request_.reply_q), body = std::move(body)]() mutable {
-        from->owner().replies().heartbeat(std::move(queue), std::move(body));
-      });
+  from_->owner().loop().dispatch([from = from_, queue = std::string(request_.reply_q),
+                                  body = std::move(body), done = std::move(done)]() mutable {
+    from->owner().replies().heartbeat(std::move(queue), std::move(body), std::move(done));
+  });
 }
 
 }  // namespace oslo::messaging::rabbit

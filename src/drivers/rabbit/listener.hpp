@@ -138,7 +138,7 @@ class rabbit_message final : public incoming_message {
   void acknowledge_later() override;
   void requeue() override { settle(false); }
   void reply(outgoing_reply r, unique_function<void(result<void>)> done) override;
-  void heartbeat() override;
+  void heartbeat(unique_function<void(result<void>)> done) override;
 
   std::string_view unique_id() const noexcept { return request_.unique_id; }
   /// A hash of the body.

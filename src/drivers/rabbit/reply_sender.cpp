@@ -18,6 +18,10 @@ bool is_about_the_answer(errc e) noexcept {
   return e == errc::precondition_failed || e == errc::invalid_argument || e == errc::broker_error;
 }
 
+failure does_not_exist(const std::string& queue) {
+  return {errc::undeliverable, queue + " does not exist."};
+}
+
 }  // namespace
 
 send_ptr reply_sender::make(std::string queue, std::string body) const {
@@ -33,7 +37,7 @@ void reply_sender::send(pending_reply a) {
   if (is_dead(a.queue)) {
     owner_.env().log(log_level::warning, a.queue + " doesn't exist, drop reply to " + a.message_id);
     owner_.count("rpc_server_dropped_replies_total");
-    if (a.done) a.done(failure(errc::undeliverable, a.queue + " does not exist."));
+    if (a.done) a.done(does_not_exist(a.queue));
     return;
   }
   const auto s = make(a.queue, std::move(a.body));
@@ -88,11 +92,17 @@ void reply_sender::replace(pending_reply& a, const failure& why) {
   owner_.send(s);
 }
 
-void reply_sender::heartbeat(std::string queue, std::string body) {
-  if (is_dead(queue)) return;
+void reply_sender::heartbeat(std::string queue, std::string body,
+                             unique_function<void(result<void>)> done) {
+  if (is_dead(queue)) {
+    if (done) done(does_not_exist(queue));
+    return;
+  }
   const auto s = make(std::move(queue), std::move(body));
-  s->done = [log = owner_.env().log](result<reply> r) {
+  s->awaited = static_cast<bool>(done);
+  s->done = [log = owner_.env().log, done = std::move(done)](result<reply> r) mutable {
     if (r.has_error()) log(log_level::debug, "Heartbeat send failed: " + r.error().message());
+    if (done) done(r ? result<void>() : result<void>(r.error()));
   };
   owner_.send(s);
 }

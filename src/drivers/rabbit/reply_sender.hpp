@@ -37,8 +37,10 @@ class reply_sender : public std::enable_shared_from_this<reply_sender> {
   explicit reply_sender(engine& owner) : owner_(owner) {}
 
   void send(pending_reply a);
-  /// Best effort: a caller whose queue is gone needs no sign of life.
-  void heartbeat(std::string queue, std::string body);
+  /// Best effort, and sent once: a caller whose queue is gone needs no sign of life. `done` may be
+  /// empty.
+  void heartbeat(std::string queue, std::string body,
+                 unique_function<void(result<void>)> done = {});
 
  private:
   using clock = std::chrono::steady_clock;

@@ -28,7 +28,7 @@ class plain_message final : public incoming_message {
   void acknowledge() override {}
   void requeue() override {}
   void reply(outgoing_reply, unique_function<void(result<void>)>) override {}
-  void heartbeat() override {}
+  void heartbeat(unique_function<void(result<void>)>) override {}
 
  private:
   std::string body_;

@@ -19,7 +19,7 @@ class message final : public incoming_message {
   void acknowledge() override {}
   void requeue() override {}
   void reply(outgoing_reply, unique_function<void(result<void>)>) override {}
-  void heartbeat() override {}
+  void heartbeat(unique_function<void(result<void>)>) override {}
 
  private:
   std::vector<message_field> fields_;

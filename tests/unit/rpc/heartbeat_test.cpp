@@ -34,7 +34,7 @@ class monitored_message final : public incoming_message {
     outcome_->answered = !r.failure;
     done({});
   }
-  void heartbeat() override {
+  void heartbeat(unique_function<void(result<void>)>) override {
     ++outcome_->heartbeats;
     if (outcome_->heartbeats_fail) throw std::runtime_error("no way to the caller");
   }

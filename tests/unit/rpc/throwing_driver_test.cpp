@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <oslo/messaging/blocking.hpp>
 #include <oslo/messaging/rpc.hpp>
 #include <utility>
@@ -165,6 +166,32 @@ TEST_F(throwing_driver, loses_no_server_by_a_message) {
   EXPECT_TRUE(lines.wait_for(
       log_level::error, "Can not send reply for message: " + threw("reply", "an exception that")));
   EXPECT_TRUE(s.drain(20s));
+}
+
+TEST_F(throwing_driver, says_what_became_of_a_heartbeat) {
+  std::promise<std::unique_ptr<incoming_message>> arrived;
+  std::shared_ptr<listener> from;
+  bus.loop().post([&] {
+    from = bus.driver().listen({.topic = "t", .server = "s"}, {});
+    from->next(1, [&](incoming_batch b) { arrived.set_value(std::move(b.at(0))); });
+  });
+  bus.driver().send({.topic = "t"}, {"{}", {}}, {}, [](result<reply>) {});
+  auto future = arrived.get_future();
+  ASSERT_EQ(future.wait_for(20s), std::future_status::ready);
+  const auto m = future.get();
+  m->acknowledge();
+  const auto verdict_of_heartbeat = [&] {
+    std::promise<result<void>> told;
+    m->heartbeat([&](result<void> r) { told.set_value(std::move(r)); });
+    auto verdict = told.get_future();
+    if (verdict.wait_for(20s) != std::future_status::ready) throw std::runtime_error("no verdict");
+    return verdict.get();
+  };
+  EXPECT_TRUE(verdict_of_heartbeat().has_value());
+  plan->throw_in("heartbeat");
+  EXPECT_EQ(verdict_of_heartbeat().error().message(), threw("heartbeat"));
+  EXPECT_THROW(m->heartbeat(), messaging_error) << "there is nobody else to tell";
+  from.reset();
 }
 
 TEST_F(throwing_driver, says_that_it_cannot_be_probed_watched_or_asked) {

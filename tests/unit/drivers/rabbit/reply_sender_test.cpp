@@ -86,12 +86,39 @@ TEST_F(rabbit_replies, a_queue_that_stays_away_is_given_up_and_remembered) {
   send("reply_x");
   broker.run_until([&] { return outcome.has_value(); }, "the outcome");
   EXPECT_EQ(outcome->error().code(), errc::undeliverable);
+  std::optional<errc> verdict;
+  driver->replies().heartbeat("reply_x", "{}",
+                              [&](result<void> r) { verdict = r ? errc{} : r.error().code(); });
+  EXPECT_EQ(verdict, errc::undeliverable);
   driver->replies().heartbeat("reply_x", "{}");
   for (const auto& r : broker.rest()) EXPECT_NE(r.what, method::basic_publish);
   send("reply_y");
   publish_arrives(true);
   broker.run_until([&] { return outcome.has_value(); }, "the outcome");
   EXPECT_TRUE(outcome->has_value());
+}
+
+TEST_F(rabbit_replies, a_heartbeat_is_sent_once_and_says_whether_it_arrived) {
+  const auto beat = [&](const std::string& queue) {
+    outcome.reset();
+    driver->replies().heartbeat(queue, "{}", [this](result<void> r) { outcome = r; });
+  };
+  beat("reply_x");
+  EXPECT_FALSE(outcome) << "the broker has not said anything yet";
+  publish_arrives(true);
+  broker.run_until([&] { return outcome.has_value(); }, "the verdict");
+  EXPECT_TRUE(outcome->has_value());
+  beat("reply_x");
+  publish_arrives(false);
+  broker.run_until([&] { return outcome.has_value(); }, "the verdict");
+  EXPECT_EQ(outcome->error().code(), errc::undeliverable);
+  driver->replies().heartbeat("reply_y", "{}");
+  EXPECT_EQ(broker.next(method::basic_publish).body, "{}");
+  broker.send(confirm(1, method::basic_ack, ++published, false));
+  close();
+  beat("reply_x");
+  broker.run_until([&] { return outcome.has_value(); }, "the verdict");
+  EXPECT_EQ(outcome->error().code(), errc::closed);
 }
 
 TEST_F(rabbit_replies, closing_gives_up_what_waits_and_does_not_call_the_queue_dead) {
