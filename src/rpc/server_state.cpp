@@ -67,7 +67,8 @@ std::stop_token server_state::hurry_token() const {
 
 /// Messages that are acknowledged after their work count as held by us all that time.
 std::size_t server_state::prefetch() const noexcept {
-  if (!endpoints.acknowledges_late()) return options.prefetch;
+  if (!endpoints.acknowledges_late() || options.prefetch == listen_options::unlimited)
+    return options.prefetch;
   return limit() + (options.prefetch != 0 ? options.prefetch : limit());
 }
 

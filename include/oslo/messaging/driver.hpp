@@ -198,7 +198,13 @@ class listener {
 
 /// How a subscription takes its messages.
 struct listen_options {
-  /// Messages the driver may hold beyond those asked for; 0 = the driver's default.
+  /// As a `prefetch`: the bus sends all that it has. What waits takes the memory of this process,
+  /// and other readers of a queue get nothing of it until this one has gone. Over RabbitMQ a
+  /// million messages that are not settled cost the listener its channel: all of them come again.
+  static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
+  /// Messages the driver may hold beyond those asked for; 0 = the driver's default. A number above
+  /// the largest that the bus knows counts as that one (RabbitMQ: 65,535), but for `unlimited`.
+  /// What an operator has set for the bus (`rabbit_qos_prefetch_count`) counts before either.
   std::size_t prefetch = 0;
 };
 

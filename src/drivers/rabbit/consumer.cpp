@@ -29,6 +29,8 @@ constexpr std::chrono::seconds good_after{2};
 constexpr milliseconds pause_of_starved{50};
 constexpr milliseconds ack_delay{2};
 constexpr std::size_t many_outstanding = 16;
+/// Of one channel without a prefetch, far below what would cost the connection.
+constexpr std::size_t most_without_prefetch = 1'000'000;
 /// A broker that is alive and does not answer a declaration (its object was on a node that died)
 /// may never do so; a new channel may be luckier.
 constexpr std::chrono::seconds set_up_limit{15};
@@ -114,7 +116,9 @@ void consumer::ack(consumer_channel& s, std::uint64_t lifetime, std::uint64_t ta
   // more: in groups it takes fewer frames, fewer writes here, and fewer wake-ups there.
   const bool few = s.outstanding_ < many_outstanding;
   if (s.outstanding_ != 0) --s.outstanding_;
-  if (few || ++noted_acks_ * 4 >= s.prefetch_) return flush_acks();
+  ++noted_acks_;
+  const bool waits_for_room = s.prefetch_ != 0 && noted_acks_ * 4 >= s.prefetch_.value_or(0);
+  if (few || waits_for_room) return flush_acks();
   if (acks_due_ != instant::max()) return;
   acks_due_ = link_.now() + ack_delay;
   owner_.wake_at(acks_due_);
@@ -173,7 +177,7 @@ void consumer::request_everything(consumer_channel& s) {
   s.stream_tag_.clear();
   if (by_channel_.size() <= ch) by_channel_.resize(ch + 1u);
   by_channel_[ch] = &s;
-  if (s.prefetch_ != 0) machine.basic_qos(ch, uninteresting, s.prefetch_, false);
+  if (s.prefetch_) machine.basic_qos(ch, uninteresting, *s.prefetch_, false);
   for (const auto& src : s.sources_) {
     const bool default_exchange = src.from.name.empty();
     if (!default_exchange)
@@ -202,7 +206,7 @@ void consumer::request_everything(consumer_channel& s) {
     // The broker says consume-ok before it has looked up the place. What it answers after that
     // shows that nothing published from now on is missed.
     ++s.missing_;
-    machine.basic_qos(ch, consuming, s.prefetch_, false);
+    machine.basic_qos(ch, consuming, s.prefetch_.value_or(0), false);
   }
 }
 
@@ -387,7 +391,8 @@ void consumer::on_consumer_cancelled(amqp091::channel_id ch, std::string_view ta
 void consumer::on_delivery(const amqp091::delivery& d) {
   auto* s = at(d.channel);
   if (s == nullptr) return;
-  const auto most = 2 * s->sources_.size() * s->prefetch_;
+  const auto most =
+      s->prefetch_ == 0 ? most_without_prefetch : 2 * s->sources_.size() * s->prefetch_.value_or(0);
   if (++s->outstanding_ > most && most != 0) return overfed(*s, most);
   if (const auto at = s->stream_offset(d)) s->position_.received(*at);
   try {
@@ -401,7 +406,7 @@ void consumer::on_delivery(const amqp091::delivery& d) {
 }
 
 /// Each consumer of a channel has the prefetch for itself. No broker sends twice as much, unless it
-/// heeds no prefetch at all: then nothing else would bound what waits here.
+/// heeds no prefetch at all, or there is none: then nothing else would bound what waits here.
 void consumer::overfed(consumer_channel& s, std::size_t most) {
   link_.log()(log_level::error, "[consume] " + link_.broker_name() + " sent more than " +
                                     std::to_string(most) + " messages of " +

@@ -52,7 +52,8 @@ class consumer_channel {
   /// In `on_lost`: what came from there on was not handled.
   void read_stream_again_from(std::uint64_t offset) noexcept { position_.back_to(offset); }
 
-  consumer_channel(std::vector<source> sources, std::uint16_t prefetch)
+  /// `prefetch`: 0 asks the broker for no limit; none does not ask.
+  consumer_channel(std::vector<source> sources, std::optional<std::uint16_t> prefetch)
       : sources_(std::move(sources)), prefetch_(prefetch), backoff_({}, random_bits()) {}
 
  private:
@@ -62,7 +63,7 @@ class consumer_channel {
   std::vector<std::string> tags_;
   std::string stream_tag_;  ///< of the consumer of a stream; a channel has one at most
   stream_position position_;
-  std::uint16_t prefetch_;
+  std::optional<std::uint16_t> prefetch_;
   amqp091::channel_id channel_ = 0;
   std::uint64_t lifetime_ = 0;
   std::size_t missing_ = 0;  ///< consume-ok frames still to come

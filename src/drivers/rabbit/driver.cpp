@@ -20,6 +20,7 @@ constexpr std::uint16_t default_prefetch = 256;
 std::uint16_t choose_prefetch(const options& o, const listen_options& l) {
   if (o.prefetch != 0) return o.prefetch;
   if (l.prefetch == 0) return default_prefetch;
+  if (l.prefetch == listen_options::unlimited) return 0;
   return static_cast<std::uint16_t>(std::min<std::size_t>(l.prefetch, 65'535));
 }
 

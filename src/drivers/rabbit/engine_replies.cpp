@@ -20,7 +20,7 @@ constexpr std::chrono::milliseconds reply_ack_delay{10};
 class reply_channel final : public consumer_channel {
  public:
   reply_channel(engine& e, const std::string& unique)
-      : consumer_channel({reply_source(e.opts(), unique)}, 0), engine_(e) {}
+      : consumer_channel({reply_source(e.opts(), unique)}, std::nullopt), engine_(e) {}
   void on_ready() override { engine_.reply_queue_ready(); }
   void on_refused(const failure& why) override { engine_.reply_queue_refused(why); }
   void on_unreachable(const net::link_loss& loss) override {

@@ -78,7 +78,7 @@ struct listener_options {
   std::size_t max_running = 0;
   /// Messages the transport may hold ready; 0: the driver's default, or twice
   /// `max_running` or the size of a batch if that is more. A broker-wide limit below the size of a
-  /// batch makes batches that small.
+  /// batch makes batches that small. `listen_options::unlimited` (driver.hpp): all that there are.
   std::size_t prefetch = 0;
   /// How long the bus may take to confirm the subscription, before the start fails with
   /// `errc::timed_out` and names the broker and its last failure. None: for ever, as with oslo, so

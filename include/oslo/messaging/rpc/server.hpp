@@ -47,6 +47,7 @@ struct server_options {
   /// with an inline executor (only coroutines and deferred answers outlast their handler there).
   std::size_t max_running = 0;
   /// Messages the transport may hold ready beyond those running; 0: the driver's default.
+  /// `listen_options::unlimited` (driver.hpp): all that there are.
   std::size_t prefetch = 0;
   /// How long the bus may take to confirm the subscription, before the start fails with
   /// `errc::timed_out` and names the broker and its last failure. None: for ever, as with oslo, so

@@ -19,7 +19,8 @@ using namespace std::chrono_literals;
 
 class recording_channel : public consumer_channel {
  public:
-  explicit recording_channel(std::vector<source> sources, std::uint16_t prefetch = 10)
+  explicit recording_channel(std::vector<source> sources,
+                             std::optional<std::uint16_t> prefetch = std::uint16_t{10})
       : consumer_channel(std::move(sources), prefetch) {}
   void on_ready() override { events.push_back("ready"); }
   void on_lost() override { events.push_back("lost"); }
@@ -37,6 +38,13 @@ class recording_channel : public consumer_channel {
   std::vector<std::string> events;
   std::uint64_t last_tag = 0;
   bool ending = false;
+};
+
+class counting_channel final : public recording_channel {
+ public:
+  using recording_channel::recording_channel;
+  void on_delivery(const amqp091::delivery&) override { ++taken; }
+  std::size_t taken = 0;
 };
 
 class rabbit_consumer : public ::testing::Test, public consumer_owner {
@@ -102,6 +110,15 @@ TEST_F(rabbit_consumer, asks_for_its_prefetch_before_it_consumes) {
   link.connect();
   EXPECT_EQ(link.next(method::basic_qos).arguments, bytes("00000000 0007 00"));
   link.next(method::basic_consume);
+}
+
+TEST_F(rabbit_consumer, without_a_limit_says_so_and_without_a_wish_says_nothing) {
+  in.add(
+      std::make_shared<recording_channel>(std::vector{reply_source({}, "ab")}, std::uint16_t{0}));
+  link.connect();
+  EXPECT_EQ(link.next(method::basic_qos).arguments, bytes("00000000 0000 00"));
+  in.add(std::make_shared<recording_channel>(std::vector{reply_source({}, "cd")}, std::nullopt));
+  for (const auto& r : link.rest()) EXPECT_NE(r.what, method::basic_qos);
 }
 
 /// The bytes of Python's client (docs/wire/rabbitmq.md, RMQ-11 and RMQ-14).
@@ -520,6 +537,17 @@ TEST_F(rabbit_consumer, acknowledgements_leave_in_groups_when_many_are_in_work) 
   EXPECT_EQ(in.next_deadline(), net::link::instant::max()) << "with what comes next";
 }
 
+TEST_F(rabbit_consumer, acknowledgements_leave_in_groups_without_a_prefetch_too) {
+  const auto s = std::make_shared<recording_channel>(
+      std::vector{notification_source({}, "openstack", "n.info")}, std::uint16_t{0});
+  in.add(s);
+  link.connect();
+  link.rest();
+  for (std::uint64_t tag = 1; tag <= 100; ++tag) deliver(std::to_string(tag), tag, "1");
+  for (std::uint64_t tag = 1; tag <= 80; ++tag) in.ack(*s, s->lifetime(), tag);
+  EXPECT_EQ(in.next_deadline(), link.now() + 2ms);
+}
+
 TEST_F(rabbit_consumer, messages_that_cannot_be_read_make_no_acknowledgement_late) {
   const auto s = add_ready();
   for (std::uint64_t tag = 1; tag <= 20; ++tag) deliver("throw", tag, "1");
@@ -543,6 +571,23 @@ TEST_F(rabbit_consumer, a_broker_that_sends_far_more_than_was_asked_for_loses_th
   EXPECT_EQ(link.lines.count(log_level::error, "sent more than 60 messages"), 1);
   advance_to_retry();
   EXPECT_EQ(s->events.back(), "ready");
+}
+
+TEST_F(rabbit_consumer, without_a_prefetch_a_million_messages_cost_the_channel) {
+  const auto s = std::make_shared<counting_channel>(
+      std::vector{notification_source({}, "openstack", "n.info")}, std::uint16_t{0});
+  in.add(s);
+  link.connect();
+  link.rest();
+  constexpr std::size_t most = 1'000'000;
+  const amqp091::properties props;
+  amqp091::delivery d{.channel = 1, .consumer_tag = "1", .props = &props};
+  for (d.delivery_tag = 1; d.delivery_tag <= most; ++d.delivery_tag) in.on_delivery(d);
+  EXPECT_EQ(s->events.back(), "ready");
+  EXPECT_EQ(s->taken, most);
+  in.on_delivery(d);
+  EXPECT_EQ(s->events.back(), "lost");
+  EXPECT_EQ(link.next(method::channel_close).channel, 1);
 }
 
 TEST_F(rabbit_consumer, a_subscription_without_a_channel_says_so_and_gets_the_next_one) {

@@ -200,6 +200,35 @@ TEST_F(rabbit_listeners, work_goes_on_over_a_lost_connection_and_its_second_deli
   EXPECT_THAT(acknowledged(), ElementsAre("1")) << "of the new connection, and only there";
 }
 
+TEST_F(rabbit_listeners, ask_for_as_many_messages_as_the_protocol_can_say_or_for_all) {
+  const auto asked_for = [&](std::size_t prefetch) {
+    std::shared_ptr<listener> l;
+    on_loop([&] { l = bus->driver().listen({.topic = "t", .server = "s2"}, {prefetch}); });
+    const auto r = broker.next(method::basic_qos);
+    amqp091::reader in{r.arguments};
+    in.u32();
+    return in.u16();
+  };
+  EXPECT_EQ(asked_for(0), 256);
+  EXPECT_EQ(asked_for(7), 7);
+  EXPECT_EQ(asked_for(65'535), 65'535);
+  EXPECT_EQ(asked_for(65'536), 65'535);
+  EXPECT_EQ(asked_for(listen_options::unlimited), 0);
+}
+
+class rabbit_listeners_of_an_operator : public rabbit_listeners {
+ protected:
+  rabbit_listeners_of_an_operator() : rabbit_listeners("?rabbit_qos_prefetch_count=9") {}
+};
+
+TEST_F(rabbit_listeners_of_an_operator, ask_for_no_more_than_was_configured) {
+  std::shared_ptr<listener> l;
+  on_loop([&] {
+    l = bus->driver().listen({.topic = "t", .server = "s2"}, {listen_options::unlimited});
+  });
+  EXPECT_EQ(broker.next(method::basic_qos).arguments, amqp_script::bytes("00000000 0009 00"));
+}
+
 class rabbit_stream_listeners : public rabbit_listeners {
  protected:
   rabbit_stream_listeners()
