@@ -36,6 +36,7 @@ failure failure_now() {
 }  // namespace
 
 struct amqp_link::session {
+  std::string peer;
   std::unique_ptr<stream> wire;
   std::unique_ptr<amqp091::connection> machine;
   /// The end of the connection, until it is acted on. Nothing more is told to the user.
@@ -111,6 +112,10 @@ bool amqp_link::is_open() const noexcept {
   return policy_.is_open() && session_ && !session_->has_ended();
 }
 
+std::string_view amqp_link::peer() const noexcept {
+  return is_open() ? std::string_view(session_->peer) : std::string_view();
+}
+
 std::optional<std::chrono::system_clock::time_point> amqp_link::peer_valid_until() const {
   return session_ ? session_->wire->peer_valid_until() : std::nullopt;
 }
@@ -155,7 +160,9 @@ void amqp_link::act(const protocol::act::look_up& a) {
 
 void amqp_link::act(const protocol::act::dial& a) {
   try {
-    auto& wire = dials_[a.id] = make_stream(executor_, settings_.tls.enabled ? &tls_ : nullptr);
+    auto made = make_stream(executor_, settings_.tls.enabled ? &tls_ : nullptr);
+    const auto& wire =
+        dials_.insert_or_assign(a.id, dialled{a.address, std::move(made)}).first->second.wire;
     if (const auto why = tls_.take_complaint())
       log_(log_level::warning, "[" + settings_.purpose + "] " + why->message() +
                                    " The certificates that were read before stay in use.");
@@ -183,7 +190,9 @@ void amqp_link::act(const protocol::act::give_up& a) {
 void amqp_link::act(const protocol::act::converse& a) {
   try {
     auto s = std::make_shared<session>();
-    s->wire = std::move(dials_.at(a.id));
+    auto& dial = dials_.at(a.id);
+    s->peer = dial.address.text();
+    s->wire = std::move(dial.wire);
     dials_.erase(a.id);
     s->machine =
         std::make_unique<amqp091::connection>(options_for(settings_, settings_.brokers[a.broker]),

@@ -11,6 +11,7 @@
 #include <oslo/messaging/function.hpp>
 #include <oslo/messaging/logger.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "net/link.hpp"
@@ -46,6 +47,8 @@ class amqp_link final : public link,
   void watch(unique_function<void()> changed) { changed_ = std::move(changed); }
   bool is_idle() const noexcept { return policy_.is_idle(); }
 
+  /// The address that the open connection was dialled at, "host:port"; empty without one.
+  std::string_view peer() const noexcept;
   /// When the certificate that the broker has shown expires; none without TLS or a connection.
   std::optional<std::chrono::system_clock::time_point> peer_valid_until() const;
 
@@ -74,6 +77,10 @@ class amqp_link final : public link,
 
  private:
   struct session;  ///< one connection: stream, machine, buffers
+  struct dialled {
+    protocol::endpoint address;
+    std::unique_ptr<stream> wire;
+  };
   using session_ptr = std::shared_ptr<session>;
   using try_id = protocol::act::try_id;
 
@@ -133,7 +140,7 @@ class amqp_link final : public link,
   std::deque<protocol::link_action> to_obey_;
   bool obeying_ = false;
   std::map<try_id, std::unique_ptr<look_up>> look_ups_;
-  std::map<try_id, std::unique_ptr<stream>> dials_;
+  std::map<try_id, dialled> dials_;
   session_ptr session_;
   bool flush_posted_ = false;
   bool held_ = false;

@@ -34,6 +34,10 @@ struct transport_health {
   /// The last `transport::probe` did not come back although both directions looked connected. Ends
   /// with the next reply of any kind, and with the connection.
   bool deaf = false;
+  /// "host:port" of the peer that the connection that sends was made to, its address as a number
+  /// ("[::1]:5672"); empty while it is not up, and where there is no connection.
+  std::string publishing_peer{};
+  std::string consuming_peer{};  ///< likewise of the connection that receives
 
   /// True when nothing that is needed is missing.
   bool ok() const noexcept {

@@ -17,6 +17,8 @@ link_state state_of(const net::amqp_link& link) {
 void connection_health::update() {
   transport_health now{state_of(publishing_), state_of(consuming_), publishing_.broker_name(), {}};
   if (now.broker.empty()) now.broker = consuming_.broker_name();
+  now.publishing_peer = publishing_.peer();
+  now.consuming_peer = consuming_.peer();
   for (const auto* link : {&consuming_, &publishing_})
     if (!link->is_open() && link->last_failure()) now.reason = link->last_failure()->message();
   if (now.publishing == link_state::connected && publishing_.is_blocked()) {

@@ -101,6 +101,7 @@ TEST_F(amqp_links, connects_says_where_and_says_goodbye) {
   EXPECT_TRUE(link->is_idle());
   link->open();
   EXPECT_FALSE(link->is_idle());
+  EXPECT_EQ(link->peer(), "");
   run_until([&] { return link->is_open(); }, "the link");
   EXPECT_EQ(link->broker_name(), broker.settings().brokers[0].where.text());
   shut();
@@ -124,7 +125,9 @@ TEST_F(amqp_links, a_name_is_looked_up_and_all_its_addresses_are_tried) {
   open(s);
   run_until([&] { return link->is_open(); }, "the link");
   EXPECT_TRUE(link->broker_name().starts_with("localhost:"));
+  EXPECT_EQ(link->peer(), broker.settings().brokers[0].where.text()) << "a number, not a name";
   shut();
+  EXPECT_EQ(link->peer(), "");
 }
 
 TEST_F(amqp_links, a_pass_over_all_hosts_is_reported_once) {

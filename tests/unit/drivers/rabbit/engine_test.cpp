@@ -279,6 +279,38 @@ TEST_F(rabbit_engine, a_blocked_broker_is_not_waited_for_at_the_end) {
   EXPECT_EQ(wait_for_failure().code(), errc::outcome_unknown);
 }
 
+TEST_F(rabbit_engine, its_health_names_the_peer_of_each_connection_while_that_is_up) {
+  std::vector<transport_health> seen;
+  driver->watch_health([&](const transport_health& h) { seen.push_back(h); });
+  const auto peer = broker.settings().brokers[0].where.text();
+  cast();
+  broker.run_until([&] { return driver->health().publishing == link_state::connected; },
+                   "the first connection");
+  EXPECT_EQ(driver->health().publishing_peer, peer);
+  EXPECT_EQ(driver->health().consuming_peer, "");
+  broker.next(method::basic_publish);
+  broker.send(confirm(1, method::basic_ack, 1, false));
+  outcome.reset();
+  call();
+  broker.run_until([&] { return driver->health().consuming == link_state::connected; },
+                   "the second connection");
+  EXPECT_EQ(driver->health().consuming_peer, peer);
+  broker.vanish();
+  broker.run_until(
+      [&] {
+        return driver->health().publishing == link_state::connecting &&
+               driver->health().consuming == link_state::connecting;
+      },
+      "the end of both");
+  EXPECT_EQ(driver->health().publishing_peer, "");
+  EXPECT_EQ(driver->health().consuming_peer, "");
+  driver->watch_health({});
+  for (const auto& h : seen) {
+    EXPECT_EQ(h.publishing == link_state::connected, !h.publishing_peer.empty());
+    EXPECT_EQ(h.consuming == link_state::connected, !h.consuming_peer.empty());
+  }
+}
+
 TEST_F(rabbit_engine, every_close_waits_for_the_end_and_none_can_be_too_long) {
   cast();
   broker.next(method::basic_publish);
