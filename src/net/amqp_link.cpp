@@ -116,7 +116,7 @@ std::string_view amqp_link::peer() const noexcept {
   return is_open() ? std::string_view(session_->peer) : std::string_view();
 }
 
-std::optional<std::chrono::system_clock::time_point> amqp_link::peer_valid_until() const {
+std::optional<std::chrono::sys_seconds> amqp_link::peer_valid_until() const {
   return session_ ? session_->wire->peer_valid_until() : std::nullopt;
 }
 

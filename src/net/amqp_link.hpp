@@ -50,7 +50,7 @@ class amqp_link final : public link,
   /// The address that the open connection was dialled at, "host:port"; empty without one.
   std::string_view peer() const noexcept;
   /// When the certificate that the broker has shown expires; none without TLS or a connection.
-  std::optional<std::chrono::system_clock::time_point> peer_valid_until() const;
+  std::optional<std::chrono::sys_seconds> peer_valid_until() const;
 
   /// Writes what the machine has pending, now or as soon as the socket takes it.
   void flush();
