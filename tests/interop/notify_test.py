@@ -10,11 +10,13 @@ import threading
 import unittest
 import uuid
 
+import forked
 import kombu
 from programs import oslo_msg, rabbit_url, unique
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIMIT = 60
+forked.prepare(os.path.join(HERE, "prepared.py"))
 PRIORITIES = ["audit", "debug", "info", "warn", "error", "critical", "sample"]
 PAYLOADS = [{"x": 1}, {}, [], [1, "two", None], "text", 0, 1.5, True, None, {"ä": {"b": ["😀"]}}]
 
@@ -44,7 +46,7 @@ class Listener:
     """A listening program, from its line "ready" on."""
 
     def __init__(self, program, *topics, **options):
-        self.process = subprocess.Popen(
+        self.process = forked.popen(
             [*program, "listen", *topics, *flags(options)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -74,15 +76,20 @@ class Listener:
 
 
 def notify(program, topic, event, payload, **options):
-    done = subprocess.run(
+    with forked.popen(
         [*program, "notify", event, json.dumps(payload), "--topic", topic, *flags(options)],
-        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=LIMIT,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise AssertionError(done.stderr)
+    ) as process:
+        try:
+            _, errors = process.communicate(timeout=LIMIT)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise AssertionError(errors)
 
 
 class NotifyCases:

@@ -11,6 +11,7 @@ import sys
 import threading
 
 import oslo_messaging
+import polls  # noqa: F401
 from oslo_config import cfg
 
 PRIORITIES = ["audit", "debug", "info", "warn", "error", "critical", "sample"]

@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 
+import polls  # noqa: F401
 from oslo_config import cfg
 
 

@@ -10,6 +10,8 @@ import tempfile
 import time
 import uuid
 
+import forked
+
 START_LIMIT = 30.0
 STOP_LIMIT = 20.0
 
@@ -65,7 +67,7 @@ class Server:
         self.errors = tempfile.TemporaryFile(
             mode="w+", encoding="utf-8", errors="backslashreplace"
         )
-        self.process = subprocess.Popen(
+        self.process = forked.popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors, text=True
         )
         try:
