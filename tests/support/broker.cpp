@@ -111,9 +111,7 @@ broker_cluster::broker_cluster(std::string_view name)
     for (int i = 1; i <= 3; ++i) {
       nodes_.push_back(broker_node(folder_ + '-' + std::to_string(i)));
       nodes_.back().find_url();
-      auto name_of_node = without_newline(nodes_.back().rabbitmqctl({"eval", "node()."}));
-      std::erase(name_of_node, '\'');
-      names_.push_back(std::move(name_of_node));
+      names_.push_back(without_newline(nodes_.back().control("name")));
     }
   } catch (...) {
     control("stop");

@@ -9,6 +9,7 @@
     broker.py restart --dir DIR     start again on the same ports with the same data
     broker.py stop    --dir DIR     end it and everything that was started with it
     broker.py url     --dir DIR     print its transport URL
+    broker.py name    --dir DIR     print the name of its node
     broker.py ctl     --dir DIR ... run rabbitmqctl against it
     broker.py exec    --dir DIR ... run a command with the variables of environment()
 
@@ -379,7 +380,7 @@ class Broker:
 def main():
     parser = argparse.ArgumentParser(description="Controls the private RabbitMQ of the tests.")
     parser.add_argument(
-        "action", choices="start kill pause resume restart stop url ctl exec".split()
+        "action", choices="start kill pause resume restart stop url name ctl exec".split()
     )
     parser.add_argument("--dir", required=True)
     parser.add_argument("--setting", action="append", default=[], help="line of rabbitmq.conf")
@@ -389,6 +390,8 @@ def main():
     try:
         if options.action == "url":
             print(broker.url())
+        elif options.action == "name":
+            print(broker.state()["name"])
         elif options.action == "ctl":
             return broker.ctl(rest)
         elif options.action == "start":

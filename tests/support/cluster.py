@@ -52,7 +52,12 @@ class Cluster:
             Broker.fresh_state(ports[3 * i], ports[3 * i + 1], epmd_port)
             for i in range(len(self.nodes))
         ]
-        settings = [*own_settings] + ["cluster_formation.peer_discovery_backend = classic_config"] + [
+        settings = [
+            *own_settings,
+            "cluster_formation.peer_discovery_backend = classic_config",
+            # Before it founds the cluster a node asks the others ten times, and they wait for it.
+            "cluster_formation.discovery_retry_interval = 50",
+        ] + [
             f"cluster_formation.classic_config.nodes.{i + 1} = {state['name']}"
             for i, state in enumerate(states)
         ]
