@@ -5,7 +5,6 @@ import os
 import selectors
 import subprocess
 import sys
-import tempfile
 import threading
 import unittest
 import uuid
@@ -193,34 +192,6 @@ class CppToPython(NotifyCases, unittest.TestCase):
 class CppToCpp(NotifyCases, unittest.TestCase):
     sender = staticmethod(cpp)
     receiver = staticmethod(cpp)
-
-
-class SameOptions(unittest.TestCase):
-    """Programs that declare the same properties share queues, whatever language they are in."""
-
-    def check(self, sender, receiver, *options):
-        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
-            file.write(f"[DEFAULT]\ncontrol_exchange = {unique('exchange')}\n")
-            file.write("[oslo_messaging_rabbit]\n" + "".join(f"{o} = true\n" for o in options))
-            file.flush()
-            more = ["--config-file", file.name]
-            topic = unique("notify")
-            with Listener([*receiver(), *more], topic, count=2, priority="info") as listener:
-                for program in (sender, receiver):
-                    notify([*program(), *more], topic, "event", {"x": 1})
-                self.assertEqual([line["payload"] for line in listener.lines()], [{"x": 1}] * 2)
-
-    def test_durable(self):
-        self.check(cpp, python, "amqp_durable_queues")
-        self.check(python, cpp, "amqp_durable_queues")
-
-    def test_auto_delete(self):
-        self.check(cpp, python, "amqp_auto_delete")
-        self.check(python, cpp, "amqp_auto_delete")
-
-    def test_both(self):
-        self.check(cpp, python, "amqp_durable_queues", "amqp_auto_delete")
-        self.check(python, cpp, "amqp_durable_queues", "amqp_auto_delete")
 
 
 class SendNotification(unittest.TestCase):

@@ -1,4 +1,4 @@
-"""One configuration file for programs of both languages, whichever of them comes first."""
+"""Options that change what is on the wire, from one configuration file for both languages."""
 
 import contextlib
 import importlib.metadata
@@ -11,14 +11,17 @@ import tempfile
 import unittest
 from unittest import mock
 
+import both_languages
 import kombu
+from both_languages import LARGE, cpp_program, file_of, python_notify_program, python_program
 from notify_test import Listener, notify
-from notify_test import python as python_notify
-from programs import CommandClient, Server, oslo_msg, poll, rabbit_url, unique
-from python_peer import PythonClient, peer_server
+from programs import CommandClient, Server, poll, rabbit_url, unique
+from python_peer import PythonClient
 
-HAS_TRANSIENT_QUORUM = importlib.metadata.version("oslo.messaging") != "14.0.3"
+IS_18 = importlib.metadata.version("oslo.messaging") != "14.0.3"
 
+DURABLE = "amqp_durable_queues = true\n"
+AUTO_DELETE = "amqp_auto_delete = true\n"
 # 14.0.3 has misspelt two of them, and knows no other kind of reply and fanout queues.
 QUORUM = """
 rabbit_quorum_queue = true
@@ -28,89 +31,34 @@ rabbit_quroum_max_memory_length = 1000
 rabbit_quorum_max_memory_bytes = 1000000
 rabbit_quroum_max_memory_bytes = 1000000
 """
+QUORUM_ARGUMENTS = {
+    "x-queue-type": "quorum",
+    "x-delivery-limit": 3,
+    "x-max-in-memory-length": 1000,
+    "x-max-in-memory-bytes": 1_000_000,
+}
 TRANSIENT_QUORUM = "rabbit_transient_quorum_queue = true\n"
 STREAM = TRANSIENT_QUORUM + "rabbit_stream_fanout = true\nrabbit_qos_prefetch_count = 2\n"
-LARGE = {"text": "zażółć 日本 😀\n" * 1_000}
 
 
 def compressed_by(name):
     return f"kombu_compression = {name}\n"
 
 
-@contextlib.contextmanager
-def file_of(options, exchange=None):
-    """A file that both read. Nothing is shared with other tests of the broker."""
-    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
-        file.write(f"[DEFAULT]\ncontrol_exchange = {exchange or unique('exchange')}\n")
-        file.write(f"[oslo_messaging_rabbit]\n{options}")
-        file.flush()
-        yield file.name
+class Shared(both_languages.BothLanguages):
+    def check_both(self, options, **what):
+        self.check_rpc(options, **what)
+        self.check_notifications(options)
 
+    def test_durable_queues(self):
+        self.check_both(DURABLE, queue={"durable": True})
 
-def cpp_program(file):
-    return [*oslo_msg(), "--config-file", file]
+    def test_queues_that_delete_themselves(self):
+        self.check_both(AUTO_DELETE)
+        self.check_both(DURABLE + AUTO_DELETE)
 
-
-def python_program(file):
-    return [*peer_server(), "--config-file", file]
-
-
-def python_notify_program(file):
-    return [*python_notify(), "--config-file", file]
-
-
-class BothLanguages(unittest.TestCase):
-    """Servers of both languages on one topic, clients of both, and the same with notifications."""
-
-    def check_rpc(self, options):
-        for first, second in (
-            (cpp_program, python_program),
-            (python_program, cpp_program),
-        ):
-            with self.subTest(first.__name__), file_of(options) as file:
-                self.check_servers(file, first(file), second(file))
-
-    def check_servers(self, file, first, second):
-        topic = unique("topic")
-        python, cpp = PythonClient(config_files=[file]), CommandClient(config_file=file)
-        with contextlib.ExitStack() as stack:
-            stack.callback(python.close)
-            for name, program in (("one", first), ("two", second)):
-                stack.enter_context(Server(program, topic, name))
-            for client in (python, cpp):
-                self.assertEqual(client.call(topic, "add", {"a": 2, "b": 3}), 5)
-                for server in ("one", "two"):
-                    self.assertEqual(client.call(topic, "echo", LARGE, server=server), LARGE)
-            for count, client in enumerate((python, cpp), 1):
-                client.cast(topic, "hit", fanout=True)
-                for server in ("one", "two"):
-                    hits = poll(lambda s=server: python.call(topic, "hits", server=s), count)
-                    self.assertEqual(hits, count, server)
-
-    def check_notifications(self, options):
-        for first, second in (
-            (cpp_program, python_notify_program),
-            (python_notify_program, cpp_program),
-        ):
-            with self.subTest(first.__name__), file_of(options) as file:
-                topic = unique("notify")
-                notify(first(file), topic, "event", LARGE)
-                with Listener(second(file), topic, count=2, priority="info") as listener:
-                    notify(second(file), topic, "event", LARGE)
-                    lines = listener.lines()
-                self.assertEqual([line["payload"] for line in lines], [LARGE] * 2)
-                # The other one reads them, too.
-                with Listener(first(file), topic, count=2, priority="info") as listener:
-                    for program in (first, second):
-                        notify(program(file), topic, "event", {"x": 1})
-                    lines = listener.lines()
-                self.assertEqual([line["payload"] for line in lines], [{"x": 1}] * 2)
-
-
-class Shared(BothLanguages):
     def test_quorum_queues(self):
-        self.check_rpc(QUORUM)
-        self.check_notifications(QUORUM)
+        self.check_both(QUORUM, queue={"durable": True, "arguments": QUORUM_ARGUMENTS})
 
     def test_a_listener_that_ends_leaves_nothing_in_a_quorum_queue(self):
         """Such a queue forgets acknowledgements that came right before a connection broke off."""
@@ -124,37 +72,34 @@ class Shared(BothLanguages):
                 left = connection.channel().basic_get(f"{topic}.info", no_ack=True)
             self.assertIsNone(left)
 
-    @unittest.skipUnless(HAS_TRANSIENT_QUORUM, "14.0.3 has no such option")
+    @unittest.skipUnless(IS_18, "14.0.3 has no such option")
     def test_nothing_but_quorum_queues(self):
         self.check_rpc(QUORUM + TRANSIENT_QUORUM)
         self.check_rpc(TRANSIENT_QUORUM)
 
-    @unittest.skipUnless(HAS_TRANSIENT_QUORUM, "14.0.3 has no such option")
+    @unittest.skipUnless(IS_18, "14.0.3 has no such option")
     def test_streams(self):
         self.check_rpc(STREAM)
         self.check_rpc(QUORUM + STREAM)
 
     def test_mirrored_queues(self):
-        self.check_rpc("rabbit_ha_queues = true\n")
-        self.check_notifications("rabbit_ha_queues = true\n")
+        self.check_both("rabbit_ha_queues = true\n")
 
     def test_consumers_that_are_cancelled_on_failover(self):
         self.check_rpc("enable_cancel_on_failover = true\n")
 
     def test_gzip(self):
-        self.check_rpc(compressed_by("gzip"))
-        self.check_notifications(compressed_by("gzip"))
+        self.check_both(compressed_by("gzip"))
 
     def test_bzip2(self):
-        self.check_rpc(compressed_by("bzip2"))
-        self.check_notifications(compressed_by("bzip2"))
+        self.check_both(compressed_by("bzip2"))
 
     def test_compressed_quorum_queues(self):
         self.check_rpc(QUORUM + compressed_by("gzip"))
 
 
-@unittest.skipUnless(HAS_TRANSIENT_QUORUM, "14.0.3 has no such names")
-class LastingNames(BothLanguages):
+@unittest.skipUnless(IS_18, "14.0.3 has no such names")
+class LastingNames(both_languages.BothLanguages):
     """Both count in one file, under one lock."""
 
     def setUp(self):
@@ -167,14 +112,13 @@ class LastingNames(BothLanguages):
         from oslo_concurrency import lockutils  # which 14.0.3 comes without
 
         lockutils.set_defaults(folder.name)
-        self.host = unique("host")
-        counter = f"/dev/shm/{self.host}_service_qmanager"
-        self.addCleanup(lambda: os.path.exists(counter) and os.remove(counter))
-        self.options = (
-            f"use_queue_manager = true\nhostname = {self.host}\nprocessname = service\n"
-        )
 
-    def numbers(self, *kinds):
+    def options_of(self, host):
+        counter = f"/dev/shm/{host}_service_qmanager"
+        self.addCleanup(lambda: os.path.exists(counter) and os.remove(counter))
+        return f"use_queue_manager = true\nhostname = {host}\nprocessname = service\n"
+
+    def numbers(self, host, *kinds):
         """Of the queues of this host."""
         listed = subprocess.run(
             [*shlex.split(os.environ["OSLO_TEST_RABBITMQCTL"]), "-q", "list_queues", "name"],
@@ -182,14 +126,19 @@ class LastingNames(BothLanguages):
             check=True,
             encoding="utf-8",
         ).stdout
-        found = re.findall(rf"^(.+)_{self.host}:service:(\d+)$", listed, re.MULTILINE)
+        found = re.findall(rf"^(.+)_{host}:service:(\d+)$", listed, re.MULTILINE)
         return {kind: sorted(int(n) for k, n in found if k.endswith(kind)) for kind in kinds}
 
     def test_both_count_in_one_file(self):
-        topic = unique("topic")
-        with file_of(self.options) as file, contextlib.ExitStack() as stack:
+        for first, second in ((cpp_program, python_program), (python_program, cpp_program)):
+            with self.subTest(first.__name__):
+                self.check_numbers(first, second)
+
+    def check_numbers(self, first, second):
+        topic, host = unique("topic"), unique("host")
+        with file_of(self.options_of(host)) as file, contextlib.ExitStack() as stack:
             # One process group, as the workers of a service.
-            for program, name in ((cpp_program, "one"), (python_program, "two")):
+            for program, name in ((first, "one"), (second, "two")):
                 stack.enter_context(Server(program(file), topic, name))
             python = PythonClient(config_files=[file])
             stack.callback(python.close)
@@ -201,13 +150,13 @@ class LastingNames(BothLanguages):
             for server in ("one", "two"):
                 hits = poll(lambda s=server: python.call(topic, "hits", server=s), 1)
                 self.assertEqual(hits, 1, server)
-            numbers = self.numbers("fanout", "reply")
+            numbers = self.numbers(host, "fanout", "reply")
         everything = numbers["fanout"] + numbers["reply"]
         self.assertEqual(len(numbers["fanout"]), 2, numbers)
         self.assertEqual(sorted(everything), list(range(1, len(everything) + 1)))
 
     def test_with_streams(self):
-        self.check_rpc(self.options + STREAM)
+        self.check_rpc(self.options_of(unique("host")) + STREAM)
 
 
 class OnTheWire(unittest.TestCase):

@@ -145,7 +145,7 @@ def listen(transport, options):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--url", required=True)
+    parser.add_argument("--url")
     parser.add_argument("--config-file", action="append", default=[])
     commands = parser.add_subparsers(dest="command", required=True)
     notify = commands.add_parser("notify")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A server on Python's oslo.messaging with the methods and arguments of `oslo-msg serve`.
 
-    peer_server.py --url URL serve TOPIC --server NAME [--exchange X] [--namespace N] [--version V]
-                   [--ping]
+    peer_server.py [--url URL] [--config-file FILE] serve TOPIC --server NAME [--exchange X]
+                   [--namespace N] [--version V] [--ping]
 
 Prints one line "ready" on stdout once it consumes. SIGTERM drains and exits 0.
 """
@@ -71,7 +71,7 @@ def main():
 
     conf = service.prepare("peer", options.config_file)
     # A reply whose caller is gone keeps a server busy for a minute by default, also when it stops.
-    url = options.url + ("&" if "?" in options.url else "?") + REPLY_LIMIT
+    url = options.url and options.url + ("&" if "?" in options.url else "?") + REPLY_LIMIT
     transport = oslo_messaging.get_rpc_transport(conf, url)
     # The dispatcher registers its options only when the first one is made, which is too late here.
     conf.register_opts(dispatcher._dispatcher_opts)

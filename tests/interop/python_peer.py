@@ -34,7 +34,9 @@ class PythonClient:
         # A call of 14.0.3 leaves a thread behind that holds up the end of the program for that long.
         cfg.CONF.set_override("metrics_thread_stop_timeout", 1, "oslo_messaging_metrics")
         self.transport = oslo_messaging.get_rpc_transport(
-            cfg.CONF, url or rabbit_url(), allowed_remote_exmods=list(allowed_remote_exmods)
+            cfg.CONF,
+            url or (None if config_files else rabbit_url()),
+            allowed_remote_exmods=list(allowed_remote_exmods),
         )
 
     def close(self):

@@ -12,7 +12,7 @@ from oslo_config import cfg
 def parser():
     """The options of every service, and those of `serve` to add to."""
     whole = argparse.ArgumentParser()
-    whole.add_argument("--url", required=True)
+    whole.add_argument("--url", help="default: that of the configuration files")
     whole.add_argument("--config-file", action="append", default=[])
     serve = whole.add_subparsers(dest="command", required=True).add_parser("serve")
     serve.add_argument("topic")

@@ -139,9 +139,10 @@ class CommandClient:
     """A run of `oslo-msg` for each call."""
 
     def __init__(self, url=None, config_file=None):
-        self.program = oslo_msg(url)
-        if config_file is not None:
-            self.program += ["--config-file", config_file]
+        if config_file is None:
+            self.program = oslo_msg(url)
+        else:
+            self.program = [oslo_msg()[0], "--config-file", config_file]
 
     def close(self):
         pass
