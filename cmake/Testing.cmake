@@ -1,16 +1,18 @@
 # oslo_test(NAME COMMAND program [args...] [LABELS label...] [BUS none|fake|rabbitmq] [PEER version]
-#           [TIMEOUT seconds] [SERIAL]): one ctest entry.
+#           [TIMEOUT seconds] [COST seconds] [SERIAL]): one ctest entry.
 #
 # BUS rabbitmq: the test gets the broker that the whole run shares, through the variables of
 # tests/support/broker.py, and the label `broker`. SERIAL: nothing else runs beside it (tests that
-# restart the broker, or measure). Cases are counted from the report each program leaves.
+# restart the broker, or measure). COST: about how long it takes, for those that should not begin
+# last: ctest knows nothing of times before it has run once. Cases are counted from the report that
+# each program leaves.
 find_program(OSLO_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 set(OSLO_BROKER_CONTROL ${OSLO_PYTHON} ${PROJECT_SOURCE_DIR}/tests/support/broker.py)
 set(OSLO_BROKER_DIR ${PROJECT_BINARY_DIR}/broker)
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/reports)
 
 function(oslo_test name)
-  cmake_parse_arguments(ARG "SERIAL" "BUS;PEER;TIMEOUT" "COMMAND;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "SERIAL" "BUS;PEER;TIMEOUT;COST" "COMMAND;LABELS" ${ARGN})
   if(NOT ARG_BUS)
     set(ARG_BUS none)
   endif()
@@ -43,6 +45,9 @@ function(oslo_test name)
       ${name} PROPERTIES
       ENVIRONMENT_MODIFICATION
       "TSAN_OPTIONS=string_append: suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp")
+  endif()
+  if(ARG_COST)
+    set_tests_properties(${name} PROPERTIES COST ${ARG_COST})
   endif()
   if(ARG_SERIAL)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
