@@ -51,7 +51,7 @@ class rabbit_queue_names : public ::testing::Test {
   /// The next name of another process of our service.
   std::string of_another_process() const {
     const auto file = folder + "/name";
-    in_child([&] {
+    testing::in_a_child([&] {
       std::ofstream(file) << next_name(names);
       return 0;
     });
@@ -182,7 +182,7 @@ TEST_F(rabbit_queue_names, a_pipe_is_not_waited_for) {
 
 /// As on a full disk, which takes a part of what is written, or nothing.
 TEST_F(rabbit_queue_names, a_count_that_is_not_written_whole_is_an_error) {
-  EXPECT_EQ(in_child([this] {
+  EXPECT_EQ(testing::in_a_child([this] {
               ::signal(SIGXFSZ, SIG_IGN);
               const struct rlimit three { 3, 3 };
               ::setrlimit(RLIMIT_FSIZE, &three);
