@@ -423,7 +423,11 @@ void amqp_link::on_request_ok(amqp091::channel_id ch, amqp091::request_id reques
   if (is_open()) tell_user([&] { user_->on_request_ok(ch, request, name, messages, consumers); });
 }
 void amqp_link::on_delivery(const amqp091::delivery& d) {
-  if (is_open()) tell_user([&] { user_->on_delivery(d); });
+  if (!is_open()) return;
+  tell_user([&] {
+    user_->on_delivery(d);
+    policy_.worked();
+  });
 }
 void amqp_link::on_delivery_refused(const amqp091::delivery& d, std::string_view why) {
   if (is_open()) tell_user([&] { user_->on_delivery_refused(d, why); });
@@ -436,7 +440,11 @@ void amqp_link::on_return(const amqp091::returned_message& m) {
 }
 void amqp_link::on_confirm(amqp091::channel_id ch, std::uint64_t sequence, bool multiple,
                            bool ack) {
-  if (is_open()) tell_user([&] { user_->on_confirm(ch, sequence, multiple, ack); });
+  if (!is_open()) return;
+  tell_user([&] {
+    user_->on_confirm(ch, sequence, multiple, ack);
+    if (ack) policy_.worked();
+  });
 }
 /// The user knows the reason before anybody hears that something has changed.
 void amqp_link::on_blocked(std::string_view reason) {

@@ -140,6 +140,7 @@ link_actions link_policy::opened(instant now) {
   if (phase_ != phase::greeting) return out;
   phase_ = phase::open;
   open_since_ = now;
+  worked_ = false;
   last_failure_.reset();
   verdict_ = false;
   start_behind(race_.host());
@@ -183,11 +184,8 @@ link_actions link_policy::end(failure why, std::optional<amqp091::close_reason> 
 void link_policy::lose(failure why, std::optional<amqp091::close_reason> closed, instant now,
                        link_actions& out) {
   blocked_ = false;
-  if (now - open_since_ >= good_after) {
-    backoff_.reset();
-    said_.clear();
-  }
-  auto limit = backoff_.next();
+  if (now - open_since_ >= good_after) said_.clear();
+  auto limit = pause_after_loss(now);
   if (options_.splay.count() > 0)
     limit += std::chrono::milliseconds(
         random_.below(static_cast<std::uint64_t>(options_.splay.count()) + 1));
@@ -195,6 +193,20 @@ void link_policy::lose(failure why, std::optional<amqp091::close_reason> closed,
   last_failure_ = why;
   complain(why, log_level::warning, now, out);
   out.push_back(act::report_down{{std::move(why), true, false, std::move(closed)}});
+}
+
+std::chrono::milliseconds link_policy::pause_after_loss(instant now) {
+  const bool young = now - open_since_ < good_after;
+  if (!young || worked_) backoff_.reset();
+  auto limit = backoff_.next();
+  if (!young || !worked_) return limit;
+  paid_until_ = std::max(paid_until_, now) + good_after;
+  const auto owed = std::chrono::duration_cast<std::chrono::milliseconds>(
+      paid_until_ - now - young_at_once * good_after);
+  if (owed.count() <= 0) return limit;
+  // Clients that lost the same broker are not to come back together.
+  return owed + std::chrono::milliseconds(
+                    random_.below(static_cast<std::uint64_t>(owed.count()) / 2 + 1));
 }
 
 link_actions link_policy::fault(failure why, instant now) {

@@ -164,7 +164,7 @@ def resets(bench):
         with behind_proxies(bench, kind, rate=500, timeout=30) as (load, proxies):
             for _ in range(5):
                 load.sender.wait_for("ok", load.sender.log.count("ok") + 100)
-                let_pass(2.5)  # a link that lives for less than 2 s is not tried again at once
+                let_pass(1)  # less than what makes a link good that was of no use
                 for proxy in proxies:
                     proxy.cut(reset=True)
             load.sender.wait_for("ok", load.sender.log.count("ok") + 500)
