@@ -365,6 +365,7 @@ void amqp_link::on_timer() {
   if (!s || s != session_) return;
   if (const auto bytes = s->patience.on_tick(now())) s->wire->wake_after(*bytes);
   if (s->machine->next_deadline() > now()) return;
+  if (s->wire->output_moves()) s->machine->output_moves(now());
   {
     const raised_flag in_machine(s->in_machine);
     s->machine->on_tick(now());

@@ -30,6 +30,7 @@ errc classify(const amqp091::close_reason& why) {
     case amqp091::close_reason::origin::local: return errc::closed;
     case amqp091::close_reason::origin::transport:
     case amqp091::close_reason::origin::heartbeat:
+    case amqp091::close_reason::origin::deaf:
     case amqp091::close_reason::origin::timeout: return errc::unreachable;
     case amqp091::close_reason::origin::protocol:
       return cannot_log_in(why) ? errc::authentication_failed : errc::protocol_error;
@@ -77,6 +78,7 @@ failure to_failure(const amqp091::close_reason& why, std::string_view broker) {
     case amqp091::close_reason::origin::local: text += " was closed by this side"; break;
     case amqp091::close_reason::origin::transport: text += " closed the connection"; break;
     case amqp091::close_reason::origin::heartbeat: text += " sent no heartbeat in time"; break;
+    case amqp091::close_reason::origin::deaf:
     case amqp091::close_reason::origin::timeout: text += " did not answer in time"; break;
     case amqp091::close_reason::origin::protocol:
       text += cannot_log_in(why) ? " cannot be logged in to" : " broke the AMQP protocol";

@@ -152,28 +152,28 @@ link_actions link_policy::opened(instant now) {
 }
 
 link_actions link_policy::ended(const amqp091::close_reason& why, instant now) {
-  std::optional<amqp091::close_reason> closed;
-  if (why.from == amqp091::close_reason::origin::broker) closed = why;
-  return end(to_failure(why, where_), std::move(closed), now);
+  link_loss loss{to_failure(why, where_), true};
+  if (why.from == amqp091::close_reason::origin::broker) loss.closed = why;
+  loss.deaf = why.from == amqp091::close_reason::origin::deaf;
+  return end(std::move(loss), now);
 }
 
 link_actions link_policy::ended(failure why, instant now) {
-  return end(std::move(why), std::nullopt, now);
+  return end({std::move(why), true}, now);
 }
 
-link_actions link_policy::end(failure why, std::optional<amqp091::close_reason> closed,
-                              instant now) {
+link_actions link_policy::end(link_loss loss, instant now) {
   link_actions out;
   switch (phase_) {
     case phase::greeting:
       phase_ = phase::searching;
       out.push_back(act::hang_up{});
-      race_.winner_failed(std::move(why), now, out);
+      race_.winner_failed(std::move(loss.why), now, out);
       after_race(now, out);
       break;
     case phase::open:
       out.push_back(act::hang_up{});
-      lose(std::move(why), std::move(closed), now, out);
+      lose(std::move(loss), now, out);
       break;
     case phase::parting: finish(out); break;
     default: break;
@@ -181,8 +181,7 @@ link_actions link_policy::end(failure why, std::optional<amqp091::close_reason> 
   return out;
 }
 
-void link_policy::lose(failure why, std::optional<amqp091::close_reason> closed, instant now,
-                       link_actions& out) {
+void link_policy::lose(link_loss loss, instant now, link_actions& out) {
   blocked_ = false;
   if (now - open_since_ >= good_after) said_.clear();
   auto limit = pause_after_loss(now);
@@ -190,9 +189,9 @@ void link_policy::lose(failure why, std::optional<amqp091::close_reason> closed,
     limit += std::chrono::milliseconds(
         random_.below(static_cast<std::uint64_t>(options_.splay.count()) + 1));
   pause(limit, now);
-  last_failure_ = why;
-  complain(why, log_level::warning, now, out);
-  out.push_back(act::report_down{{std::move(why), true, false, std::move(closed)}});
+  last_failure_ = loss.why;
+  complain(loss.why, log_level::warning, now, out);
+  out.push_back(act::report_down{std::move(loss)});
 }
 
 std::chrono::milliseconds link_policy::pause_after_loss(instant now) {
@@ -222,7 +221,7 @@ link_actions link_policy::fault(failure why, instant now) {
       phase_ = phase::searching;
       after_race(now, out);
       break;
-    case phase::open: lose(std::move(why), std::nullopt, now, out); break;
+    case phase::open: lose({std::move(why), true}, now, out); break;
     case phase::parting: finish(out); break;
     default:
       race_.stop(out);

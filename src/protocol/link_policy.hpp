@@ -106,9 +106,8 @@ class link_policy {
   void begin_pass(instant now, link_actions& out);
   void after_race(instant now, link_actions& out);
   void end_pass(failure why, bool verdict, bool answered, instant now, link_actions& out);
-  void lose(failure why, std::optional<amqp091::close_reason> closed, instant now,
-            link_actions& out);
-  link_actions end(failure why, std::optional<amqp091::close_reason> closed, instant now);
+  void lose(link_loss loss, instant now, link_actions& out);
+  link_actions end(link_loss loss, instant now);
   std::chrono::milliseconds pause_after_loss(instant now);
   void pause(std::chrono::milliseconds limit, instant now);
   void start_behind(std::size_t host);

@@ -66,7 +66,8 @@ void publisher::link_up() {
 }
 
 void publisher::link_down(const net::link_loss& loss) {
-  const bool silent = blocked_reason_.empty() && is_silent(link_.now());
+  const bool silent = blocked_reason_.empty() &&
+                      (is_silent(link_.now()) || (loss.deaf && !main_.window.empty()));
   // As at a user's limit of channels. One that is refused will be refused again.
   if (loss.closed && loss.closed->code == reply_code::not_allowed &&
       (next_main_ != 0 || apart_.channel != 0))
