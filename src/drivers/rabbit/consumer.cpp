@@ -276,19 +276,28 @@ void consumer::link_up() {
     if (!s->forbidden_ || s->retry_at_ <= link_.now()) establish(*s);
 }
 
-/// The connection ended over a queue that is not durable, of one that was being set up.
-bool consumer::may_have_ended(const consumer_channel& s, const net::link_loss& loss) const {
-  return loss.closed && forbids_transient_queues(*loss.closed) && s.missing_ != 0 &&
-         std::ranges::any_of(s.sources_, [](const source& src) { return !src.to.durable; });
+/// The connection ended over something that was being set up. The broker does not say what, except
+/// that it is a queue that is not durable. What was set up before has been good enough once.
+std::vector<channel_ptr> consumer::ended_by(const net::link_loss& loss) const {
+  std::vector<channel_ptr> all;
+  if (!loss.closed || !is_final(*loss.closed)) return all;
+  const bool transient = forbids_transient_queues(*loss.closed);
+  const auto is_transient = [](const source& src) { return !src.to.durable; };
+  for (const auto& s : channels_)
+    if (s->missing_ != 0 && (!transient || std::ranges::any_of(s->sources_, is_transient)))
+      all.push_back(s);
+  const auto was_ready = [](const channel_ptr& s) { return s->was_ready_; };
+  if (!transient && !std::ranges::all_of(all, was_ready)) std::erase_if(all, was_ready);
+  return all;
 }
 
 void consumer::link_down(const net::link_loss& loss) {
   noted_acks_ = 0;
   acks_due_ = instant::max();
+  const auto guilty = ended_by(loss);
   for (const auto& s : std::vector(channels_)) {
-    const bool guilty = may_have_ended(*s, loss);
     lost(*s);
-    if (guilty) {
+    if (std::ranges::find(guilty, s) != guilty.end()) {
       s->forbidden_ = true;
       retry(*s, forbidden_pause);
       refused(*s, explained(net::to_failure(*loss.closed, link_.broker_name())));

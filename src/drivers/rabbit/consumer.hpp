@@ -135,7 +135,7 @@ class consumer final : public net::link_user {
   void request_everything(consumer_channel& s);
   void give_up_late(instant now);
   void refused(consumer_channel& s, const failure& why);
-  bool may_have_ended(const consumer_channel& s, const net::link_loss& loss) const;
+  std::vector<channel_ptr> ended_by(const net::link_loss& loss) const;
   bool is_alone(consumer_channel& s, amqp091::request_id request, std::string_view queue,
                 std::uint32_t consumers);
   void flush_acks();

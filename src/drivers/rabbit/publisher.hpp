@@ -170,6 +170,7 @@ class publisher final : public net::link_user {
   void topology_refused(lane& l, const failure& reason, std::uint16_t code);
   const failure* prohibition_of(const pending_send& s) const;
   void transient_queues_forbidden(const failure& reason);
+  void declaration_forbidden(const failure& reason);
   void destination_refused(lane& l, const amqp091::close_reason& why, const failure& reason);
   void message_refused(lane& l, const send_queue& written, bool alone, const failure& reason,
                        bool connection);
@@ -208,8 +209,9 @@ class publisher final : public net::link_user {
   struct prohibition {
     failure why;
     instant until;
+    std::optional<declaration> of{};  ///< none: all queues that are not durable
   };
-  std::optional<prohibition> forbidden_{};  ///< of queues that are not durable
+  std::optional<prohibition> forbidden_{};
   reader_watch readers_;
 
   amqp091::properties properties_;

@@ -28,8 +28,9 @@ bool needs_transient_queue(const pending_send& s) {
 }  // namespace
 
 const failure* publisher::prohibition_of(const pending_send& s) const {
-  const bool forbidden = forbidden_ && link_.now() < forbidden_->until && needs_transient_queue(s);
-  return forbidden ? &forbidden_->why : nullptr;
+  if (!forbidden_ || link_.now() >= forbidden_->until) return nullptr;
+  const bool meant = forbidden_->of ? forbidden_->of->is_of(s.to) : needs_transient_queue(s);
+  return meant ? &forbidden_->why : nullptr;
 }
 
 lane* publisher::lane_of(amqp091::channel_id ch) noexcept {
@@ -79,6 +80,9 @@ void publisher::link_down(const net::link_loss& loss) {
     pass_failed(loss, false);
   } else if (loss.closed && forbids_transient_queues(*loss.closed)) {
     transient_queues_forbidden(explained(net::to_failure(*loss.closed, link_.broker_name())));
+  } else if (loss.closed && is_final(*loss.closed) &&
+             whom(*loss.closed, true) == blamed::topology) {
+    declaration_forbidden(explained(net::to_failure(*loss.closed, link_.broker_name())));
   } else if (loss.closed && whom(*loss.closed, true) == blamed::message) {
     const bool main_alone = is_alone(main_) && apart_.window.empty();
     // Main goes on while a suspect is tried apart: a wrong verdict takes three such ends.
@@ -290,6 +294,26 @@ void publisher::transient_queues_forbidden(const failure& reason) {
         return !d.queue.empty() && !d.again && d.is_of(s->to);
       });
     refuse(written, needs_transient_queue, reason, false, true);
+    requeue(written);
+  }
+}
+
+/// The oldest request without an answer ended the connection, as it would the next one: what it is
+/// for fails. Where both lanes wait for answers, it is one of two.
+void publisher::declaration_forbidden(const failure& reason) {
+  link_.log()(log_level::error, "[publish] " + reason.message());
+  const bool sure = main_.asked.empty() != apart_.asked.empty();
+  for (auto* l : {&apart_, &main_}) {
+    if (l->asked.empty()) {
+      write_again(*l);
+      continue;
+    }
+    const auto failed = l->asked.front();
+    const auto concerns = [&](const pending_send& p) { return failed.is_of(p.to); };
+    const auto written = take_written(*l);
+    for (const auto& s : written) s->in_doubt |= failed.again || !concerns(*s);
+    if (sure) forbidden_ = {reason, link_.now() + forbidden_for, failed};
+    refuse(written, concerns, reason, false, sure);
     requeue(written);
   }
 }
