@@ -52,6 +52,9 @@ class consumer_channel {
   /// In `on_lost`: what came from there on was not handled.
   void read_stream_again_from(std::uint64_t offset) noexcept { position_.back_to(offset); }
 
+  /// Before it is added, in place of what the constructor got.
+  void read_from(std::vector<source> sources) { sources_ = std::move(sources); }
+
   consumer_channel(std::vector<source> sources, std::uint16_t prefetch)
       : sources_(std::move(sources)), prefetch_(prefetch), backoff_({}, random_bits()) {}
 

@@ -14,9 +14,14 @@ namespace oslo::messaging::rabbit {
 
 // ---- rabbit_listener ----------------------------------------------------------------------------
 
-rabbit_listener::rabbit_listener(std::shared_ptr<engine> e, std::vector<source> sources,
-                                 std::uint16_t prefetch)
-    : consumer_channel(std::move(sources), prefetch), engine_(std::move(e)), seen_(random_bits()) {}
+rabbit_listener::rabbit_listener(std::shared_ptr<engine> e, std::uint16_t prefetch)
+    : consumer_channel({}, prefetch), engine_(std::move(e)), seen_(random_bits()) {}
+
+void rabbit_listener::begin(std::vector<source> sources) {
+  if (stopped_) return;
+  read_from(std::move(sources));
+  engine_->consumer().add(shared_from_this());
+}
 
 std::shared_ptr<listener> rabbit_listener::handle() {
   return {static_cast<listener*>(this), [self = shared_from_this()](listener*) {

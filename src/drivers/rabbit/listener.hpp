@@ -45,8 +45,10 @@ class rabbit_listener final : public listener,
                               public consumer_channel,
                               public std::enable_shared_from_this<rabbit_listener> {
  public:
-  rabbit_listener(std::shared_ptr<engine> e, std::vector<source> sources, std::uint16_t prefetch);
+  rabbit_listener(std::shared_ptr<engine> e, std::uint16_t prefetch);
 
+  /// Once; does nothing when it has been stopped meanwhile.
+  void begin(std::vector<source> sources);
   /// For the owner: stops it when the last copy is destroyed, on any thread.
   std::shared_ptr<listener> handle();
 
