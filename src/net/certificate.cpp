@@ -3,7 +3,6 @@
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 
-#include <ctime>
 #include <memory>
 
 namespace oslo::messaging::net {
@@ -20,6 +19,19 @@ std::optional<std::chrono::system_clock::time_point> valid_until(const std::stri
   const std::unique_ptr<X509, void (*)(X509*)> first(
       ::PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr), ::X509_free);
   return first ? valid_until(*first) : std::nullopt;
+}
+
+std::string utc_text(const std::tm& utc) {
+  char text[64];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &utc)};
+}
+
+std::string utc_date(std::chrono::system_clock::time_point t) {
+  const auto seconds = std::chrono::system_clock::to_time_t(t);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  const auto text = utc_text(utc);
+  return text.substr(0, text.find(' '));
 }
 
 }  // namespace oslo::messaging::net

@@ -204,8 +204,8 @@ std::chrono::milliseconds link_policy::pause_after_loss(instant now) {
       paid_until_ - now - young_at_once * good_after);
   if (owed.count() <= 0) return limit;
   // Clients that lost the same broker are not to come back together.
-  return owed + std::chrono::milliseconds(
-                    random_.below(static_cast<std::uint64_t>(owed.count()) / 2 + 1));
+  return owed +
+         std::chrono::milliseconds(random_.below(static_cast<std::uint64_t>(owed.count()) / 2 + 1));
 }
 
 link_actions link_policy::fault(failure why, instant now) {

@@ -48,8 +48,8 @@ class link_policy {
   /// and throws us out at once would be called again and again without a pause.
   static constexpr std::chrono::seconds good_after{2};
   /// One that was of use counts as good however short it lived, as long as it is not the rule: each
-  /// costs `good_after` of what time gives back, and so many may be owed. In the long run that is no
-  /// more connections than of those that live for `good_after` each.
+  /// costs `good_after` of what time gives back, and so many may be owed. In the long run that is
+  /// no more connections than of those that live for `good_after` each.
   static constexpr int young_at_once = 3;
   /// The same failure is worth a line again after that long.
   static constexpr std::chrono::seconds say_again_after{30};
@@ -124,7 +124,7 @@ class link_policy {
   phase phase_ = phase::idle;
   instant wake_{};
   instant open_since_{};
-  bool worked_ = false;  ///< the connection that is open
+  bool worked_ = false;   ///< the connection that is open
   instant paid_until_{};  ///< what connections that worked and died young have cost
   bool blocked_ = false;
   std::string where_;

@@ -27,8 +27,6 @@ constexpr milliseconds longest_vanished_pause{1'000};
 /// A set-up that lasted shorter does not count as good, so that pauses grow.
 constexpr std::chrono::seconds good_after{2};
 constexpr milliseconds pause_of_starved{50};
-constexpr milliseconds ack_delay{2};
-constexpr std::size_t many_outstanding = 16;
 /// A broker that is alive and does not answer a declaration (its object was on a node that died)
 /// may never do so; a new channel may be luckier.
 constexpr std::chrono::seconds set_up_limit{15};
@@ -45,13 +43,6 @@ bool is_about_acknowledgements(const amqp091::close_reason& why) {
 }
 
 }  // namespace
-
-/// Publishers may write such a header, too, but not into a stream: the broker writes its own.
-std::optional<std::uint64_t> consumer_channel::stream_offset(const amqp091::delivery& d) const {
-  if (stream_tag_.empty() || d.consumer_tag != stream_tag_ || !d.props->headers)
-    return std::nullopt;
-  return stream_position::offset_in(&*d.props->headers);
-}
 
 void consumer::add(channel_ptr s) {
   if (link_.is_shut()) return s->on_refused({errc::closed, "The transport was closed."});
@@ -105,33 +96,6 @@ void consumer::everything_is_gone() {
 void consumer::remove_all() {
   for (const auto& s : std::vector(channels_)) remove(s);
   everything_is_gone();  // with the connection, which ends now
-}
-
-void consumer::ack(consumer_channel& s, std::uint64_t lifetime, std::uint64_t tag) {
-  if (s.lifetime_ != lifetime || s.channel_ == 0 || !link_.is_open()) return;
-  link_.machine().ack(s.channel_, tag);
-  // With many messages in work the broker is in no hurry to know, unless it waits for room to send
-  // more: in groups it takes fewer frames, fewer writes here, and fewer wake-ups there.
-  const bool few = s.outstanding_ < many_outstanding;
-  if (s.outstanding_ != 0) --s.outstanding_;
-  if (few || ++noted_acks_ * 4 >= s.prefetch_) return flush_acks();
-  if (acks_due_ != instant::max()) return;
-  acks_due_ = link_.now() + ack_delay;
-  owner_.wake_at(acks_due_);
-}
-
-void consumer::flush_acks() {
-  noted_acks_ = 0;
-  acks_due_ = instant::max();
-  link_.flush_later();
-}
-
-void consumer::reject(consumer_channel& s, std::uint64_t lifetime, std::uint64_t tag,
-                      bool requeue) {
-  if (s.lifetime_ != lifetime || s.channel_ == 0 || !link_.is_open()) return;
-  link_.machine().reject(s.channel_, tag, requeue);
-  if (s.outstanding_ != 0) --s.outstanding_;
-  link_.flush_later();
 }
 
 // ---- set-up -------------------------------------------------------------------------------------
@@ -388,58 +352,6 @@ void consumer::on_consumer_cancelled(amqp091::channel_id ch, std::string_view ta
   // Most likely the stream was deleted: its offsets begin anew.
   if (tag == s->stream_tag_) s->position_.restart(stream_position::wall_clock::now());
   consume_again(*s);
-}
-
-// ---- messages -----------------------------------------------------------------------------------
-
-/// Whatever is wrong with a message hurts that message only.
-void consumer::on_delivery(const amqp091::delivery& d) {
-  auto* s = at(d.channel);
-  if (s == nullptr) return;
-  const auto most = 2 * s->sources_.size() * s->prefetch_;
-  if (++s->outstanding_ > most && most != 0) return overfed(*s, most);
-  if (const auto at = s->stream_offset(d)) s->position_.received(*at);
-  try {
-    s->on_delivery(d);
-  } catch (const std::exception& e) {
-    link_.machine().reject(d.channel, d.delivery_tag, false);
-    if (s->outstanding_ != 0) --s->outstanding_;
-    link_.flush_later();
-    dropped(s, d, e.what());
-  }
-}
-
-/// Each consumer of a channel has the prefetch for itself. No broker sends twice as much, unless it
-/// heeds no prefetch at all: then nothing else would bound what waits here.
-void consumer::overfed(consumer_channel& s, std::size_t most) {
-  link_.log()(log_level::error, "[consume] " + link_.broker_name() + " sent more than " +
-                                    std::to_string(most) + " messages of " +
-                                    s.sources_.front().to.name + " ahead; consuming again.");
-  consume_again(s);
-}
-
-void consumer::on_delivery_refused(const amqp091::delivery& d, std::string_view why) {
-  dropped(at(d.channel), d, why);
-}
-
-void consumer::drop(consumer_channel& s, std::uint64_t lifetime, const amqp091::delivery& d,
-                    std::string_view why) {
-  reject(s, lifetime, d.delivery_tag, false);
-  dropped(&s, d, why);
-}
-
-void consumer::dropped(consumer_channel* s, const amqp091::delivery& d, std::string_view why) {
-  std::string text = "Failed to process message from " + std::string(d.routing_key) + ": ";
-  text += why;
-  if (!why.ends_with('.')) text += '.';
-  link_.log()(log_level::error, text + " Skipping it.");
-  if (s != nullptr) s->on_malformed();
-}
-
-void consumer::input_done() {
-  if (acks_due_ != instant::max()) flush_acks();
-  for (const auto& s : std::vector(channels_)) s->on_input_done();  // handlers add and remove
-  owner_.input_done();
 }
 
 }  // namespace oslo::messaging::rabbit

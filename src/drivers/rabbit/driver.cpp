@@ -93,8 +93,8 @@ class rabbit_driver final : public driver {
 
   std::shared_ptr<listener> listen(target on, listen_options l) override {
     const auto made = make(l);
-    auto begin = [made, e = engine_, exchange = exchange_of(on), on = std::move(on)](
-                     const std::string& unique) {
+    auto begin = [made, e = engine_, exchange = exchange_of(on),
+                  on = std::move(on)](const std::string& unique) {
       made->begin(server_sources(e->opts(), exchange, *on.topic, *on.server, unique));
     };
     if (engine_->opts().stream_fanout)

@@ -174,9 +174,8 @@ void engine::probe(milliseconds limit,
   if (!enroll(s, std::move(o))) return;
   auto go = [this, s] {
     s->to = reply_destination(reply_queue_);
-    publish(s, [](std::string& body, auto id) {
-      wire::write_reply(body, {}, id, unique_digits());
-    });
+    publish(s,
+            [](std::string& body, auto id) { wire::write_reply(body, {}, id, unique_digits()); });
   };
   if (!naming_) return go();
   unnamed_.push_back(std::move(go));
@@ -306,8 +305,8 @@ void engine::tick() {
   publisher_->on_tick(now);
   consumer_->on_tick(now);
   namer_.on_tick(now);
-  auto next = std::min({publisher_->next_deadline(), consumer_->next_deadline(),
-                        namer_.next_deadline()});
+  auto next =
+      std::min({publisher_->next_deadline(), consumer_->next_deadline(), namer_.next_deadline()});
   if (const auto deadline = sends_.next_deadline()) next = std::min(next, *deadline);
   if (next != clock::time_point::max()) wake_at(next);
 }

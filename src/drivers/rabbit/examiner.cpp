@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <ctime>
 #include <set>
 
 #include "core/utf8.hpp"
@@ -16,20 +15,11 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-using system_time = std::chrono::system_clock::time_point;
 
 constexpr milliseconds longest_step{5'000};
 /// Look-up, dial (TLS included) and login: each is a step.
 constexpr int steps_to_connect = 3;
 constexpr std::chrono::hours soon{30 * 24};
-
-std::string date(system_time t) {
-  const auto seconds = std::chrono::system_clock::to_time_t(t);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &parts)};
-}
 
 std::string property(const amqp091::field_table& server, const char* name) {
   constexpr std::size_t most = 80;
@@ -121,11 +111,11 @@ void examiner::look_at_certificate() {
   const auto now = std::chrono::system_clock::now();
   const auto subject = "client certificate " + file;
   if (*end <= now)
-    add(severity::error, subject, "It has expired on " + date(*end) + ".", "Renew it.");
+    add(severity::error, subject, "It has expired on " + net::utc_date(*end) + ".", "Renew it.");
   else if (*end <= now + soon)
-    add(severity::warning, subject, "It expires on " + date(*end) + ".", "Renew it.");
+    add(severity::warning, subject, "It expires on " + net::utc_date(*end) + ".", "Renew it.");
   else
-    add(severity::ok, subject, "It is good until " + date(*end) + ".");
+    add(severity::ok, subject, "It is good until " + net::utc_date(*end) + ".");
 }
 
 net::link_settings examiner::settings_for(std::size_t host) const {
@@ -178,11 +168,11 @@ void examiner::host_is_up(const std::string& name, probe& p) {
   if (!end) return;
   const auto now = std::chrono::system_clock::now();
   if (*end > now + soon)
-    add(severity::ok, subject, "Its certificate is good until " + date(*end) + ".");
+    add(severity::ok, subject, "Its certificate is good until " + net::utc_date(*end) + ".");
   else
     add(severity::warning, subject,
         std::string("Its certificate ") + (*end > now ? "expires" : "has expired") + " on " +
-            date(*end) + ".",
+            net::utc_date(*end) + ".",
         "Renew it at the broker: expired ones are refused.");
 }
 

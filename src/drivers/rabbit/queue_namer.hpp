@@ -12,9 +12,10 @@
 
 namespace oslo::messaging::rabbit {
 
-/// The parts of names behind "reply_" or "TOPIC_fanout_": the next name of the service, or 32 random
-/// hex digits: without a queue manager, or with a warning when the count cannot be kept or another
-/// process has it locked for a second. A queue with a random name is found by nobody, and expires.
+/// The parts of names behind "reply_" or "TOPIC_fanout_": the next name of the service, or 32
+/// random hex digits: without a queue manager, or with a warning when the count cannot be kept or
+/// another process has it locked for a second. A queue with a random name is found by nobody, and
+/// expires.
 ///
 /// Not thread safe. No clock: `on_tick` no later than `next_deadline`.
 class queue_namer {

@@ -146,8 +146,8 @@ class event_handler {
 /// Bytes may come in any portions. A frame that is complete in the input is read in place, and a
 /// body that came in one frame is handed over as a view of it.
 ///
-/// Requests and channel.close have no deadline here: heartbeats tell whether the broker lives, and a
-/// question (channel.flow) whether it hears us. It is asked on every channel after an interval of
+/// Requests and channel.close have no deadline here: heartbeats tell whether the broker lives, and
+/// a question (channel.flow) whether it hears us. It is asked on every channel after an interval of
 /// nothing but heartbeats, and any frame answers it; that takes three quarters of an interval at
 /// most, from when it left. While the broker blocks us it is not asked: it reads nothing then.
 /// channel.flow from the broker is answered and otherwise ignored (RabbitMQ never sends it).

@@ -136,14 +136,14 @@ class connection::impl {
   std::vector<channel_id> free_ids_;
   std::vector<channel_id> channels_with_acks_;
 
-  instant limit_;            // end of the handshake or of the wait for close-ok
-  instant heartbeat_due_{};  // when to send one, unless something else is sent before
-  instant heard_{};          // last sign of life
-  instant spoke_{};          // last one that was more than a heartbeat
-  bool asked_ = false;       // and it was asked for one since
+  instant limit_;                        // end of the handshake or of the wait for close-ok
+  instant heartbeat_due_{};              // when to send one, unless something else is sent before
+  instant heard_{};                      // last sign of life
+  instant spoke_{};                      // last one that was more than a heartbeat
+  bool asked_ = false;                   // and it was asked for one since
   instant answer_due_ = instant::max();  // once the question has left
   bool blocked_ = false;                 // it reads nothing, and says so
-  instant stimulus_{};       // last time that the caller came by
+  instant stimulus_{};                   // last time that the caller came by
   close_reason why_closing_;
 
   method current_method_ = method::none;  // for the text and the ids of a violation

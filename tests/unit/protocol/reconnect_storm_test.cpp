@@ -167,8 +167,9 @@ TEST(reconnect_storm, a_broker_that_drops_a_thousand_clients_again_and_again_see
   // The first ones come as soon as they are dropped: nothing tells them from a single bad moment.
   const auto later = from(calls, instant{2h} + 1s);
   const auto together = most_at_once(later);
-  std::printf("%d clients, dropped again and again: at most %zu connections in 100 ms, %zu in 60 s\n",
-              clients, together, calls.size());
+  std::printf(
+      "%d clients, dropped again and again: at most %zu connections in 100 ms, %zu in 60 s\n",
+      clients, together, calls.size());
   EXPECT_LE(calls.size(), clients * (60u / 2 + link_policy::young_at_once + 1));
   // Evenly spread over 2 s it would be 50.
   EXPECT_LT(together, clients / 4u);

@@ -64,7 +64,8 @@ TEST(amqp_heartbeats, silence_of_one_and_a_half_intervals_ends_the_connection) {
                                       "15 s, with heartbeats of 10 s."));
 }
 
-// ---- A broker that answers nothing ---------------------------------------------------------------
+// ---- A broker that answers nothing
+// ---------------------------------------------------------------
 
 std::string question(channel_id ch) {
   return method_hex(ch, method::channel_flow, "01");
@@ -118,7 +119,8 @@ TEST_F(amqp_questions, any_other_word_is_an_answer) {
   EXPECT_THAT(c.events(), ElementsAre());
 }
 
-TEST_F(amqp_questions, a_peer_that_sends_heartbeats_and_no_answer_is_given_up_before_two_intervals) {
+TEST_F(amqp_questions,
+       a_peer_that_sends_heartbeats_and_no_answer_is_given_up_before_two_intervals) {
   c.channel();
   const auto since = c.now;
   live(17s);
@@ -126,8 +128,9 @@ TEST_F(amqp_questions, a_peer_that_sends_heartbeats_and_no_answer_is_given_up_be
   EXPECT_EQ(c.machine.next_deadline(), since + 17'500ms);
   c.now += 500ms;
   c.machine.on_tick(c.now);
-  EXPECT_THAT(c.events(), ElementsAre("closed deaf 0 The broker sent heartbeats and answered nothing "
-                                      "for 17 s."));
+  EXPECT_THAT(c.events(),
+              ElementsAre("closed deaf 0 The broker sent heartbeats and answered nothing "
+                          "for 17 s."));
 }
 
 TEST_F(amqp_questions, a_slow_message_on_its_way_in_is_no_silence) {
