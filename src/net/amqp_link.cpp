@@ -6,12 +6,11 @@
 
 #include "core/tasks/raised_flag.hpp"
 #include "core/unique_id.hpp"
+#include "net/amqp_link_impl.hpp"
+#include "protocol/amqp091/spec.hpp"
 
 namespace oslo::messaging::net {
 namespace {
-
-constexpr std::size_t read_chunk = 128 * 1024;
-constexpr std::uint16_t internal_error = 541;
 
 protocol::link_policy_options policy_options(const link_settings& s) {
   protocol::link_policy_options o{
@@ -20,36 +19,7 @@ protocol::link_policy_options policy_options(const link_settings& s) {
   return o;
 }
 
-/// Of the exception that is being handled.
-failure failure_now() {
-  try {
-    throw;
-  } catch (const messaging_error& e) {
-    return e.failure();
-  } catch (const std::exception& e) {
-    return {errc::unreachable, std::string("Connecting failed: ") + e.what()};
-  } catch (...) {
-    return {errc::unreachable, "Connecting failed for an unknown reason."};
-  }
-}
-
 }  // namespace
-
-struct amqp_link::session {
-  std::string peer;
-  std::unique_ptr<stream> wire;
-  std::unique_ptr<amqp091::connection> machine;
-  /// The end of the connection, until it is acted on. Nothing more is told to the user.
-  std::optional<amqp091::close_reason> closed;
-  std::optional<failure> broken;  ///< an end that the protocol has no words for
-  protocol::read_patience patience;
-  std::vector<char> input = std::vector<char>(read_chunk);
-  std::string output;
-  bool writing = false;
-  bool in_machine = false;  ///< events are being delivered; a flush follows them
-
-  bool has_ended() const noexcept { return closed || broken; }
-};
 
 amqp_link::amqp_link(boost::asio::any_io_executor ex, link_settings settings, logger log)
     : executor_(std::move(ex)),
@@ -60,25 +30,6 @@ amqp_link::amqp_link(boost::asio::any_io_executor ex, link_settings settings, lo
       timer_(executor_) {}
 
 amqp_link::~amqp_link() = default;
-
-/// Every way in from the loop and from the owner: nothing may leave the link without a next step.
-template <class Work>
-void amqp_link::enter(Work work) noexcept {
-  try {
-    work();
-  } catch (...) {
-    try {
-      fault(failure_now());
-    } catch (...) {
-      log_(log_level::error, "A link to a broker could not handle a failure; it tries again.");
-    }
-  }
-  try {
-    arm();
-  } catch (...) {
-    log_(log_level::error, "A link to a broker has no timer.");
-  }
-}
 
 void amqp_link::fault(failure why) {
   to_obey_.clear();
@@ -122,123 +73,6 @@ std::optional<std::chrono::sys_seconds> amqp_link::peer_valid_until() const {
 
 amqp091::connection& amqp_link::machine() noexcept {
   return *session_->machine;
-}
-
-// ---- What the policy wants -----------------------------------------------------------------
-
-/// In their order, also those that come while one is being obeyed.
-void amqp_link::obey(protocol::link_actions actions) {
-  std::ranges::move(actions, std::back_inserter(to_obey_));
-  if (obeying_ || to_obey_.empty()) return;
-  const raised_flag obeying(obeying_);
-  while (!to_obey_.empty()) {
-    const auto action = std::move(to_obey_.front());
-    to_obey_.pop_front();
-    std::visit([this](const auto& a) { act(a); }, action);
-  }
-  changed();
-}
-
-void amqp_link::act(const protocol::act::look_up& a) {
-  try {
-    look_ups_[a.id] = std::make_unique<look_up>(
-        executor_, a.host, [weak = weak_from_this(), id = a.id](result<look_up::addresses> found) {
-          const auto self = weak.lock();
-          if (!self) return;
-          self->enter([&] {
-            self->look_ups_.erase(id);
-            self->obey(found.has_value()
-                           ? self->policy_.resolved(id, *found, self->now())
-                           : self->policy_.failed(id, found.error(), false, self->now()));
-          });
-        });
-  } catch (...) {
-    look_ups_.erase(a.id);
-    obey(policy_.failed(a.id, failure_now(), false, now()));
-  }
-}
-
-void amqp_link::act(const protocol::act::dial& a) {
-  try {
-    auto made = make_stream(executor_, settings_.tls.enabled ? &tls_ : nullptr);
-    const auto& wire =
-        dials_.insert_or_assign(a.id, dialled{a.address, std::move(made)}).first->second.wire;
-    if (const auto why = tls_.take_complaint())
-      log_(log_level::warning, "[" + settings_.purpose + "] " + why->message() +
-                                   " The certificates that were read before stay in use.");
-    wire->connect(a.address, a.host,
-                  [weak = weak_from_this(), id = a.id](std::optional<dial_failure> f) {
-                    const auto self = weak.lock();
-                    if (!self) return;
-                    self->enter([&] {
-                      if (!f) return self->obey(self->policy_.connected(id, self->now()));
-                      self->dials_.erase(id);
-                      self->obey(self->policy_.failed(id, f->why, f->answered, self->now()));
-                    });
-                  });
-  } catch (...) {
-    dials_.erase(a.id);
-    obey(policy_.failed(a.id, failure_now(), false, now()));
-  }
-}
-
-void amqp_link::act(const protocol::act::give_up& a) {
-  look_ups_.erase(a.id);
-  dials_.erase(a.id);
-}
-
-void amqp_link::act(const protocol::act::converse& a) {
-  try {
-    auto s = std::make_shared<session>();
-    auto& dial = dials_.at(a.id);
-    s->peer = dial.address.text();
-    s->wire = std::move(dial.wire);
-    dials_.erase(a.id);
-    s->machine =
-        std::make_unique<amqp091::connection>(options_for(settings_, settings_.brokers[a.broker]),
-                                              static_cast<amqp091::event_handler&>(*this), now());
-    session_ = s;
-    write_pending();
-    read(s);
-  } catch (...) {
-    dials_.erase(a.id);
-    obey(policy_.ended(failure_now(), now()));
-  }
-}
-
-void amqp_link::act(const protocol::act::limit_silence& a) {
-  if (session_) session_->wire->limit_silence(a.on);
-}
-
-void amqp_link::act(const protocol::act::say_goodbye&) {
-  if (!session_) return;
-  session_->machine->close(200, "goodbye", now());
-  write_pending();
-}
-
-/// Whatever of the connection is on the call stack now holds the session as well.
-void amqp_link::act(const protocol::act::hang_up&) {
-  if (const auto s = std::exchange(session_, nullptr)) s->wire->close();
-}
-
-void amqp_link::act(const protocol::act::report_up&) {
-  changed();
-  tell_user([&] { user_->link_up(); });
-}
-
-void amqp_link::act(const protocol::act::report_down& a) {
-  changed();
-  tell_user([&] { user_->link_down(a.loss); });
-}
-
-void amqp_link::act(const protocol::act::report_shut&) {
-  changed();
-  for (auto& done : std::exchange(shut_done_, {}))
-    if (done) boost::asio::post(executor_, std::move(done));
-}
-
-void amqp_link::act(const protocol::act::say& a) {
-  log_(a.level, a.text);
 }
 
 // ---- The connection ------------------------------------------------------------------------
@@ -374,6 +208,7 @@ void amqp_link::on_timer() {
   if (!s || s != session_) return;
   if (const auto bytes = s->patience.on_tick(now())) s->wire->wake_after(*bytes);
   if (s->machine->next_deadline() > now()) return;
+  if (s->wire->output_moves()) s->machine->output_moves(now());
   {
     const raised_flag in_machine(s->in_machine);
     s->machine->on_tick(now());
@@ -383,29 +218,10 @@ void amqp_link::on_timer() {
 
 // ---- Events of the machine -------------------------------------------------------------------
 
-/// The user should not throw. When it does, nobody knows what it has missed: it is set up anew on a
-/// new connection.
-template <class Call>
-void amqp_link::tell_user(Call call) noexcept {
-  try {
-    call();
-    return;
-  } catch (const std::exception& e) {
-    log_(log_level::error, std::string("The user of a link threw: ") + e.what());
-  } catch (...) {
-    log_(log_level::error, "The user of a link threw an unknown exception.");
-  }
-  try {
-    renew(failure(errc::unreachable, broker_name() + " was left after an exception"));
-  } catch (...) {
-    log_(log_level::error, "A link could not be closed.");
-  }
-}
-
 void amqp_link::renew(failure why) {
   if (!is_open()) return;
   session_->broken = std::move(why);
-  session_->machine->close(internal_error, "left for a new connection", now());
+  session_->machine->close(amqp091::reply_code::internal_error, "left for a new connection", now());
   boost::asio::post(executor_, [self = shared_from_this(), s = session_] {
     self->enter([&] {
       if (s == self->session_) self->after_machine();
@@ -432,7 +248,11 @@ void amqp_link::on_request_ok(amqp091::channel_id ch, amqp091::request_id reques
   if (is_open()) tell_user([&] { user_->on_request_ok(ch, request, name, messages, consumers); });
 }
 void amqp_link::on_delivery(const amqp091::delivery& d) {
-  if (is_open()) tell_user([&] { user_->on_delivery(d); });
+  if (!is_open()) return;
+  tell_user([&] {
+    user_->on_delivery(d);
+    policy_.worked();
+  });
 }
 void amqp_link::on_delivery_refused(const amqp091::delivery& d, std::string_view why) {
   if (is_open()) tell_user([&] { user_->on_delivery_refused(d, why); });
@@ -445,7 +265,11 @@ void amqp_link::on_return(const amqp091::returned_message& m) {
 }
 void amqp_link::on_confirm(amqp091::channel_id ch, std::uint64_t sequence, bool multiple,
                            bool ack) {
-  if (is_open()) tell_user([&] { user_->on_confirm(ch, sequence, multiple, ack); });
+  if (!is_open()) return;
+  tell_user([&] {
+    user_->on_confirm(ch, sequence, multiple, ack);
+    if (ack) policy_.worked();
+  });
 }
 /// The user knows the reason before anybody hears that something has changed.
 void amqp_link::on_blocked(std::string_view reason) {

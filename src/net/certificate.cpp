@@ -3,7 +3,6 @@
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 
-#include <ctime>
 #include <memory>
 
 namespace oslo::messaging::net {
@@ -20,6 +19,19 @@ std::optional<std::chrono::sys_seconds> valid_until(const std::string& file) {
   const std::unique_ptr<X509, void (*)(X509*)> first(
       ::PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr), ::X509_free);
   return first ? valid_until(*first) : std::nullopt;
+}
+
+std::string utc_text(const std::tm& utc) {
+  char text[64];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &utc)};
+}
+
+std::string utc_date(std::chrono::sys_seconds t) {
+  const std::time_t seconds = t.time_since_epoch().count();
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  const auto text = utc_text(utc);
+  return text.substr(0, text.find(' '));
 }
 
 }  // namespace oslo::messaging::net

@@ -4,6 +4,7 @@
 #include <openssl/x509.h>
 
 #include <chrono>
+#include <ctime>
 #include <optional>
 #include <string>
 
@@ -15,5 +16,10 @@ std::optional<std::chrono::sys_seconds> valid_until(const X509& certificate);
 
 /// Of the first certificate in a PEM file; none when there is none that can be read.
 std::optional<std::chrono::sys_seconds> valid_until(const std::string& file);
+
+/// "2026-01-31 12:00:00 UTC"
+std::string utc_text(const std::tm& utc);
+/// "2026-01-31"
+std::string utc_date(std::chrono::sys_seconds t);
 
 }  // namespace oslo::messaging::net

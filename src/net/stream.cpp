@@ -11,6 +11,7 @@
 #include <boost/asio/write.hpp>
 
 #include "net/certificate.hpp"
+#include "net/output_progress.hpp"
 #include "net/tls_check.hpp"
 #include "net/tls_client.hpp"
 
@@ -97,10 +98,15 @@ struct connector : std::enable_shared_from_this<connector> {
     error_code ignored;
     socket.close(ignored);
   }
+  bool output_moves() noexcept {
+    const auto now = progress_of(socket.native_handle());
+    return std::exchange(acknowledged, now.acknowledged) < now.acknowledged && now.waits;
+  }
 
   tcp::socket socket;
   endpoint host;
   unique_function<void(std::optional<dial_failure>)> done;
+  std::uint64_t acknowledged = 0;
 };
 
 class tcp_stream final : public stream {
@@ -148,6 +154,7 @@ class tcp_stream final : public stream {
   void limit_silence(bool on) noexcept override {
     set_user_timeout(c_->socket, on ? user_timeout_ms : 0);
   }
+  bool output_moves() noexcept override { return c_->output_moves(); }
 
   void close() noexcept override { c_->close(); }
 
@@ -222,6 +229,7 @@ class tls_stream final : public stream {
   void limit_silence(bool on) noexcept override {
     set_user_timeout(c_->socket, on ? user_timeout_ms : 0);
   }
+  bool output_moves() noexcept override { return c_->output_moves(); }
   std::optional<std::chrono::sys_seconds> peer_valid_until() const override {
     const std::unique_ptr<X509, void (*)(X509*)> shown(
         ::SSL_get1_peer_certificate(c_->secure.native_handle()), ::X509_free);

@@ -69,6 +69,9 @@ class stream {
   /// Whether output that is not acknowledged for 20 s ends the stream; at first it does. Off: only
   /// a peer that does not even say that its buffer is full is taken for dead.
   virtual void limit_silence(bool on) noexcept = 0;
+  /// Something that was written is not acknowledged yet, and it has become less since the last
+  /// call.
+  virtual bool output_moves() noexcept = 0;
   /// When the certificate of the peer expires; none of a plain stream.
   virtual std::optional<std::chrono::sys_seconds> peer_valid_until() const { return std::nullopt; }
   virtual void close() noexcept = 0;

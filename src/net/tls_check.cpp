@@ -11,6 +11,8 @@
 #include <memory>
 #include <string_view>
 
+#include "net/certificate.hpp"
+
 namespace oslo::messaging::net {
 namespace {
 
@@ -36,22 +38,14 @@ std::string text_of(const X509_NAME* name) {
   return size > 0 ? printable({begin, static_cast<std::size_t>(size)}) : "nobody (no subject)";
 }
 
-std::string text_of(std::tm utc) {
-  std::array<char, 32> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &utc)};
-}
-
 std::string text_of(const ASN1_TIME* time) {
   std::tm utc{};
-  return ::ASN1_TIME_to_tm(time, &utc) == 1 ? text_of(utc) : "a time that cannot be read";
+  return ::ASN1_TIME_to_tm(time, &utc) == 1 ? utc_text(utc) : "a time that cannot be read";
 }
 
 /// The day alone: a text that changed with every try would be logged at every try.
 std::string today() {
-  const auto now = std::time(nullptr);
-  std::tm utc{};
-  ::gmtime_r(&now, &utc);
-  return text_of(utc).substr(0, 10);
+  return utc_date(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
 }
 
 std::string text_of(const GENERAL_NAME& name) {

@@ -7,11 +7,19 @@ namespace oslo::messaging::protocol {
 namespace {
 
 namespace reply_code = amqp091::reply_code;
+using amqp091::method;
 
 /// The broker does not offer our login mechanism: it broke nothing, and an operator has to act.
 bool cannot_log_in(const amqp091::close_reason& why) {
   return why.from == amqp091::close_reason::origin::protocol &&
          why.code == reply_code::access_refused;
+}
+
+/// A login that is refused is the connection's, or that of the two methods that carry it.
+bool is_about_login(const amqp091::close_reason& why) {
+  return why.class_id == amqp091::class_id::connection || why.class_id == 0 ||
+         why.method_id == method_of(method::connection_start_ok) ||
+         why.method_id == method_of(method::connection_secure_ok);
 }
 
 bool says(const amqp091::close_reason& why, std::string_view words) {
@@ -41,22 +49,19 @@ errc classify(const amqp091::close_reason& why) {
     case amqp091::close_reason::origin::local: return errc::closed;
     case amqp091::close_reason::origin::transport:
     case amqp091::close_reason::origin::heartbeat:
+    case amqp091::close_reason::origin::deaf:
     case amqp091::close_reason::origin::timeout: return errc::unreachable;
     case amqp091::close_reason::origin::protocol:
       return cannot_log_in(why) ? errc::authentication_failed : errc::protocol_error;
     case amqp091::close_reason::origin::broker: break;
   }
-  constexpr std::uint16_t class_connection = 10, method_start_ok = 11, method_secure_ok = 21;
   switch (why.code) {
     case reply_code::connection_forced:  // the broker or its operator goes down, as a lost link
       return errc::unreachable;
     case reply_code::access_refused:
       // Another consumer has the queue for itself, as long as it lives.
       if (ends_with(why, "in exclusive use")) return errc::broker_error;
-      return why.class_id == class_connection || why.class_id == 0 ||
-                     why.method_id == method_start_ok || why.method_id == method_secure_ok
-                 ? errc::authentication_failed
-                 : errc::access_refused;
+      return is_about_login(why) ? errc::authentication_failed : errc::access_refused;
     case reply_code::not_allowed:
       if (is_limit(why)) return errc::limit_exceeded;
       if (is_in_trouble(why)) return errc::broker_error;  // the vhost, on this node
@@ -79,6 +84,7 @@ failure to_failure(const amqp091::close_reason& why, std::string_view broker) {
     case amqp091::close_reason::origin::local: text += " was closed by this side"; break;
     case amqp091::close_reason::origin::transport: text += " closed the connection"; break;
     case amqp091::close_reason::origin::heartbeat: text += " sent no heartbeat in time"; break;
+    case amqp091::close_reason::origin::deaf:
     case amqp091::close_reason::origin::timeout: text += " did not answer in time"; break;
     case amqp091::close_reason::origin::protocol:
       text += cannot_log_in(why) ? " cannot be logged in to" : " broke the AMQP protocol";

@@ -29,6 +29,8 @@ struct link_loss {
   bool verdict = false;
   /// What the broker said when it closed an open connection.
   std::optional<amqp091::close_reason> closed{};
+  /// It was given up because the broker, which went on with its heartbeats, answered nothing.
+  bool deaf = false;
 };
 
 namespace act {

@@ -140,6 +140,7 @@ link_actions link_policy::opened(instant now) {
   if (phase_ != phase::greeting) return out;
   phase_ = phase::open;
   open_since_ = now;
+  worked_ = false;
   last_failure_.reset();
   verdict_ = false;
   start_behind(race_.host());
@@ -151,28 +152,28 @@ link_actions link_policy::opened(instant now) {
 }
 
 link_actions link_policy::ended(const amqp091::close_reason& why, instant now) {
-  std::optional<amqp091::close_reason> closed;
-  if (why.from == amqp091::close_reason::origin::broker) closed = why;
-  return end(to_failure(why, where_), std::move(closed), now);
+  link_loss loss{to_failure(why, where_), true};
+  if (why.from == amqp091::close_reason::origin::broker) loss.closed = why;
+  loss.deaf = why.from == amqp091::close_reason::origin::deaf;
+  return end(std::move(loss), now);
 }
 
 link_actions link_policy::ended(failure why, instant now) {
-  return end(std::move(why), std::nullopt, now);
+  return end({std::move(why), true}, now);
 }
 
-link_actions link_policy::end(failure why, std::optional<amqp091::close_reason> closed,
-                              instant now) {
+link_actions link_policy::end(link_loss loss, instant now) {
   link_actions out;
   switch (phase_) {
     case phase::greeting:
       phase_ = phase::searching;
       out.push_back(act::hang_up{});
-      race_.winner_failed(std::move(why), now, out);
+      race_.winner_failed(std::move(loss.why), now, out);
       after_race(now, out);
       break;
     case phase::open:
       out.push_back(act::hang_up{});
-      lose(std::move(why), std::move(closed), now, out);
+      lose(std::move(loss), now, out);
       break;
     case phase::parting: finish(out); break;
     default: break;
@@ -180,21 +181,31 @@ link_actions link_policy::end(failure why, std::optional<amqp091::close_reason> 
   return out;
 }
 
-void link_policy::lose(failure why, std::optional<amqp091::close_reason> closed, instant now,
-                       link_actions& out) {
+void link_policy::lose(link_loss loss, instant now, link_actions& out) {
   blocked_ = false;
-  if (now - open_since_ >= good_after) {
-    backoff_.reset();
-    said_.clear();
-  }
-  auto limit = backoff_.next();
+  if (now - open_since_ >= good_after) said_.clear();
+  auto limit = pause_after_loss(now);
   if (options_.splay.count() > 0)
     limit += std::chrono::milliseconds(
         random_.below(static_cast<std::uint64_t>(options_.splay.count()) + 1));
   pause(limit, now);
-  last_failure_ = why;
-  complain(why, log_level::warning, now, out);
-  out.push_back(act::report_down{{std::move(why), true, false, std::move(closed)}});
+  last_failure_ = loss.why;
+  complain(loss.why, log_level::warning, now, out);
+  out.push_back(act::report_down{std::move(loss)});
+}
+
+std::chrono::milliseconds link_policy::pause_after_loss(instant now) {
+  const bool young = now - open_since_ < good_after;
+  if (!young || worked_) backoff_.reset();
+  auto limit = backoff_.next();
+  if (!young || !worked_) return limit;
+  paid_until_ = std::max(paid_until_, now) + good_after;
+  const auto owed = std::chrono::duration_cast<std::chrono::milliseconds>(
+      paid_until_ - now - young_at_once * good_after);
+  if (owed.count() <= 0) return limit;
+  // Clients that lost the same broker are not to come back together.
+  return owed +
+         std::chrono::milliseconds(random_.below(static_cast<std::uint64_t>(owed.count()) / 2 + 1));
 }
 
 link_actions link_policy::fault(failure why, instant now) {
@@ -210,7 +221,7 @@ link_actions link_policy::fault(failure why, instant now) {
       phase_ = phase::searching;
       after_race(now, out);
       break;
-    case phase::open: lose(std::move(why), std::nullopt, now, out); break;
+    case phase::open: lose({std::move(why), true}, now, out); break;
     case phase::parting: finish(out); break;
     default:
       race_.stop(out);

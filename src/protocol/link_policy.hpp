@@ -47,6 +47,10 @@ class link_policy {
   /// A connection that lived shorter does not count as good: without this, a broker that accepts us
   /// and throws us out at once would be called again and again without a pause.
   static constexpr std::chrono::seconds good_after{2};
+  /// One that was of use counts as good however short it lived, as long as it is not the rule: each
+  /// costs `good_after` of what time gives back, and so many may be owed. In the long run that is
+  /// no more connections than of those that live for `good_after` each.
+  static constexpr int young_at_once = 3;
   /// The same failure is worth a line again after that long.
   static constexpr std::chrono::seconds say_again_after{30};
 
@@ -71,6 +75,8 @@ class link_policy {
   /// are void. The caller has dropped them already.
   link_actions fault(failure why, instant now);
 
+  /// The user got what the connection is for: a confirm, a message.
+  void worked() noexcept { worked_ = true; }
   link_actions blocked(bool on);
   link_actions tick(instant now);
   /// When to call `tick`; `instant::max()`: never.
@@ -100,9 +106,9 @@ class link_policy {
   void begin_pass(instant now, link_actions& out);
   void after_race(instant now, link_actions& out);
   void end_pass(failure why, bool verdict, bool answered, instant now, link_actions& out);
-  void lose(failure why, std::optional<amqp091::close_reason> closed, instant now,
-            link_actions& out);
-  link_actions end(failure why, std::optional<amqp091::close_reason> closed, instant now);
+  void lose(link_loss loss, instant now, link_actions& out);
+  link_actions end(link_loss loss, instant now);
+  std::chrono::milliseconds pause_after_loss(instant now);
   void pause(std::chrono::milliseconds limit, instant now);
   void start_behind(std::size_t host);
   void shuffle();
@@ -118,6 +124,8 @@ class link_policy {
   phase phase_ = phase::idle;
   instant wake_{};
   instant open_since_{};
+  bool worked_ = false;   ///< the connection that is open
+  instant paid_until_{};  ///< what connections that worked and died young have cost
   bool blocked_ = false;
   std::string where_;
   std::optional<failure> last_failure_;

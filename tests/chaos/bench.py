@@ -10,7 +10,8 @@ from certificates import Files
 from cluster import Cluster
 from programs import tcp_ports, unique
 
-# Seconds. The library takes twice this for a peer that is silent.
+# Seconds. The library gives a peer up that is silent for one and a half times as long, or answers
+# nothing for one and three quarters.
 HEARTBEAT = 2
 # A link that is known to be dead is replaced at once; this is for the way there and a slow machine.
 RECONNECT = 1.0

@@ -93,7 +93,7 @@ def broken_streams(bench):
         with bench.load("notify", url, bench.url(), rate=50) as load:
             with load.outage():
                 wait_until(lambda: proxy.accepted > len(plan), 240, "a connection for each break")
-            load.sender.wait_for("ok", load.sender.log.count("ok") + 100)
+            load.wait_for_more(100)
             load.stop_sending()
             # What a broker says that is turned over may be a refusal.
             outcome.add(load.verdict(), all_confirmed=False)
@@ -119,7 +119,7 @@ def deep_nesting(bench):
             raw.publish(load.topic, JSON, text.encode())
         for depth in (33, 1_000, 20_000):
             raw.publish(load.topic, struct.pack(">H", HEADERS) + nested_table(depth), b"{}")
-        load.sender.wait_for("ok", load.sender.log.count("ok") + 500)
+        load.wait_for_more(500)
         outcome.expect(tcp_ports(load.receiver.pid) == connections, "it lost a connection")
         load.stop_sending()
         verdict = load.verdict()
@@ -154,7 +154,7 @@ def huge_reply(bench):
                 outcome.expect(len(done.stdout) == size + 3, f"{len(done.stdout)} bytes came")
             else:
                 outcome.expect("MessageDeliveryFailure" in words, words)
-        load.sender.wait_for("ok", load.sender.log.count("ok") + 100)
+        load.wait_for_more(100)
         load.stop_sending()
         verdict = load.verdict()
     verdict.unexpected = [n for n in verdict.unexpected if n < ASIDE]

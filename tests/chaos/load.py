@@ -152,6 +152,20 @@ class Load:
     def __exit__(self, *_):
         self.stack.close()
 
+    def wait_for_more(self, count):
+        """Until the sender has had so many more confirmations."""
+        self.sender.wait_for("ok", self.sender.log.count("ok") + count)
+
+    def survive(self, break_it, times, every, then):
+        """The verdict on a load that is broken `times` times, after `every` confirmations each, and
+        has `then` more after the last time."""
+        for _ in range(times):
+            self.wait_for_more(every)
+            break_it()
+        self.wait_for_more(then)
+        self.stop_sending()
+        return self.verdict()
+
     def stop_sending(self):
         self.sender.signal(signal.SIGTERM)
 

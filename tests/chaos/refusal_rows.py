@@ -38,7 +38,7 @@ def client_descriptors(bench):
                 let_pass(5)
                 used = load.sender.processor_seconds() - used
             outcome.expect(used < 2.5, f"it spins: {used:.1f} s of 5 s")
-            load.sender.wait_for("ok", load.sender.log.count("ok") + 1_000)
+            load.wait_for_more(1_000)
             outcome.expect(load.sender.descriptors() == had, "descriptors are lost")
             load.stop_sending()
             outcome.add(load.verdict())
@@ -60,7 +60,7 @@ def broker_descriptors(bench):
             with load.outage(), no_descriptors(bench.node.state()["node"][0]):
                 proxy.cut(reset=True)
                 let_pass(3)
-            load.sender.wait_for("ok", load.sender.log.count("ok") + 1_000)
+            load.wait_for_more(1_000)
             load.stop_sending()
             outcome.add(load.verdict())
     bench.node.restart()
@@ -160,7 +160,7 @@ def refusals(bench):
                 tries = proxy.accepted - before
                 outcome.expect(1 <= tries <= 3, f"{tries} attempts in 11 s")
                 bench.node.ask("change_password", user, PASSWORDS[0])
-            load.sender.wait_for("ok", load.sender.log.count("ok") + 50)
+            load.wait_for_more(50)
             for take, give in (
                 (("clear_permissions", user), ("set_permissions", user, ".*", ".*", ".*")),
                 (("set_permissions", user, ".*", "", ".*"),)
@@ -171,7 +171,7 @@ def refusals(bench):
                     proxy.cut(reset=True)
                     load.sender.wait_for("error", load.sender.log.count("error") + 10)
                     bench.node.ask(*give)
-                load.sender.wait_for("ok", load.sender.log.count("ok") + 50)
+                load.wait_for_more(50)
             load.stop_sending()
             verdict = load.verdict()
             words = load.sender.words()

@@ -32,7 +32,7 @@ def upstream_failover(bench, languages, bound):
                 began, got = load.receiver.log.count("began"), load.receiver.log.count("got")
                 load.receiver.wait_for("began", max(began, got) + 1)
                 kill(load, nodes[current])
-                load.sender.wait_for("ok", load.sender.log.count("ok") + 3)
+                load.wait_for_more(3)
                 for program in (load.sender, load.receiver):
                     wait_until(
                         lambda: tcp_ports(program.pid, peers=True) == {bench.port(following)},

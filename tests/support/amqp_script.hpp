@@ -108,6 +108,9 @@ inline std::string close_ok(channel_id ch) {
 inline std::string channel_open_ok(channel_id ch) {
   return method_hex(ch, method::channel_open_ok, "00000000");
 }
+inline std::string flow_ok(channel_id ch) {
+  return method_hex(ch, method::channel_flow_ok, "01");
+}
 inline std::string declare_ok(channel_id ch, std::string_view name, std::uint32_t messages = 0,
                               std::uint32_t consumers = 0) {
   return method_frame(ch, method::queue_declare_ok, [&](writer& w) {
@@ -185,6 +188,7 @@ inline std::string_view origin_name(close_reason::origin o) {
     case close_reason::origin::broker: return "broker";
     case close_reason::origin::transport: return "transport";
     case close_reason::origin::heartbeat: return "heartbeat";
+    case close_reason::origin::deaf: return "deaf";
     case close_reason::origin::timeout: return "timeout";
     case close_reason::origin::protocol: return "protocol";
   }

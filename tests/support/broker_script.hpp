@@ -172,6 +172,7 @@ class broker_script {
       case method::connection_close: return close_ok(0);
       case method::channel_open: return channel_open_ok(r.channel);
       case method::channel_close: return close_ok(r.channel);
+      case method::channel_flow: return flow_ok(r.channel);
       case method::confirm_select: return plain(method::confirm_select_ok);
       case method::exchange_declare: return plain(method::exchange_declare_ok);
       case method::queue_bind: return plain(method::queue_bind_ok);

@@ -47,6 +47,8 @@ class fake_link final : public oslo::messaging::net::link, private event_handler
   }
   /// The connection is lost, without a word of the broker or with its close.
   void drop() { lose({failure(errc::unreachable, "lost"), true, false, {}}); }
+  /// It is given up, because the broker answers nothing.
+  void give_up_deaf() { lose({failure(errc::unreachable, "deaf"), true, false, {}, true}); }
   void close(close_reason why) {
     lose({failure(errc::broker_error, why.text), true, false, std::move(why)});
   }

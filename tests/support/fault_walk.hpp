@@ -342,6 +342,7 @@ class world final : public net::link, private amqp091::event_handler {
       case method::channel_open: published_[ch] = 0; return channel_open_ok(ch);
       case method::basic_publish: return confirm(ch, method::basic_ack, ++published_[ch], false);
       case method::channel_close: return close_ok(ch);
+      case method::channel_flow: return flow_ok(ch);
       case method::confirm_select: return method_frame(ch, method::confirm_select_ok);
       case method::exchange_declare: return method_frame(ch, method::exchange_declare_ok);
       case method::queue_bind: return method_frame(ch, method::queue_bind_ok);

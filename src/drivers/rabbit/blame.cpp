@@ -3,6 +3,7 @@
 #include <string>
 
 #include "protocol/amqp091/spec.hpp"
+#include "protocol/amqp_failure.hpp"
 
 namespace oslo::messaging::rabbit {
 namespace {
@@ -17,6 +18,12 @@ bool first_is(std::string_view words, std::string_view before, const std::string
 }
 
 }  // namespace
+
+bool is_final(const amqp091::close_reason& why) {
+  return why.from == amqp091::close_reason::origin::broker &&
+         why.code == reply_code::internal_error &&
+         protocol::is_verdict(protocol::to_failure(why, {}).code());
+}
 
 bool forbids_transient_queues(const amqp091::close_reason& why) {
   return why.from == amqp091::close_reason::origin::broker &&

@@ -19,6 +19,10 @@ enum class blamed {
 /// closed, where bytes that cannot be read blame a message, too.
 blamed whom(const amqp091::close_reason& why, bool connection);
 
+/// RabbitMQ calls what it does not permit any more an internal error, and ends the connection over
+/// it. To ask again is in vain, whatever was asked for.
+bool is_final(const amqp091::close_reason& why);
+
 /// RabbitMQ 4.3 forbids queues that are neither durable nor exclusive, and ends the connection over
 /// a declaration of one. It says the name of the feature, and of no queue.
 bool forbids_transient_queues(const amqp091::close_reason& why);

@@ -28,11 +28,7 @@ constexpr milliseconds longest_vanished_pause{1'000};
 /// A set-up that lasted shorter does not count as good, so that pauses grow.
 constexpr std::chrono::seconds good_after{2};
 constexpr milliseconds pause_of_starved{50};
-constexpr milliseconds ack_delay{2};
 constexpr std::chrono::seconds tell_again_after{30};
-constexpr std::size_t many_outstanding = 16;
-/// Of one channel without a prefetch, far below what would cost the connection.
-constexpr std::size_t most_without_prefetch = 1'000'000;
 /// A broker that is alive and does not answer a declaration (its object was on a node that died)
 /// may never do so; a new channel may be luckier.
 constexpr std::chrono::seconds set_up_limit{15};
@@ -104,35 +100,6 @@ void consumer::everything_is_gone() {
 void consumer::remove_all() {
   for (const auto& s : std::vector(channels_)) remove(s);
   everything_is_gone();  // with the connection, which ends now
-}
-
-void consumer::ack(consumer_channel& s, std::uint64_t lifetime, std::uint64_t tag) {
-  if (s.lifetime_ != lifetime || s.channel_ == 0 || !link_.is_open()) return;
-  link_.machine().ack(s.channel_, tag);
-  // With many messages in work the broker is in no hurry to know, unless it waits for room to send
-  // more: in groups it takes fewer frames, fewer writes here, and fewer wake-ups there.
-  const bool few = s.outstanding_ < many_outstanding;
-  if (s.outstanding_ != 0) --s.outstanding_;
-  ++noted_acks_;
-  const bool waits_for_room = s.prefetch_ != 0 && noted_acks_ * 4 >= s.prefetch_.value_or(0);
-  if (few || waits_for_room) return flush_acks();
-  if (acks_due_ != instant::max()) return;
-  acks_due_ = link_.now() + ack_delay;
-  owner_.wake_at(acks_due_);
-}
-
-void consumer::flush_acks() {
-  noted_acks_ = 0;
-  acks_due_ = instant::max();
-  link_.flush_later();
-}
-
-void consumer::reject(consumer_channel& s, std::uint64_t lifetime, std::uint64_t tag,
-                      bool requeue) {
-  if (s.lifetime_ != lifetime || s.channel_ == 0 || !link_.is_open()) return;
-  link_.machine().reject(s.channel_, tag, requeue);
-  if (s.outstanding_ != 0) --s.outstanding_;
-  link_.flush_later();
 }
 
 // ---- set-up -------------------------------------------------------------------------------------
@@ -296,22 +263,35 @@ void consumer::link_up() {
     if (!s->forbidden_ || s->retry_at_ <= link_.now()) establish(*s);
 }
 
-/// The connection ended over a queue that is not durable, of one that was being set up, or over a
-/// channel, which was none of those that the broker had given before.
-bool consumer::may_have_ended(const consumer_channel& s, const net::link_loss& loss) const {
-  if (!loss.closed || s.channel_ == 0) return false;
-  if (finds_no_channel(*loss.closed)) return !s.opened_;
-  return forbids_transient_queues(*loss.closed) && s.missing_ != 0 &&
-         std::ranges::any_of(s.sources_, [](const source& src) { return !src.to.durable; });
+/// The connection ended over something that was being set up. The broker does not say what, except
+/// that it is a channel, which was none of those that it had given before, or a queue that is not
+/// durable. What was set up before has been good enough once.
+std::vector<channel_ptr> consumer::ended_by(const net::link_loss& loss) const {
+  std::vector<channel_ptr> all;
+  if (!loss.closed) return all;
+  if (finds_no_channel(*loss.closed)) {
+    for (const auto& s : channels_)
+      if (s->channel_ != 0 && !s->opened_) all.push_back(s);
+    return all;
+  }
+  if (!is_final(*loss.closed)) return all;
+  const bool transient = forbids_transient_queues(*loss.closed);
+  const auto is_transient = [](const source& src) { return !src.to.durable; };
+  for (const auto& s : channels_)
+    if (s->missing_ != 0 && (!transient || std::ranges::any_of(s->sources_, is_transient)))
+      all.push_back(s);
+  const auto was_ready = [](const channel_ptr& s) { return s->was_ready_; };
+  if (!transient && !std::ranges::all_of(all, was_ready)) std::erase_if(all, was_ready);
+  return all;
 }
 
 void consumer::link_down(const net::link_loss& loss) {
   noted_acks_ = 0;
   acks_due_ = instant::max();
+  const auto guilty = ended_by(loss);
   for (const auto& s : std::vector(channels_)) {
-    const bool guilty = may_have_ended(*s, loss);
     lost(*s);
-    if (guilty) {
+    if (std::ranges::find(guilty, s) != guilty.end()) {
       s->forbidden_ = true;
       retry(*s, forbidden_pause);
       refused(*s, explained(net::to_failure(*loss.closed, link_.broker_name())));
@@ -415,65 +395,6 @@ void consumer::on_consumer_cancelled(amqp091::channel_id ch, std::string_view ta
   // Most likely the stream was deleted: its offsets begin anew.
   if (tag == s->stream_tag_) s->position_.restart(stream_position::wall_clock::now());
   consume_again(*s);
-}
-
-// ---- messages -----------------------------------------------------------------------------------
-
-/// Whatever is wrong with a message hurts that message only.
-void consumer::on_delivery(const amqp091::delivery& d) {
-  auto* s = at(d.channel);
-  if (s == nullptr) return;
-  const auto most =
-      s->prefetch_ == 0 ? most_without_prefetch : 2 * s->sources_.size() * s->prefetch_.value_or(0);
-  if (++s->outstanding_ > most && most != 0) return overfed(*s, most);
-  if (const auto at = s->stream_offset(d)) {
-    if (s->position_.goes_back(*at)) return consume_again(*s);
-    s->position_.received(*at);
-    s->watch_.end();
-  }
-  try {
-    s->on_delivery(d);
-  } catch (const std::exception& e) {
-    link_.machine().reject(d.channel, d.delivery_tag, false);
-    if (s->outstanding_ != 0) --s->outstanding_;
-    link_.flush_later();
-    dropped(s, d, e.what());
-  }
-}
-
-/// Each consumer of a channel has the prefetch for itself. No broker sends twice as much, unless it
-/// heeds no prefetch at all, or there is none: then nothing else would bound what waits here.
-void consumer::overfed(consumer_channel& s, std::size_t most) {
-  link_.log()(log_level::error, "[consume] " + link_.broker_name() + " sent more than " +
-                                    std::to_string(most) + " messages of " +
-                                    s.sources_.front().to.name + " ahead; consuming again.");
-  consume_again(s);
-}
-
-void consumer::on_delivery_refused(const amqp091::delivery& d, std::string_view why) {
-  auto* const s = at(d.channel);
-  if (s != nullptr && d.consumer_tag == s->stream_tag_) s->watch_.end();
-  dropped(s, d, why);
-}
-
-void consumer::drop(consumer_channel& s, std::uint64_t lifetime, const amqp091::delivery& d,
-                    std::string_view why) {
-  reject(s, lifetime, d.delivery_tag, false);
-  dropped(&s, d, why);
-}
-
-void consumer::dropped(consumer_channel* s, const amqp091::delivery& d, std::string_view why) {
-  std::string text = "Failed to process message from " + std::string(d.routing_key) + ": ";
-  text += why;
-  if (!why.ends_with('.')) text += '.';
-  link_.log()(log_level::error, text + " Skipping it.");
-  if (s != nullptr) s->on_malformed();
-}
-
-void consumer::input_done() {
-  if (acks_due_ != instant::max()) flush_acks();
-  for (const auto& s : std::vector(channels_)) s->on_input_done();  // handlers add and remove
-  owner_.input_done();
 }
 
 }  // namespace oslo::messaging::rabbit

@@ -52,6 +52,9 @@ class consumer_channel {
   /// In `on_lost`: what came from there on was not handled.
   void read_stream_again_from(std::uint64_t offset) noexcept { position_.back_to(offset); }
 
+  /// Before it is added, in place of what the constructor got.
+  void read_from(std::vector<source> sources) { sources_ = std::move(sources); }
+
   /// `prefetch`: 0 asks the broker for no limit; none does not ask.
   consumer_channel(std::vector<source> sources, std::optional<std::uint16_t> prefetch)
       : sources_(std::move(sources)), prefetch_(prefetch), backoff_({}, random_bits()) {}
@@ -143,7 +146,7 @@ class consumer final : public net::link_user {
   void give_up_late(instant now);
   void refused(consumer_channel& s, const failure& why);
   void complain(consumer_channel& s, const std::string& text);
-  bool may_have_ended(const consumer_channel& s, const net::link_loss& loss) const;
+  std::vector<channel_ptr> ended_by(const net::link_loss& loss) const;
   bool is_alone(consumer_channel& s, amqp091::request_id request, std::string_view queue,
                 std::uint32_t consumers);
   void flush_acks();

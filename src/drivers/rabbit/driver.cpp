@@ -100,11 +100,16 @@ class rabbit_driver final : public driver {
   }
 
   std::shared_ptr<listener> listen(target on, listen_options l) override {
-    const auto& o = engine_->opts();
-    return start(
-        server_sources(o, exchange_of(on), *on.topic, *on.server,
-                       o.stream_fanout ? std::string() : unique_part(o.names, engine_->env().log)),
-        l);
+    const auto made = make(l);
+    auto begin = [made, e = engine_, exchange = exchange_of(on),
+                  on = std::move(on)](const std::string& unique) {
+      made->begin(server_sources(e->opts(), exchange, *on.topic, *on.server, unique));
+    };
+    if (engine_->opts().stream_fanout)
+      begin({});
+    else
+      engine_->name_queue(std::move(begin));
+    return made->handle();
   }
 
   std::shared_ptr<listener> listen_for_notifications(std::vector<notification_topic> topics,
@@ -121,7 +126,9 @@ class rabbit_driver final : public driver {
         for (const auto& key : keys)
           sources.push_back(notification_source(engine_->opts(), name, key));
     }
-    return start(std::move(sources), l);
+    const auto made = make(l);
+    made->begin(std::move(sources));
+    return made->handle();
   }
 
   transport_health health() const override { return engine_->health(); }
@@ -177,11 +184,8 @@ class rabbit_driver final : public driver {
     engine_->loop().post([done = std::move(done), why = std::move(why)]() mutable { done(why); });
   }
 
-  std::shared_ptr<listener> start(std::vector<source> sources, const listen_options& l) {
-    const auto made = std::make_shared<rabbit_listener>(engine_, std::move(sources),
-                                                        choose_prefetch(engine_->opts(), l));
-    engine_->consumer().add(made);
-    return made->handle();
+  std::shared_ptr<rabbit_listener> make(const listen_options& l) const {
+    return std::make_shared<rabbit_listener>(engine_, choose_prefetch(engine_->opts(), l));
   }
 
   std::shared_ptr<engine> engine_;

@@ -5,7 +5,6 @@
 #include "core/saturating.hpp"
 #include "core/send_stage.hpp"
 #include "core/tasks/guarded.hpp"
-#include "core/tasks/raised_flag.hpp"
 #include "core/unique_id.hpp"
 #include "wire/compression.hpp"
 #include "wire/reply.hpp"
@@ -42,7 +41,8 @@ engine::engine(options o, driver_environment env, std::shared_ptr<net::asio_loop
     : options_(std::move(o)),
       env_(std::move(env)),
       loop_(std::move(loop)),
-      sends_(random_bits(), most_pending) {}
+      sends_(random_bits(), most_pending),
+      namer_(options_.names, env_.log) {}
 
 void engine::start() {
   const auto link = [this](const char* purpose) {
@@ -67,18 +67,19 @@ void engine::start() {
 
 // ---- sends --------------------------------------------------------------------------------------
 
-template <class Write>
-void engine::begin(const send_ptr& s, send_options o, Write write) {
-  const raised_flag sending(sending_);
+bool engine::enroll(const send_ptr& s, send_options o) {
   const auto now = loop_->now();
   s->begun = now;
+  std::optional<failure> no;
   if (closed_)
-    return complete(std::move(s->done), failure(errc::closed, "The transport is closed."));
-  if (s->needs_reply_queue && reply_refusal_) return complete(std::move(s->done), *reply_refusal_);
-  if (sends_.size() >= sends_.capacity())
-    return complete(std::move(s->done),
-                    failure(errc::limit_exceeded,
-                            std::to_string(sends_.size()) + " messages and calls are pending."));
+    no = failure(errc::closed, "The transport is closed.");
+  else if (sends_.size() >= sends_.capacity())
+    no = failure(errc::limit_exceeded,
+                 std::to_string(sends_.size()) + " messages and calls are pending.");
+  if (no) {
+    complete(std::move(s->done), std::move(*no));
+    return false;
+  }
   const auto deadline = o.timeout ? deadline_after(now, *o.timeout) : std::nullopt;
   if (s->wants_reply && deadline) {
     s->expires = deadline;
@@ -87,12 +88,6 @@ void engine::begin(const send_ptr& s, send_options o, Write write) {
   std::optional<clock::duration> monitor;
   if (o.call_monitor_timeout) monitor = std::min(for_ever, *o.call_monitor_timeout);
   s->id = sends_.add(send_ptr(s), now, deadline, monitor);
-  try {
-    write(s->body, s->id->view());
-    compress(*s);
-  } catch (const messaging_error& e) {
-    return conclude(*s, e.failure());
-  }
   if (o.cancel.stop_possible())
     s->on_cancel = std::make_unique<std::stop_callback<unique_function<void()>>>(
         o.cancel, unique_function<void()>(
@@ -104,6 +99,19 @@ void engine::begin(const send_ptr& s, send_options o, Write write) {
                         });
                       }));
   if (const auto next = sends_.next_deadline()) wake_at(*next);
+  return true;
+}
+
+template <class Write>
+void engine::publish(const send_ptr& s, Write write) {
+  if (!s->done) return;  // it has ended while it waited for a name
+  if (s->needs_reply_queue && reply_refusal_) return conclude(*s, *reply_refusal_);
+  try {
+    write(s->body, s->id->view());
+    compress(*s);
+  } catch (const messaging_error& e) {
+    return conclude(*s, e.failure());
+  }
   publisher_->publish(s);
 }
 
@@ -128,7 +136,15 @@ void engine::call(destination to, outgoing_message m, send_options o, send_compl
   s->patience_refused = for_ever;
   const auto monitor = o.call_monitor_timeout;
   ensure_reply_queue();
-  begin(s, std::move(o), [&](std::string& body, auto id) {
+  const raised_flag sending(sending_);
+  if (!enroll(s, std::move(o))) return;
+  if (!naming_) return publish_call(s, m, monitor);
+  unnamed_.push_back([this, s, m = std::move(m), monitor] { publish_call(s, m, monitor); });
+}
+
+void engine::publish_call(const send_ptr& s, const outgoing_message& m,
+                          std::optional<milliseconds> monitor) {
+  publish(s, [&](std::string& body, auto id) {
     wire::write_request(body, m.body, m.ctxt, {id, reply_queue_, monitor, unique_digits()});
   });
 }
@@ -149,11 +165,22 @@ void engine::probe(milliseconds limit,
     done(std::chrono::duration_cast<std::chrono::microseconds>(self->loop_->now() - since));
   };
   ensure_reply_queue();
-  s->to = reply_destination(reply_queue_);
   send_options o;
   o.timeout = limit;
-  begin(s, std::move(o),
-        [](std::string& body, auto id) { wire::write_reply(body, {}, id, unique_digits()); });
+  const raised_flag sending(sending_);
+  if (!enroll(s, std::move(o))) return;
+  auto go = [this, s] {
+    s->to = reply_destination(reply_queue_);
+    publish(s,
+            [](std::string& body, auto id) { wire::write_reply(body, {}, id, unique_digits()); });
+  };
+  if (!naming_) return go();
+  unnamed_.push_back(std::move(go));
+}
+
+void engine::name_queue(queue_namer::completion done) {
+  namer_.name(std::move(done), loop_->now());
+  wake_at(namer_.next_deadline());
 }
 
 void engine::send(destination to, std::string body, std::vector<message_header> headers,
@@ -274,7 +301,9 @@ void engine::tick() {
   }
   publisher_->on_tick(now);
   consumer_->on_tick(now);
-  auto next = std::min(publisher_->next_deadline(), consumer_->next_deadline());
+  namer_.on_tick(now);
+  auto next =
+      std::min({publisher_->next_deadline(), consumer_->next_deadline(), namer_.next_deadline()});
   if (const auto deadline = sends_.next_deadline()) next = std::min(next, *deadline);
   if (next != clock::time_point::max()) wake_at(next);
 }
@@ -289,6 +318,8 @@ void engine::close(milliseconds limit, unique_function<void()> done) {
   const failure why(errc::closed, "The transport was closed.");
   for (const auto& pending : sends_.take_all())
     if (pending.payload->wants_reply) conclude(*pending.payload, why);
+  unnamed_.clear();
+  namer_.give_up();
 
   // What the broker has not confirmed yet (the last replies of a server) gets the time to be; both
   // connections then end with a round trip, without which the broker may drop what it just read.

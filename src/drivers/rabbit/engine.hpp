@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "core/tasks/raised_flag.hpp"
 #include "drivers/rabbit/connection_health.hpp"
 #include "drivers/rabbit/consumer.hpp"
 #include "drivers/rabbit/options.hpp"
 #include "drivers/rabbit/pending_send.hpp"
 #include "drivers/rabbit/publisher.hpp"
+#include "drivers/rabbit/queue_namer.hpp"
 #include "drivers/rabbit/reply_sender.hpp"
 #include "net/amqp_link.hpp"
 #include "net/asio_loop.hpp"
@@ -40,6 +42,8 @@ class engine final : public std::enable_shared_from_this<engine>,
   /// Something with rules of its own; without a deadline.
   void send(send_ptr s);
   void close(std::chrono::milliseconds limit, unique_function<void()> done);
+  /// What tells a queue of ours from those of others; mostly known before this returns.
+  void name_queue(queue_namer::completion done);
   /// A message to our own reply queue.
   void probe(std::chrono::milliseconds limit,
              unique_function<void(result<std::chrono::microseconds>)> done);
@@ -66,9 +70,18 @@ class engine final : public std::enable_shared_from_this<engine>,
   using clock = std::chrono::steady_clock;
 
   // Sends, whatever their kind.
+  /// False when it has ended at once.
+  bool enroll(const send_ptr& s, send_options o);
   /// `write(body, id)` writes the message; it may throw.
   template <class Write>
-  void begin(const send_ptr& s, send_options o, Write write);
+  void publish(const send_ptr& s, Write write);
+  template <class Write>
+  void begin(const send_ptr& s, send_options o, Write write) {
+    const raised_flag sending(sending_);
+    if (enroll(s, std::move(o))) publish(s, std::move(write));
+  }
+  void publish_call(const send_ptr& s, const outgoing_message& m,
+                    std::optional<std::chrono::milliseconds> monitor);
   void compress(pending_send& s) const;
   void conclude(pending_send& s, result<messaging::reply> r);
   void cancel(pending_send& s);
@@ -78,6 +91,7 @@ class engine final : public std::enable_shared_from_this<engine>,
 
   // engine_replies.cpp
   void ensure_reply_queue();
+  void reply_queue_named(const std::string& unique);
   bool has_reply_queue() const noexcept;
   void reply_queue_ready();
   void reply_queue_refused(const failure& why);
@@ -104,7 +118,10 @@ class engine final : public std::enable_shared_from_this<engine>,
   protocol::call_tracker<send_ptr> sends_;
   scheduler::timer_id timer_ = scheduler::timer_id::none;
   clock::time_point timer_at_ = clock::time_point::max();
+  queue_namer namer_;
   std::string reply_queue_;
+  bool naming_ = false;  ///< the reply queue; what needs its name is begun and waits here
+  std::vector<unique_function<void()>> unnamed_;
   std::shared_ptr<reply_channel> reply_channel_;
   std::optional<failure> reply_refusal_;  ///< until the broker changes its mind
   bool reply_acks_due_ = false;

@@ -53,12 +53,21 @@ class reply_channel final : public consumer_channel {
 };
 
 void engine::ensure_reply_queue() {
-  if (reply_channel_ || closed_) return;
-  const auto unique = unique_part(options_.names, env_.log);
+  if (reply_channel_ || naming_ || closed_) return;
+  naming_ = true;
+  publish_link_->open();
+  name_queue([weak = weak_from_this()](const std::string& unique) {
+    if (const auto self = weak.lock()) self->reply_queue_named(unique);
+  });
+}
+
+void engine::reply_queue_named(const std::string& unique) {
+  naming_ = false;
+  if (closed_) return;
   reply_queue_ = "reply_" + unique;
   reply_channel_ = std::make_shared<reply_channel>(*this, unique);
-  publish_link_->open();
   consumer_->add(reply_channel_);
+  for (auto& go : std::exchange(unnamed_, {})) go();
 }
 
 void engine::reply_queue_ready() {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <ctime>
 #include <set>
 
 #include "core/saturating.hpp"
@@ -26,14 +25,6 @@ constexpr std::chrono::hours soon{30 * 24};
 /// The clock itself could not be compared with all dates of certificates.
 std::chrono::sys_seconds this_second() {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
-
-std::string date(std::chrono::sys_seconds t) {
-  const std::time_t seconds = t.time_since_epoch().count();
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &parts)};
 }
 
 std::string property(const amqp091::field_table& server, const char* name) {
@@ -126,11 +117,11 @@ void examiner::look_at_certificate() {
   const auto now = this_second();
   const auto subject = "client certificate " + file;
   if (*end <= now)
-    add(severity::error, subject, "It has expired on " + date(*end) + ".", "Renew it.");
+    add(severity::error, subject, "It has expired on " + net::utc_date(*end) + ".", "Renew it.");
   else if (*end <= now + soon)
-    add(severity::warning, subject, "It expires on " + date(*end) + ".", "Renew it.");
+    add(severity::warning, subject, "It expires on " + net::utc_date(*end) + ".", "Renew it.");
   else
-    add(severity::ok, subject, "It is good until " + date(*end) + ".");
+    add(severity::ok, subject, "It is good until " + net::utc_date(*end) + ".");
 }
 
 net::link_settings examiner::settings_for(std::size_t host) const {
@@ -183,11 +174,11 @@ void examiner::host_is_up(const std::string& name, probe& p) {
   if (!end) return;
   const auto now = this_second();
   if (*end > now + soon)
-    add(severity::ok, subject, "Its certificate is good until " + date(*end) + ".");
+    add(severity::ok, subject, "Its certificate is good until " + net::utc_date(*end) + ".");
   else
     add(severity::warning, subject,
         std::string("Its certificate ") + (*end > now ? "expires" : "has expired") + " on " +
-            date(*end) + ".",
+            net::utc_date(*end) + ".",
         "Renew it at the broker: expired ones are refused.");
 }
 

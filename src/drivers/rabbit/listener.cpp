@@ -14,9 +14,14 @@ namespace oslo::messaging::rabbit {
 
 // ---- rabbit_listener ----------------------------------------------------------------------------
 
-rabbit_listener::rabbit_listener(std::shared_ptr<engine> e, std::vector<source> sources,
-                                 std::uint16_t prefetch)
-    : consumer_channel(std::move(sources), prefetch), engine_(std::move(e)), seen_(random_bits()) {}
+rabbit_listener::rabbit_listener(std::shared_ptr<engine> e, std::uint16_t prefetch)
+    : consumer_channel({}, prefetch), engine_(std::move(e)), seen_(random_bits()) {}
+
+void rabbit_listener::begin(std::vector<source> sources) {
+  if (stopped_) return;
+  read_from(std::move(sources));
+  engine_->consumer().add(shared_from_this());
+}
 
 std::shared_ptr<listener> rabbit_listener::handle() {
   return {static_cast<listener*>(this), [self = shared_from_this()](listener*) {
@@ -42,11 +47,23 @@ bool rabbit_listener::is_copy(const rabbit_message& m) {
     }
   }
   if (!seen_.seen(m.unique_id(), m.content(), engine_->loop().now())) return false;
-  engine_->env().log(log_level::warning,
-                     "Ignoring duplicate message " + std::string(m.unique_id()) + ".");
+  report_copy(m.unique_id());
   engine_->count("server_duplicates_total");
   engine_->consumer().ack(*this, lifetime(), m.tag());
   return true;
+}
+
+void rabbit_listener::report_copy(std::string_view unique_id) {
+  if (const auto line = copies_.ignored(unique_id, engine_->loop().now()))
+    return engine_->env().log(log_level::warning, *line);
+  if (copies_timer_ != scheduler::timer_id::none) return;
+  copies_timer_ = engine_->loop().run_at(copies_.next_deadline(), [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->copies_timer_ = scheduler::timer_id::none;
+    if (const auto line = self->copies_.on_tick(self->engine_->loop().now()))
+      self->engine_->env().log(log_level::warning, *line);
+  });
 }
 
 /// A single message always has room.
@@ -156,6 +173,7 @@ void rabbit_listener::when_gone(unique_function<void()> done) {
 
 void rabbit_listener::on_gone() {
   gone_ = true;
+  engine_->loop().cancel(std::exchange(copies_timer_, scheduler::timer_id::none));
   for (auto& done : std::exchange(gone_waiters_, {})) done();
 }
 

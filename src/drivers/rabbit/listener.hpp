@@ -10,10 +10,12 @@
 #include <optional>
 #include <oslo/messaging/driver.hpp>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "drivers/rabbit/consumer.hpp"
+#include "drivers/rabbit/copy_report.hpp"
 #include "drivers/rabbit/engine.hpp"
 #include "protocol/dedup_window.hpp"
 #include "wire/request.hpp"
@@ -45,8 +47,10 @@ class rabbit_listener final : public listener,
                               public consumer_channel,
                               public std::enable_shared_from_this<rabbit_listener> {
  public:
-  rabbit_listener(std::shared_ptr<engine> e, std::vector<source> sources, std::uint16_t prefetch);
+  rabbit_listener(std::shared_ptr<engine> e, std::uint16_t prefetch);
 
+  /// Once; does nothing when it has been stopped meanwhile.
+  void begin(std::vector<source> sources);
   /// For the owner: stops it when the last copy is destroyed, on any thread.
   std::shared_ptr<listener> handle();
 
@@ -88,6 +92,7 @@ class rabbit_listener final : public listener,
                                        std::optional<scheduler::time_point> deadline);
   bool must_wait(const arrival& a) const noexcept;
   bool is_copy(const rabbit_message& m);
+  void report_copy(std::string_view unique_id);
   void answer_ready(const result<void>& r);
   void remove_when_settled();
   void set_consuming(bool now);
@@ -101,6 +106,8 @@ class rabbit_listener final : public listener,
   std::vector<unique_function<void(result<void>)>> ready_waiters_;
   std::optional<failure> refused_;  ///< until the broker changes its mind
   protocol::dedup_window seen_;
+  copy_report copies_;
+  scheduler::timer_id copies_timer_ = scheduler::timer_id::none;
   wire::sender_clocks clocks_;
   struct copy {
     std::uint64_t lifetime;

@@ -36,7 +36,7 @@ const option table[] = {
     {"enable_cancel_on_failover", t::boolean, "false", "Asks the broker to cancel consumers of a classic queue that fails over; they consume it anew."},
     // Connections.
     {"rabbit_login_method", t::string, "AMQPLAIN", "How to log in.", true, false, {}, {}, {"PLAIN", "AMQPLAIN", "EXTERNAL"}, {"DEFAULT/rabbit_login_method"}},
-    {"heartbeat_timeout_threshold", t::integer, "60", "Seconds of silence after which the other side counts as dead are twice this; 0 turns heartbeats off.", true, false, 0, 65535},
+    {"heartbeat_timeout_threshold", t::integer, "60", "Seconds in which each side lets the other hear of it; who is silent for one and a half times as long, or answers nothing for less than twice as long, counts as dead. 0 turns heartbeats off.", true, false, 0, 65535},
     no_effect({"heartbeat_rate", t::integer, "3", "Heartbeats are sent and looked for as AMQP wants it."}),
     no_effect({"heartbeat_in_pthread", t::boolean, "false", "Heartbeats belong to the transport's loop."}),
     {"rabbit_retry_interval", t::integer, "1", "Seconds of the first pause after every broker was tried in vain.", true, false, 1},

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/function.hpp>
@@ -112,6 +113,7 @@ class publisher final : public net::link_user {
  private:
   using name_set = std::set<std::string, std::less<>>;
   using send_queue = std::deque<send_ptr>;
+  using condition = std::function<bool(const pending_send&)>;
 
   // publisher.cpp: the way of a message.
   bool has_room(const pending_send& s, const route& r) const noexcept;
@@ -129,12 +131,14 @@ class publisher final : public net::link_user {
   bool comes_again(const pending_send& s, bool refused) const;
   void pause(const send_ptr& s);
   void resume_due(instant now);
+  void choose_patience();
+
+  // publisher_ends.cpp: how it ends.
   void end(const send_ptr& s, result<void> r);
   void give_up(const send_ptr& s, const failure& why);
-  void check_idle();
-  void choose_patience();
   void add_husk();
   void sweep();
+  void check_idle();
 
   // publisher_topology.cpp: what has to exist before.
   void ensure_destination(lane& l, route& r, const destination& to, instant now);
@@ -164,20 +168,24 @@ class publisher final : public net::link_user {
   static bool is_alone(const lane& l) noexcept;
   void channel_lost(lane& l, const failure& reason);
   void clear_silent_suspects(lane& l, instant now);
-  template <class Concerns>
-  void refuse(const send_queue& written, Concerns&& concerns, const failure& reason, bool vanished,
-              bool for_good);
+  void message_refused(lane& l, const send_queue& written, bool alone, const failure& reason,
+                       bool connection);
+  void clear_suspicion(pending_send& s) noexcept;
+  void pass_failed(const net::link_loss& loss, bool reply_queue);
+  send_queue unwritten(const condition& which);
+
+  // publisher_refusals.cpp: what the broker refuses to have.
+  /// A message that ended so many channels, or whose topology did, is given up. A connection is
+  /// more than a channel: one may end for a reason of its own while a single message is on the way.
+  static constexpr std::uint8_t most_strikes = 3;
+  void refuse(const send_queue& written, const condition& concerns, const failure& reason,
+              bool vanished, bool for_good);
   void topology_refused(lane& l, const failure& reason, std::uint16_t code);
   const failure* prohibition_of(const pending_send& s) const;
   void transient_queues_forbidden(const failure& reason);
+  void declaration_forbidden(const failure& reason);
   void destination_refused(lane& l, const amqp091::close_reason& why, const failure& reason);
-  void message_refused(lane& l, const send_queue& written, bool alone, const failure& reason,
-                       bool connection);
   void strike(const send_ptr& s, const failure& reason, bool vanished);
-  void clear_suspicion(pending_send& s) noexcept;
-  void pass_failed(const net::link_loss& loss, bool reply_queue);
-  template <class Which>
-  send_queue unwritten(Which&& which);
 
   net::link& link_;
   send_owner& owner_;
@@ -208,8 +216,9 @@ class publisher final : public net::link_user {
   struct prohibition {
     failure why;
     instant until;
+    std::optional<declaration> of{};  ///< none: all queues that are not durable
   };
-  std::optional<prohibition> forbidden_{};  ///< of queues that are not durable
+  std::optional<prohibition> forbidden_{};
   reader_watch readers_;
 
   amqp091::properties properties_;

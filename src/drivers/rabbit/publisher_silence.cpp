@@ -78,11 +78,12 @@ void publisher::set_oldest_apart() {
   const auto* oldest = main_.window.first();
   if (oldest == nullptr || oldest->on == nullptr) return;
   auto& r = *oldest->on;
+  const auto silence =
+      std::chrono::duration_cast<std::chrono::seconds>(link_.now() - silent_since(main_));
   link_.log()(log_level::warning,
               "[publish] " + link_.broker_name() + " has confirmed nothing for " +
-                  std::to_string(silence_limit.count()) + " s, the message for " +
-                  oldest->to.text() + " first. Until it confirms, what goes there has a channel " +
-                  "of its own.");
+                  std::to_string(silence.count()) + " s, the message for " + oldest->to.text() +
+                  " first. Until it confirms, what goes there has a channel " + "of its own.");
   const auto of_route = [&](const send_ptr& s) { return s->on == &r; };
   main_.window.for_each([&](pending_send& s) {
     if (s.on == &r) clear_suspicion(s);

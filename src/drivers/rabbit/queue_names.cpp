@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <map>
@@ -15,16 +14,9 @@
 #include <optional>
 #include <stdexcept>
 #include <system_error>
-#include <thread>
-
-#include "core/unique_id.hpp"
 
 namespace oslo::messaging::rabbit {
 namespace {
-
-constexpr std::chrono::seconds lock_limit{1};
-/// oslo.concurrency looks again as often.
-constexpr std::chrono::milliseconds look_again{10};
 
 [[noreturn]] void give_up(const char* what, const std::string& file, int error) {
   throw std::runtime_error(std::string(what) + " " + file + ": " +
@@ -56,17 +48,15 @@ class open_file {
   int descriptor_;
 };
 
-/// The lock of oslo.concurrency belongs to a process, not to a thread: hold a mutex, too.
-void take_lock(const open_file& file, const std::string& name) {
-  const auto deadline = std::chrono::steady_clock::now() + lock_limit;
+/// The lock of oslo.concurrency belongs to a process, not to a thread: hold a mutex, too. False
+/// when another process has it.
+bool take_lock(const open_file& file, const std::string& name) {
   struct flock whole {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
-  while (::fcntl(file.get(), F_SETLK, &whole) != 0) {
-    if (errno != EAGAIN && errno != EACCES && errno != EINTR) give_up("cannot lock", name, errno);
-    if (std::chrono::steady_clock::now() >= deadline) give_up("cannot lock", name, ETIMEDOUT);
-    std::this_thread::sleep_for(look_again);
-  }
+  if (::fcntl(file.get(), F_SETLK, &whole) == 0) return true;
+  if (errno != EAGAIN && errno != EACCES && errno != EINTR) give_up("cannot lock", name, errno);
+  return false;
 }
 
 std::string beginning_of(int descriptor) {
@@ -169,7 +159,7 @@ std::string lock_file(const stable_names& n, const std::string& folder) {
   return folder + "/oslo_read_shm_" + flat(shared_name(n));
 }
 
-std::string next_name(const stable_names& n) {
+std::optional<std::string> next_name(const stable_names& n) {
   static std::mutex one_at_a_time;
   // By counter file, which may vanish while we run: at a logout systemd empties /dev/shm of what
   // belongs to the user.
@@ -178,7 +168,7 @@ std::string next_name(const stable_names& n) {
   std::error_code ignored;  // opening says what is wrong
   std::filesystem::create_directories(std::filesystem::path(n.lock).parent_path(), ignored);
   const open_file lock(n.lock, O_WRONLY);
-  take_lock(lock, n.lock);  // until the file is closed
+  if (!take_lock(lock, n.lock)) return std::nullopt;  // else until the file is closed
   const open_file counter(n.counter, O_RDWR);
   const auto us = ours();
   count c = read_count(beginning_of(counter.get())).value_or(count{us, 0});
@@ -190,19 +180,6 @@ std::string next_name(const stable_names& n) {
   write_count(counter, n.counter, c);
   last = c.number;
   return n.hostname + ":" + n.processname + ":" + std::to_string(c.number);
-}
-
-std::string unique_part(const std::optional<stable_names>& stable, const logger& log) {
-  if (stable) {
-    try {
-      return next_name(*stable);
-    } catch (const std::exception& e) {
-      log(log_level::warning,
-          std::string("use_queue_manager: a queue gets a random name, because this process ") +
-              e.what() + ".");
-    }
-  }
-  return unique_id();
 }
 
 }  // namespace oslo::messaging::rabbit

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <oslo/messaging/logger.hpp>
 #include <string>
 
 namespace oslo::messaging::rabbit {
@@ -24,12 +23,8 @@ std::string lock_file(const stable_names& n, const std::string& folder);
 /// next one of the service that we belong to; it counts from 1 when a service starts, so that a
 /// service that starts again finds its queues again. One process never gets a name twice.
 ///
-/// Waits at most a second for the lock. Throws `std::runtime_error` when the count cannot be kept.
-/// Thread safety: any thread, and any process.
-std::string next_name(const stable_names& n);
-
-/// The same, or 32 random hex digits: without `stable`, or with a warning when the count cannot be
-/// kept. A queue with a random name is found by nobody, and expires.
-std::string unique_part(const std::optional<stable_names>& stable, const logger& log);
+/// Nothing while another process holds the lock. Throws `std::runtime_error` when the count cannot
+/// be kept. Thread safety: any thread, and any process.
+std::optional<std::string> next_name(const stable_names& n);
 
 }  // namespace oslo::messaging::rabbit

@@ -62,6 +62,7 @@ void connection::impl::on_answer(channel_id id, channel& ch, method m, reader& i
     case method::queue_delete_ok: messages = in.u32(); break;
     case method::basic_consume_ok:
     case method::basic_cancel_ok: name = in.shortstr(); break;
+    case method::channel_flow_ok: in.u8(); break;
     default: break;
   }
   in.finish();
@@ -75,6 +76,7 @@ void connection::impl::on_answer(channel_id id, channel& ch, method m, reader& i
   if (due->answer != m) throw unexpected(&*due);
   const pending_request answered = std::move(*due);
   ch.pending.erase(due);
+  if (m == method::channel_flow_ok) return;  // we have asked, not our user
   if (m == method::basic_consume_ok && answered.no_ack)
     ch.no_ack_consumers.emplace_back(name);
   else if (m == method::basic_cancel_ok)

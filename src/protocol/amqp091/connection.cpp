@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "protocol/amqp091/connection_impl.hpp"
 
@@ -27,7 +28,7 @@ connection::impl::impl(connection_options options, event_handler& handler, insta
                                 std::to_string(options_.frame_max) + ".");
   encode_start_ok();
   limit_ = now + options_.handshake_timeout;
-  heard_ = stimulus_ = now;
+  heard_ = spoke_ = stimulus_ = now;
   out_ = protocol_header;
 }
 
@@ -37,8 +38,9 @@ void connection::impl::on_bytes(std::string_view bytes, instant now) {
   try {
     consume(bytes);
   } catch (const violation& v) {
-    broken(v);
+    return broken(v);
   }
+  if (!partial_.empty() && partial_[0] != static_cast<char>(frame_type::heartbeat)) peer_spoke();
 }
 
 void connection::impl::consume(std::string_view in) {
@@ -144,8 +146,7 @@ void connection::impl::on_stream_end(std::string_view error_text, instant now) {
 }
 
 void connection::impl::on_tick(instant now) {
-  const bool caller_was_away = now - stimulus_ > interval();
-  stimulus_ = now;
+  const auto since = std::exchange(stimulus_, now);
   switch (state_) {
     case state::closed: return;
     case state::handshake:
@@ -164,32 +165,15 @@ void connection::impl::on_tick(instant now) {
       }
       end(std::move(why_closing_));
       return;
-    case state::open: break;
+    case state::open: return watch_peer(now, since);
   }
-  if (heartbeat_ == 0) return;
-  if (now >= heard_ + 2 * interval()) {
-    if (!caller_was_away) {
-      end({.from = close_reason::origin::heartbeat,
-           .text = "Nothing was heard from the broker for two heartbeat intervals of " +
-                   std::to_string(heartbeat_) + " s."});
-      return;
-    }
-    heard_ = now - interval() - interval() / 2;
-  }
-  if (now < heartbeat_due_) return;
-  heartbeat_due_ = now + interval() / 2;
-  if (has_output()) return;
-  writer w{out_};
-  w.end_frame(w.begin_frame(frame_type::heartbeat, 0), frame_max_);
 }
 
 instant connection::impl::next_deadline() const {
   switch (state_) {
     case state::handshake:
     case state::closing: return limit_;
-    case state::open:
-      if (heartbeat_ == 0) break;
-      return std::min(heartbeat_due_, heard_ + 2 * interval());
+    case state::open: return next_watch();
     case state::closed: break;
   }
   return instant::max();
@@ -202,7 +186,7 @@ void connection::impl::take_output(std::string& buffer, instant now) {
   if (buffer.capacity() > kept_buffer) buffer = {};
   buffer.swap(out_);
   answers_ = 0;
-  if (!buffer.empty()) heartbeat_due_ = now + interval() / 2;
+  if (!buffer.empty()) note_sent(now);
 }
 
 void connection::impl::flush_acks(channel_id id, channel& ch) {
@@ -262,6 +246,9 @@ void connection::on_tick(instant now) {
 }
 instant connection::next_deadline() const {
   return impl_->next_deadline();
+}
+void connection::output_moves(instant now) {
+  impl_->output_moves(now);
 }
 const field_table& connection::server_properties() const noexcept {
   return impl_->server_properties();

@@ -52,7 +52,8 @@ struct close_reason {
     local,      ///< we asked for it
     broker,     ///< connection.close or channel.close from the broker: code and text are its words
     transport,  ///< the byte stream ended or failed
-    heartbeat,  ///< nothing was heard for two intervals
+    heartbeat,  ///< nothing was heard for one and a half intervals
+    deaf,       ///< heartbeats are heard, but no answer
     timeout,    ///< handshake or close took too long
     protocol,   ///< the broker broke the protocol; text says how and where
   };
@@ -145,8 +146,11 @@ class event_handler {
 /// Bytes may come in any portions. A frame that is complete in the input is read in place, and a
 /// body that came in one frame is handed over as a view of it.
 ///
-/// Requests and channel.close have no deadline here: heartbeats tell whether the broker lives.
-/// channel.flow is answered and otherwise ignored (RabbitMQ never sends it).
+/// Requests and channel.close have no deadline here: heartbeats tell whether the broker lives, and
+/// a question (channel.flow) whether it hears us. It is asked on every channel after an interval of
+/// nothing but heartbeats, and any frame answers it; that takes three quarters of an interval at
+/// most, from when it left. While the broker blocks us it is not asked: it reads nothing then.
+/// channel.flow from the broker is answered and otherwise ignored (RabbitMQ never sends it).
 ///
 /// Thread safety: none; one strand owns a connection.
 class connection {
@@ -162,8 +166,8 @@ class connection {
   // Stimuli.
   void on_bytes(std::span<const std::byte> bytes, instant now);
   void on_stream_end(std::string_view error_text, instant now);
-  /// Heartbeats and time limits. When the caller itself was stopped for longer than an interval,
-  /// half an interval is granted to read what arrived in the meantime.
+  /// Heartbeats and time limits. When the caller itself was stopped for longer than three quarters
+  /// of an interval, half an interval is granted to read what arrived in the meantime.
   void on_tick(instant now);
   /// `instant::max()` when there is nothing to wait for.
   instant next_deadline() const;
@@ -174,6 +178,8 @@ class connection {
   std::size_t output_size() const noexcept;
   /// Swaps the pending output (folded acks included) into `buffer`, whose memory is reused.
   void take_output(std::string& buffer, instant now);
+  /// What was taken is still on its way, and gets on: a question may lie behind it.
+  void output_moves(instant now);
 
   /// What the broker said of itself in connection.start; empty before that.
   const field_table& server_properties() const noexcept;

@@ -24,6 +24,7 @@ class connection::impl {
   bool has_output() const noexcept { return !out_.empty() || !channels_with_acks_.empty(); }
   std::size_t output_size() const noexcept { return out_.size(); }
   void take_output(std::string& buffer, instant now);
+  void output_moves(instant now);  // heartbeats.cpp
   void close(std::uint16_t code, std::string_view text, instant now);
   bool has_channel(channel_id id) const noexcept;
   const field_table& server_properties() const noexcept { return server_properties_; }
@@ -58,8 +59,18 @@ class connection::impl {
   void end(close_reason why);
   void broken(const violation& v);
   std::chrono::milliseconds interval() const { return std::chrono::seconds{heartbeat_}; }
+  /// How long an answer may take.
+  std::chrono::milliseconds patience() const { return interval() * 3 / 4; }
   void flush_acks(channel_id id, channel& ch);
   void flush_all_acks();
+
+  // heartbeats.cpp
+  void watch_peer(instant now, instant last_stimulus);
+  void ask(instant now);
+  void peer_spoke() noexcept;
+  void note_sent(instant now);
+  instant dead_at() const;
+  instant next_watch() const;
 
   // frames.cpp: from frames to methods.
   void on_frame(std::string_view whole);
@@ -127,10 +138,14 @@ class connection::impl {
   std::vector<channel_id> free_ids_;
   std::vector<channel_id> channels_with_acks_;
 
-  instant limit_;            // end of the handshake or of the wait for close-ok
-  instant heartbeat_due_{};  // when to send one, unless something else is sent before
-  instant heard_{};          // last sign of life
-  instant stimulus_{};       // last time that the caller came by
+  instant limit_;                        // end of the handshake or of the wait for close-ok
+  instant heartbeat_due_{};              // when to send one, unless something else is sent before
+  instant heard_{};                      // last sign of life
+  instant spoke_{};                      // last one that was more than a heartbeat
+  bool asked_ = false;                   // and it was asked for one since
+  instant answer_due_ = instant::max();  // once the question has left
+  bool blocked_ = false;                 // it reads nothing, and says so
+  instant stimulus_{};                   // last time that the caller came by
   close_reason why_closing_;
 
   method current_method_ = method::none;  // for the text and the ids of a violation

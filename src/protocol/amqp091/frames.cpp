@@ -26,6 +26,7 @@ void connection::impl::on_frame(std::string_view whole) {
 }
 
 void connection::impl::dispatch(const frame& f) {
+  if (f.type != frame_type::heartbeat) peer_spoke();
   if (f.type == frame_type::method) {
     on_method(f);
     return;
@@ -89,12 +90,14 @@ void connection::impl::on_connection_method(method m, reader& in) {
       {
         const std::string_view reason = in.shortstr();
         in.finish();
+        blocked_ = true;
         handler_.on_blocked(reason);
       }
       return;
     case method::connection_unblocked:
       if (state_ != state::open) break;
       in.finish();
+      blocked_ = false;
       handler_.on_unblocked();
       return;
     default: break;

@@ -11,6 +11,7 @@
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
 #include <filesystem>
@@ -193,6 +194,45 @@ TEST(stream, a_program_that_is_started_meanwhile_does_not_inherit_it) {
     EXPECT_NE(::fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
   }
   EXPECT_EQ(ours, 1);
+}
+
+/// Only then it is worth while to wait for an answer to what lies behind it.
+TEST(stream, output_moves_while_the_other_side_takes_some_of_it) {
+  asio::io_context io;
+  tcp::acceptor acceptor(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  const auto s = make_stream(io.get_executor(), nullptr);
+  const endpoint to{"127.0.0.1", acceptor.local_endpoint().port()};
+  s->connect(to, to, [](const auto&) {});
+  io.run();
+  tcp::socket peer(io);
+  acceptor.accept(peer);
+  EXPECT_FALSE(s->output_moves()) << "nothing was written";
+
+  const std::string much(1 << 20, 'x');
+  boost::system::error_code ec;
+  std::size_t written = 0;
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  const auto in_time = [&] { return std::chrono::steady_clock::now() < deadline; };
+  while (const auto n = s->try_write(much, ec)) written += n;
+  while (s->output_moves() && in_time()) {
+  }
+  EXPECT_FALSE(s->output_moves()) << "the other side reads nothing";
+
+  std::vector<char> room(written);
+  std::size_t got = 0;
+  bool moved = false;
+  // In pieces: what the other side has room for leaves at once.
+  for (constexpr std::size_t piece = 64 * 1024; !moved && got + piece < written; got += piece) {
+    asio::read(peer, asio::buffer(room.data(), piece));
+    moved = s->output_moves();
+  }
+  EXPECT_TRUE(moved) << got << " bytes of " << written << " were read";
+
+  asio::read(peer, asio::buffer(room.data(), written - got));
+  while (s->output_moves() && in_time()) {
+  }
+  EXPECT_FALSE(s->output_moves()) << "all of it has arrived";
+  EXPECT_TRUE(in_time());
 }
 
 TEST(stream, plain) {

@@ -19,6 +19,7 @@ TEST(amqp_failure, says_what_the_broker_said) {
        errc::unreachable,
        "b:1 closed the connection: Connection reset by peer"},
       {{origin::heartbeat, 0, ""}, errc::unreachable, "b:1 sent no heartbeat in time"},
+      {{origin::deaf, 0, "Nothing."}, errc::unreachable, "b:1 did not answer in time: Nothing."},
       {{origin::timeout, 0, "handshake"},
        errc::unreachable,
        "b:1 did not answer in time: handshake"},

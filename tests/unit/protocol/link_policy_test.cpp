@@ -458,6 +458,74 @@ TEST(link_policy, connections_that_die_young_are_replaced_ever_more_slowly) {
   EXPECT_GT(total / 1'000, 8s);
 }
 
+/// Opened, of use, and lost again that much later; how long it is then not tried again.
+ms pause_after_a_life_of(fixture& f, act::try_id id, ms life) {
+  f.open(id);
+  f.policy.worked();
+  f.now += life;
+  (void)f.policy.ended(cut(), f.now);
+  const auto pause = f.wake();
+  f.tick();
+  return pause;
+}
+
+TEST(link_policy, a_connection_that_was_of_use_is_replaced_at_once_however_short_it_lived) {
+  fixture f({{"10.0.0.1", 1}});
+  f.start();
+  for (act::try_id id = 1; id <= link_policy::young_at_once; ++id)
+    EXPECT_EQ(pause_after_a_life_of(f, id, 0ms), 0ms) << id;
+  EXPECT_GT(pause_after_a_life_of(f, 4, 0ms), 0ms);
+}
+
+TEST(link_policy, resets_a_second_apart_cost_a_moment_each_and_never_half_a_minute) {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    fixture f({{"10.0.0.1", 1}}, seed);
+    f.start();
+    for (act::try_id id = 1; id <= 200; ++id) {
+      const auto pause = pause_after_a_life_of(f, id, 1s);
+      ASSERT_LE(pause, 1'500ms) << id;
+      if (id <= 5) {
+        ASSERT_EQ(pause, 0ms) << id;
+      }
+    }
+  }
+}
+
+TEST(link_policy, resets_two_seconds_apart_on_average_cost_nothing) {
+  fixture f({{"10.0.0.1", 1}});
+  f.start();
+  for (act::try_id id = 1; id <= 100; ++id)
+    ASSERT_EQ(pause_after_a_life_of(f, id, id % 2 == 0 ? 1s : 3s), 0ms) << id;
+}
+
+TEST(link_policy, a_broker_that_confirms_one_message_and_drops_us_is_called_every_two_seconds) {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    fixture f({{"10.0.0.1", 1}}, seed);
+    f.start();
+    const auto begun = f.now;
+    act::try_id calls = 0;
+    ms longest{0};
+    while (f.now - begun < 1h) longest = std::max(longest, pause_after_a_life_of(f, ++calls, 1ms));
+    EXPECT_LE(calls, 1'800u + link_policy::young_at_once + 1);
+    EXPECT_GT(calls, 1'200u);
+    EXPECT_LE(longest, 3s);
+  }
+}
+
+TEST(link_policy, what_was_of_use_once_is_no_merit_of_the_next_connection) {
+  fixture f({{"10.0.0.1", 1}});
+  f.start();
+  (void)pause_after_a_life_of(f, 1, 0ms);
+  ms longest{0};
+  for (act::try_id id = 2; id <= 20; ++id) {
+    f.open(id);
+    (void)f.policy.ended(cut(), f.now);
+    longest = std::max(longest, f.wake());
+    f.tick();
+  }
+  EXPECT_GT(longest, 10s);
+}
+
 TEST(link_policy, pauses_stay_short_while_nobody_answers) {
   fixture f({{"10.0.0.1", 1}});
   f.start();

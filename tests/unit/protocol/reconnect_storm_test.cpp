@@ -109,6 +109,30 @@ std::vector<instant> fixed_pauses(instant lost, instant opens, std::chrono::mill
   return std::vector<instant>(clients, back);
 }
 
+/// A broker that confirms one message of each and drops them again, for ever.
+std::vector<instant> dropped_again_and_again(std::chrono::seconds for_so_long) {
+  std::vector<instant> calls;
+  const instant begun{2h};
+  for (int i = 0; i < clients; ++i) {
+    link_policy_options o;
+    o.hosts = {{"10.0.0.1", 5672}};
+    o.purpose = "test";
+    link_policy who(o, static_cast<std::uint64_t>(i));
+    (void)who.open(begun);
+    for (auto now = begun; now < begun + for_so_long; now = std::max(now, who.next_wake())) {
+      const auto actions = who.tick(now);
+      calls.push_back(now);
+      now += round_trip;
+      (void)who.connected(std::get<act::dial>(actions.at(0)).id, now);
+      (void)who.opened(now);
+      who.worked();
+      (void)who.ended({errc::unreachable, "Connection reset by peer"}, now);
+    }
+  }
+  std::ranges::sort(calls);
+  return calls;
+}
+
 std::vector<instant> from(const std::vector<instant>& times, instant first) {
   return {std::ranges::lower_bound(times, first), times.end()};
 }
@@ -136,6 +160,19 @@ TEST(reconnect_storm, a_thousand_clients_come_back_spread_over_the_longest_pause
     EXPECT_LT(meanwhile, in_step / 2);
     EXPECT_LE(last, 1'500ms + round_trip);
   }
+}
+
+TEST(reconnect_storm, a_broker_that_drops_a_thousand_clients_again_and_again_sees_them_spread) {
+  const auto calls = dropped_again_and_again(60s);
+  // The first ones come as soon as they are dropped: nothing tells them from a single bad moment.
+  const auto later = from(calls, instant{2h} + 1s);
+  const auto together = most_at_once(later);
+  std::printf(
+      "%d clients, dropped again and again: at most %zu connections in 100 ms, %zu in 60 s\n",
+      clients, together, calls.size());
+  EXPECT_LE(calls.size(), clients * (60u / 2 + link_policy::young_at_once + 1));
+  // Evenly spread over 2 s it would be 50.
+  EXPECT_LT(together, clients / 4u);
 }
 
 }  // namespace

@@ -830,5 +830,45 @@ TEST_F(rabbit_consumer, a_forbidden_queue_is_its_own_listeners_trouble) {
   EXPECT_TRUE(bad->is_ready());
 }
 
+/// The broker ends the connection over it, and does not say of which queue it speaks.
+TEST_F(rabbit_consumer, what_is_not_permitted_any_more_is_told_its_listener_alone) {
+  const auto good = add_ready();
+  const auto words = "INTERNAL_ERROR - Feature `queue_master_locator` is deprecated.";
+  link.script.on(method::queue_declare, [&](const broker_script::request& r) {
+    return broker_script::name_in(r) == "bad"
+               ? amqp_script::close_frame(0, 541, words, method::queue_declare)
+               : amqp_script::declare_ok(r.channel, broker_script::name_in(r));
+  });
+  // While the other one is set up again, too.
+  link.script.on(method::basic_consume, [](const auto&) { return std::string(); });
+  link.drop();
+  const auto bad = add("bad");
+  link.connect();
+  link.script.as_usual(method::basic_consume);
+  EXPECT_THAT(
+      bad->events,
+      ElementsAre("lost", std::string("refused: broker:5672 refused with code 541: ") + words));
+  link.connect();
+  EXPECT_TRUE(good->is_ready());
+  EXPECT_THAT(good->events, ::testing::Not(::testing::Contains(::testing::HasSubstr("refused"))));
+  advance(59s);
+  EXPECT_TRUE(good->is_ready()) << "the other one is not tried on its connection so soon";
+  link.script.as_usual(method::queue_declare);
+  advance(2s);
+  EXPECT_TRUE(bad->is_ready());
+}
+
+TEST_F(rabbit_consumer, an_internal_error_during_a_set_up_is_tried_again) {
+  const auto s = add();
+  link.script.on(method::queue_declare, [](const broker_script::request&) {
+    return amqp_script::close_frame(0, 541, "INTERNAL_ERROR", method::queue_declare);
+  });
+  link.connect();
+  link.script.as_usual(method::queue_declare);
+  link.connect();
+  EXPECT_TRUE(s->is_ready());
+  EXPECT_THAT(s->events, ElementsAre("lost", "ready"));
+}
+
 }  // namespace
 }  // namespace oslo::messaging::rabbit

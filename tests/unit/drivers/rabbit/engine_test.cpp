@@ -5,10 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <oslo/messaging/asio.hpp>
+#include <stdexcept>
 #include <stop_token>
 
 #include "drivers/rabbit/listener.hpp"
+#include "support/lock_holder.hpp"
 #include "support/log_lines.hpp"
 #include "support/scripted_broker.hpp"
 #include "wire/compression.hpp"
@@ -126,11 +129,9 @@ TEST_F(rabbit_engine, what_comes_compressed_waits_so_until_there_is_room_for_it)
   options small;
   small.most_unpacked = 1'000;
   start(std::move(small));
-  const auto from = std::make_shared<rabbit_listener>(
-      driver, std::vector{notification_source(driver->opts(), "openstack", "t")},
-      std::uint16_t{10});
+  const auto from = std::make_shared<rabbit_listener>(driver, std::uint16_t{10});
   const auto handle = from->handle();
-  driver->consumer().add(from);
+  from->begin({notification_source(driver->opts(), "openstack", "t")});
   const auto consume = broker.next(method::basic_consume);
   std::vector<std::unique_ptr<incoming_message>> taken;
   std::size_t batches = 0;
@@ -230,9 +231,8 @@ TEST_F(rabbit_engine, what_was_cancelled_before_it_began_ends_all_the_same) {
 TEST_F(rabbit_engine, a_call_without_a_channel_for_its_replies_says_so_and_works_later) {
   broker.on(method::connection_start_ok,
             [](const scripted_broker::request&) { return amqp_script::tune(1); });
-  auto from = std::make_shared<rabbit_listener>(driver, std::vector{reply_source({}, "occupied")},
-                                                std::uint16_t{1});
-  driver->consumer().add(from);
+  auto from = std::make_shared<rabbit_listener>(driver, std::uint16_t{1});
+  from->begin({reply_source({}, "occupied")});
   broker.run_until([&] { return from->consuming(); }, "the listener");
   call({.timeout = 10s});
   EXPECT_EQ(wait_for_failure().code(), errc::limit_exceeded);
@@ -335,9 +335,8 @@ TEST_F(rabbit_engine, every_close_waits_for_the_end_and_none_can_be_too_long) {
 
 TEST_F(rabbit_engine, a_listener_that_came_too_late_keeps_nothing_alive) {
   driver->close(1s, [] {});
-  const auto late = std::make_shared<rabbit_listener>(driver, std::vector{reply_source({}, "late")},
-                                                      std::uint16_t{1});
-  driver->consumer().add(late);
+  const auto late = std::make_shared<rabbit_listener>(driver, std::uint16_t{1});
+  late->begin({reply_source({}, "late")});
   std::optional<errc> refused;
   late->ready([&](result<void> r) { refused = r.error().code(); });
   bool gone = false;
@@ -382,6 +381,87 @@ TEST_F(rabbit_engine, a_poisoned_reply_hurts_only_its_call) {
   ASSERT_TRUE(outcome->has_value()) << outcome->error().message();
   EXPECT_EQ((*outcome)->result, "3");
   EXPECT_EQ(broker.connections(), 2);
+}
+
+// ---- use_queue_manager --------------------------------------------------------------------------
+
+/// Another process holds the lock of the count.
+class rabbit_engine_names : public rabbit_engine {
+ protected:
+  rabbit_engine_names() {
+    std::string pattern = ::testing::TempDir() + "/engine-XXXXXX";
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no folder");
+    folder = pattern;
+    const stable_names names{"h", "p", folder + "/counter", folder + "/lock"};
+    next_name(names);
+    other.emplace(names.lock);
+    end();
+    options o;
+    o.names = names;
+    start(std::move(o));
+  }
+  ~rabbit_engine_names() override { std::filesystem::remove_all(folder); }
+  void cast_is_confirmed() {
+    cast();
+    broker.next(method::basic_publish);
+    broker.send(confirm(1, method::basic_ack, 1, false));
+    ASSERT_TRUE(outcome);
+    EXPECT_TRUE(outcome->has_value());
+    outcome.reset();
+  }
+
+  std::string folder;
+  std::optional<testing::lock_holder> other;
+};
+
+TEST_F(rabbit_engine_names, a_call_waits_for_the_name_of_its_reply_queue_and_the_loop_does_not) {
+  call({.timeout = 10s});
+  const auto waiting = std::exchange(outcome, std::nullopt);
+  EXPECT_FALSE(waiting);
+  other->release();
+  broker.run_until([&] { return broker.has_requests(); }, "the connection");
+  const auto request = broker.next(method::basic_publish);
+  EXPECT_NE(request.body.find("reply_h:p:2"), std::string::npos) << request.body;
+}
+
+TEST_F(rabbit_engine_names, others_go_on_while_a_listener_waits_for_the_name_of_its_queue) {
+  std::string name;
+  driver->name_queue([&](std::string unique) { name = std::move(unique); });
+  EXPECT_EQ(name, "");
+  cast_is_confirmed();
+  other->release();
+  broker.run_until([&] { return !name.empty(); }, "the name");
+  EXPECT_EQ(name, "h:p:2");
+}
+
+TEST_F(rabbit_engine_names, a_call_ends_while_it_waits_for_a_name) {
+  std::stop_source caller;
+  call({.timeout = 10s, .cancel = caller.get_token()});
+  caller.request_stop();
+  EXPECT_EQ(wait_for_failure().code(), errc::cancelled);
+  outcome.reset();
+  call({.timeout = 1ms});
+  EXPECT_EQ(wait_for_failure().code(), errc::timed_out);
+}
+
+TEST_F(rabbit_engine_names, a_listener_that_is_stopped_while_it_waits_for_a_name_never_begins) {
+  const auto from = std::make_shared<rabbit_listener>(driver, std::uint16_t{1});
+  from->stop();
+  bool gone = false;
+  from->when_gone([&] { gone = true; });
+  EXPECT_TRUE(gone);
+  from->begin({reply_source({}, "late")});
+  EXPECT_FALSE(from->consuming());
+  EXPECT_TRUE(broker.rest().empty());
+}
+
+TEST_F(rabbit_engine_names, who_waits_for_a_name_when_the_transport_closes_gets_one) {
+  std::string name;
+  driver->name_queue([&](std::string unique) { name = std::move(unique); });
+  call({.timeout = 10s});
+  driver->close(1s, [] {});
+  EXPECT_EQ(name.size(), 32u);
+  EXPECT_EQ(wait_for_failure().code(), errc::closed);
 }
 
 }  // namespace

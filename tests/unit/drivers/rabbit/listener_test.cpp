@@ -135,6 +135,16 @@ TEST_F(rabbit_listeners, a_message_that_was_taken_is_not_handed_out_again) {
   batch[0]->acknowledge();
 }
 
+/// A restart of the broker brings thousands.
+TEST_F(rabbit_listeners, many_copies_are_one_line_of_the_log) {
+  pull();
+  deliver(1, request("u1"));
+  batch.at(0)->acknowledge();
+  pull();
+  for (std::uint64_t tag = 2; tag < 12; ++tag) deliver(tag, request("u1"));
+  EXPECT_EQ(log.with("uplicate message").size(), 1u);
+}
+
 TEST_F(rabbit_listeners, texts_among_the_headers_and_the_count_of_a_quorum_queue_are_seen) {
   pull();
   deliver(1, request("u1"),

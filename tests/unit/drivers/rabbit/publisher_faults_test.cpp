@@ -522,6 +522,60 @@ TEST_F(rabbit_publisher_faults, durable_queues_have_nothing_to_do_with_forbidden
   EXPECT_EQ(outcome["n"], "confirmed");
 }
 
+constexpr auto forbidden_locator =
+    "INTERNAL_ERROR - Feature `queue_master_locator` is deprecated.\nIts use is not permitted";
+
+TEST_F(rabbit_publisher_faults, what_is_not_permitted_any_more_fails_with_the_words_of_the_broker) {
+  link.script.on(method::queue_declare, [](const request& r) {
+    return broker_script::name_in(r) == "t.info"
+               ? amqp_script::close_frame(0, 541, forbidden_locator, method::queue_declare)
+               : amqp_script::declare_ok(r.channel, broker_script::name_in(r), 0, 1);
+  });
+  link.script.confirm_everything();
+  options durable;
+  durable.durable = true;
+  const auto notification = [&](std::string body, const std::string& key) {
+    auto s = make(std::move(body));
+    s->to = notification_destination(durable, "openstack", key);
+    return s;
+  };
+  publish(notification("n1", "t.info"));
+  publish(notification("n2", "t.error"));
+  link.run();
+  EXPECT_EQ(outcome["n1"], code_name(errc::precondition_failed));
+  EXPECT_NE(why["n1"].find("queue_master_locator"), std::string::npos) << why["n1"];
+  EXPECT_FALSE(outcome.contains("n2"));
+  EXPECT_EQ(link.lines.count(log_level::error, "queue_master_locator"), 1);
+
+  link.connect();
+  EXPECT_EQ(outcome["n2"], "confirmed");
+  publish(notification("n3", "t.info"));
+  link.run();
+  EXPECT_EQ(outcome["n3"], code_name(errc::precondition_failed));
+  EXPECT_TRUE(link.is_open()) << "it was asked for once, and costs no second connection";
+
+  advance(61s);
+  link.script.as_usual(method::queue_declare);
+  publish(notification("n4", "t.info"));
+  link.run();
+  EXPECT_EQ(outcome["n4"], "confirmed");
+  EXPECT_TRUE(out.idle());
+}
+
+/// Such an end of a broker in trouble is no verdict on anybody.
+TEST_F(rabbit_publisher_faults, an_internal_error_over_a_declaration_is_tried_again) {
+  link.script.on(method::exchange_declare, [](const request&) {
+    return amqp_script::close_frame(0, 541, "INTERNAL_ERROR", method::exchange_declare);
+  });
+  publish("cast");
+  link.run();
+  EXPECT_FALSE(link.is_open());
+  link.script.as_usual(method::exchange_declare);
+  link.script.confirm_everything();
+  link.connect();
+  EXPECT_EQ(outcome["cast"], "confirmed");
+}
+
 TEST(rabbit_blame, is_read_from_the_method_first) {
   const auto of_channel = [](std::uint16_t code, const char* text, method cause) {
     return whom(reason(code, text, cause), false);
@@ -542,6 +596,10 @@ TEST(rabbit_blame, is_read_from_the_method_first) {
   EXPECT_EQ(whom(reason(541, forbidden_queues, method::none), true), blamed::topology);
   EXPECT_EQ(whom(reason(541, forbidden_queues, method::basic_publish), true), blamed::message);
   EXPECT_EQ(whom(reason(530, "NOT_ALLOWED - vhost is down", method::none), true), blamed::nobody);
+  EXPECT_TRUE(is_final(reason(541, forbidden_locator, method::queue_declare)));
+  EXPECT_TRUE(is_final(reason(541, forbidden_queues, method::none)));
+  EXPECT_FALSE(is_final(reason(541, "INTERNAL_ERROR", method::queue_declare)));
+  EXPECT_FALSE(is_final(reason(406, "PRECONDITION_FAILED", method::queue_declare)));
   auto lost = reason(406, "x", method::basic_publish);
   lost.from = amqp091::close_reason::origin::transport;
   EXPECT_EQ(whom(lost, false), blamed::nobody);

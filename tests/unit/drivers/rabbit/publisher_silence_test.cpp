@@ -217,6 +217,34 @@ TEST_F(rabbit_publisher_silence, a_lost_connection_keeps_it_apart) {
   EXPECT_EQ(sent(), "1:open 1:s1 ");
 }
 
+/// With short heartbeats that comes before the ten seconds of a silent channel; the next connection
+/// may be held up by the same queue.
+TEST_F(rabbit_publisher_silence, a_connection_that_was_given_up_as_deaf_sets_its_oldest_apart) {
+  fall_silent();
+  publish("a");
+  link.rest();
+  advance(3'500ms);
+  link.give_up_deaf();
+  EXPECT_EQ(link.lines.with("has confirmed nothing for 3 s").size(), 1u);
+  link.connect();
+  EXPECT_EQ(sent(), "1:open 1:a 2:open 2:s0 ");
+}
+
+TEST_F(rabbit_publisher_silence,
+       a_connection_that_was_given_up_as_deaf_with_nothing_on_it_is_lost) {
+  link.connect();
+  publish("a");
+  link.run();
+  ack(1);
+  link.rest();
+  advance(3'500ms);
+  link.give_up_deaf();
+  EXPECT_EQ(warnings(), 0);
+  link.connect();
+  publish("b");
+  EXPECT_EQ(sent(), "1:open 1:b ");
+}
+
 TEST_F(rabbit_publisher_silence, suspects_are_tried_one_at_a_time_over_both_channels) {
   fall_silent();
   advance(publisher::silence_limit);

@@ -1,6 +1,5 @@
 #include "drivers/rabbit/queue_names.hpp"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -16,7 +15,7 @@
 
 #include "core/tasks/orphan_threads.hpp"
 #include "support/forked.hpp"
-#include "support/log_lines.hpp"
+#include "support/lock_holder.hpp"
 
 namespace oslo::messaging::rabbit {
 namespace {
@@ -128,42 +127,17 @@ TEST_F(rabbit_queue_names, a_process_gets_no_name_twice) {
   EXPECT_EQ(next_name(names), "h:p:8");
 }
 
-TEST_F(rabbit_queue_names, a_count_that_cannot_be_kept_makes_a_random_name_and_a_warning) {
-  testing::log_lines log;
+TEST_F(rabbit_queue_names, a_count_that_cannot_be_kept_is_an_error) {
   names.counter = folder + "/missing/counter";
-  EXPECT_THAT(unique_part(names, log.into()), MatchesRegex("[0-9a-f]{32}"));
-  EXPECT_EQ(log.with("use_queue_manager: a queue gets a random name, because this process cannot "
-                     "open " +
-                     names.counter + ": No such file or directory.")
-                .size(),
-            1u);
-  EXPECT_THAT(unique_part(std::nullopt, log.into()), MatchesRegex("[0-9a-f]{32}"));
-  EXPECT_EQ(log.with("").size(), 1u);
+  EXPECT_THROW(next_name(names), std::runtime_error);
 }
 
-TEST_F(rabbit_queue_names, a_lock_that_is_not_given_back_is_not_waited_for) {
+TEST_F(rabbit_queue_names, there_is_none_while_another_process_holds_the_lock) {
   next_name(names);
-  int told[2], done[2];
-  ASSERT_EQ(::pipe(told), 0);
-  ASSERT_EQ(::pipe(done), 0);
-  const auto pid = ::fork();
-  if (pid == 0) {
-    const int file = ::open(names.lock.c_str(), O_WRONLY);
-    struct flock whole {};
-    whole.l_type = F_WRLCK;
-    ::fcntl(file, F_SETLK, &whole);
-    char c = 'x';
-    if (::write(told[1], &c, 1) == 1 && ::read(done[0], &c, 1) == 1) ::_exit(0);
-    ::_exit(1);
-  }
-  char c = 0;
-  ASSERT_EQ(::read(told[0], &c, 1), 1);
-  EXPECT_THROW(next_name(names), std::runtime_error);
-  ASSERT_EQ(::write(done[1], &c, 1), 1);
-  int status = 0;
-  ::waitpid(pid, &status, 0);
+  testing::lock_holder other(names.lock);
+  EXPECT_EQ(next_name(names), std::nullopt);
+  other.release();
   EXPECT_EQ(next_name(names), "h:p:2");
-  for (const int end : {told[0], told[1], done[0], done[1]}) ::close(end);
 }
 
 /// Opening one for writing waits for a reader, and reading for a writer.

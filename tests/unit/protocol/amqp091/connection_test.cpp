@@ -26,8 +26,7 @@ TEST(amqp_heartbeats, are_sent_when_nothing_else_was_for_half_an_interval) {
   c.machine.on_tick(c.now);
   EXPECT_EQ(c.sent(), beat);
   c.now += 3s;
-  const channel_id ch = c.machine.open_channel();
-  EXPECT_NE(c.sent(), "");
+  const channel_id ch = c.channel();
   EXPECT_EQ(c.machine.next_deadline(), c.now + 5s);
   c.now += 5s;
   c.machine.ack(ch, 1);
@@ -49,20 +48,161 @@ TEST(amqp_heartbeats, do_not_pile_up_behind_output_that_waits) {
   EXPECT_EQ(c.machine.output_size(), size);
 }
 
-TEST(amqp_heartbeats, silence_of_two_intervals_ends_the_connection) {
+TEST(amqp_heartbeats, silence_of_one_and_a_half_intervals_ends_the_connection) {
   client c;
   c.open(0, 0, 10);
   const instant start = c.now;
-  for (int i = 1; i < 20; ++i) {
+  for (int i = 1; i < 15; ++i) {
     c.now += 1s;
     c.machine.on_tick(c.now);
   }
   EXPECT_THAT(c.events(), ElementsAre());
-  EXPECT_EQ(c.machine.next_deadline(), start + 20s);
+  EXPECT_EQ(c.machine.next_deadline(), start + 15s);
   c.now += 1s;
   c.machine.on_tick(c.now);
   EXPECT_THAT(c.events(), ElementsAre("closed heartbeat 0 Nothing was heard from the broker for "
-                                      "two heartbeat intervals of 10 s."));
+                                      "15 s, with heartbeats of 10 s."));
+}
+
+// ---- A broker that answers nothing
+// ---------------------------------------------------------------
+
+std::string question(channel_id ch) {
+  return method_hex(ch, method::channel_flow, "01");
+}
+
+struct amqp_questions : testing::Test {
+  amqp_questions() { c.open(0, 0, 10); }
+  /// Heartbeats come, the caller does what it should, and all output leaves.
+  std::string live(std::chrono::seconds time, bool heartbeats = true) {
+    std::string sent;
+    for (; time.count() > 0; time -= 1s) {
+      c.now += 1s;
+      if (heartbeats && time.count() % 5 == 0) c.feed(beat);
+      c.machine.on_tick(c.now);
+      sent += c.sent();
+    }
+    return sent;
+  }
+  client c;
+};
+
+TEST_F(amqp_questions, are_asked_after_an_interval_of_nothing_but_heartbeats_on_each_channel) {
+  const channel_id a = c.channel(), b = c.channel();
+  c.machine.open_channel();  // one that is not open yet has an answer to come anyway
+  c.sent();
+  EXPECT_EQ(live(9s), beat);
+  EXPECT_LE(c.machine.next_deadline(), c.now + 1s);
+  c.now += 1s;
+  c.machine.on_tick(c.now);
+  EXPECT_EQ(c.sent(), question(a) + question(b));
+  EXPECT_EQ(live(5s), beat) << "once";
+}
+
+TEST_F(amqp_questions, an_answer_is_good_for_another_interval_and_is_told_nobody) {
+  const channel_id ch = c.channel();
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_THAT(live(10s), testing::EndsWith(question(ch))) << i;
+    c.feed(flow_ok(ch));
+  }
+  EXPECT_THAT(c.events(), ElementsAre());
+}
+
+TEST_F(amqp_questions, any_other_word_is_an_answer) {
+  const channel_id ch = c.channel();
+  live(16s);
+  c.feed(deliver(ch, 1, "x"));
+  EXPECT_THAT(c.events(), ElementsAre("delivery 1 1 1 'openstack' 't' 'x'"));
+  EXPECT_THAT(live(10s), testing::Not(testing::HasSubstr(question(ch)))) << "it still has one";
+  c.feed(flow_ok(ch));
+  EXPECT_THAT(live(10s), testing::HasSubstr(question(ch)));
+  EXPECT_THAT(c.events(), ElementsAre());
+}
+
+TEST_F(amqp_questions,
+       a_peer_that_sends_heartbeats_and_no_answer_is_given_up_before_two_intervals) {
+  c.channel();
+  const auto since = c.now;
+  live(17s);
+  EXPECT_THAT(c.events(), ElementsAre());
+  EXPECT_EQ(c.machine.next_deadline(), since + 17'500ms);
+  c.now += 500ms;
+  c.machine.on_tick(c.now);
+  EXPECT_THAT(c.events(),
+              ElementsAre("closed deaf 0 The broker sent heartbeats and answered nothing "
+                          "for 17 s."));
+}
+
+TEST_F(amqp_questions, a_slow_message_on_its_way_in_is_no_silence) {
+  const channel_id ch = c.channel();
+  const std::string message = deliver(ch, 1, std::string(50, 'x'));
+  for (const char& byte : message) {
+    live(4s, false);
+    c.feed({&byte, 1});
+  }
+  EXPECT_THAT(c.events(), ElementsAre("delivery 1 1 1 'openstack' 't' 'xxxxxxxxxx'+40"));
+}
+
+TEST_F(amqp_questions, what_waits_to_be_sent_is_not_waited_for) {
+  c.channel();
+  for (int i = 0; i < 20; ++i) {  // the socket takes nothing
+    c.now += 5s;
+    c.feed(beat);
+    c.machine.on_tick(c.now);
+  }
+  EXPECT_THAT(c.events(), ElementsAre());
+  EXPECT_NE(c.sent(), "");
+  live(8s);
+  EXPECT_THAT(c.events(), ElementsAre(testing::StartsWith("closed deaf ")));
+}
+
+TEST_F(amqp_questions, output_that_gets_on_has_all_the_time_it_takes) {
+  const channel_id ch = c.channel();
+  for (int i = 0; i < 100; ++i) {
+    live(1s);
+    if (i % 5 == 0) c.feed(beat);
+    c.machine.output_moves(c.now);
+  }
+  EXPECT_THAT(c.events(), ElementsAre());
+  c.feed(flow_ok(ch));
+  EXPECT_THAT(live(10s), testing::HasSubstr(question(ch)));
+}
+
+TEST_F(amqp_questions, a_broker_that_blocks_us_is_asked_nothing) {
+  const channel_id ch = c.channel();
+  live(12s);  // asked
+  c.feed(method_hex(0, method::connection_blocked, "00"));
+  EXPECT_THAT(live(100s), testing::Not(testing::HasSubstr(question(ch))));
+  c.feed(method_frame(0, method::connection_unblocked) + flow_ok(ch));
+  EXPECT_THAT(c.events(), ElementsAre("blocked ", "unblocked"));
+  EXPECT_THAT(live(10s), testing::HasSubstr(question(ch)));
+}
+
+TEST_F(amqp_questions, a_connection_without_channels_has_none) {
+  EXPECT_THAT(live(100s), testing::Not(testing::HasSubstr(std::string(1, '\x01'))));
+  EXPECT_THAT(c.events(), ElementsAre());
+}
+
+TEST_F(amqp_questions, a_caller_that_was_stopped_may_read_the_answer_first) {
+  const channel_id ch = c.channel();
+  live(11s);
+  c.now += 1h;
+  c.machine.on_tick(c.now);
+  c.sent();
+  EXPECT_THAT(c.events(), ElementsAre());
+  c.feed(beat + flow_ok(ch));
+  EXPECT_EQ(live(9s), beat);
+  EXPECT_THAT(c.events(), ElementsAre());
+}
+
+TEST_F(amqp_questions, answers_keep_their_order_among_those_to_the_user) {
+  const channel_id ch = c.channel();
+  live(10s);
+  c.machine.basic_qos(ch, 7, 1, false);
+  c.feed(flow_ok(ch) + method_frame(ch, method::basic_qos_ok));
+  EXPECT_THAT(c.events(), ElementsAre("ok 1 #7"));
+  c.feed(flow_ok(ch));
+  EXPECT_THAT(c.events(), ElementsAre(testing::StartsWith("closed protocol 503 ")));
 }
 
 TEST(amqp_heartbeats, any_byte_is_a_sign_of_life) {
@@ -81,7 +221,7 @@ TEST(amqp_heartbeats, any_byte_is_a_sign_of_life) {
 TEST(amqp_heartbeats, own_traffic_is_no_sign_of_life) {
   client c;
   const channel_id ch = c.open(0, 0, 10).channel();
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 15; ++i) {
     c.now += 1s;
     c.machine.publish(ch, "", "q", false, {}, "x");
     c.sent();
