@@ -91,9 +91,21 @@ void served_request::prepare_request() {
                         rules});
 }
 
+void served_request::answer(std::string result_json) {
+  require_one_value("The result of a method", result_json);
+  send_result(std::move(result_json));
+}
+
 void served_request::succeed(std::string result_json) noexcept {
   try {
-    require_one_value("The result of a method", result_json);
+    answer(std::move(result_json));
+  } catch (...) {
+    fail(std::current_exception());
+  }
+}
+
+void served_request::send_result(std::string result_json) noexcept {
+  try {
     if (server_->endpoints.translator() != nullptr)
       result_json = server_->endpoints.translate_result(what().ctxt, result_json);
   } catch (...) {

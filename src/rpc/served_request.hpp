@@ -31,6 +31,7 @@ class served_request final : public invocation,
 
   /// Precondition: the handler has been found.
   const request& what() const noexcept override { return *what_; }
+  void answer(std::string result_json) override;
   void succeed(std::string result_json) noexcept override;
   void fail(std::exception_ptr error) noexcept override;
   void abandon() noexcept override;
@@ -48,6 +49,7 @@ class served_request final : public invocation,
   bool claim() noexcept { return !answered_.exchange(true); }
   void start_handler();
   void thrown(const std::exception_ptr& error) noexcept;
+  void send_result(std::string result_json) noexcept;
   void answer_with(const std::exception_ptr& error) noexcept;
   bool expired() const noexcept;
   void drop_expired() noexcept;

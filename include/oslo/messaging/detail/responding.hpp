@@ -46,6 +46,17 @@ class responding {
     if (!call_) throw_answered_twice();
     return std::exchange(call_, nullptr);
   }
+  /// Ends it by `how`, unless that throws.
+  template <class F>
+  void end(F how) {
+    auto call = take();
+    try {
+      how(*call);
+    } catch (...) {
+      call_ = std::move(call);
+      throw;
+    }
+  }
 
  private:
   void abandon() noexcept {

@@ -36,6 +36,9 @@ class invocation {
  public:
   virtual ~invocation() = default;
   virtual const request& what() const noexcept = 0;
+  /// As `succeed`, but throws `messaging_error` when the text is not one JSON value: the request
+  /// has not ended then.
+  virtual void answer(std::string result_json) = 0;
   // Each ends the request; the first one counts. Any thread.
   virtual void succeed(std::string result_json) noexcept = 0;
   virtual void fail(std::exception_ptr error) noexcept = 0;
