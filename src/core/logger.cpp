@@ -18,10 +18,10 @@ void write_to_stderr(std::string_view line) noexcept {
   }
 }
 
-/// One character that moves the cursor or worse; there are such behind ASCII, too.
+/// One character that moves the cursor or worse.
 bool terminal_obeys(std::string_view c) noexcept {
-  const char32_t code = utf8_character(c.data(), static_cast<unsigned>(c.size()));
-  return (code < 0x20 && code != '\t') || (code >= 0x7f && code < 0xa0);
+  return c != "\t" &&
+         is_control_character(utf8_character(c.data(), static_cast<unsigned>(c.size())));
 }
 
 void append_hex(std::string& line, std::string_view bytes) {

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "core/config/option_lookup.hpp"
+
 namespace oslo::messaging::notify {
 
 std::span<const option> notification_options() {
@@ -44,11 +46,7 @@ option_values read_options(const config& conf) {
 transport open_transport(std::string_view url, transport_options o,
                          const driver_registry& drivers) {
   std::string chosen(url);
-  if (chosen.empty()) {
-    const auto group = read_options(o.conf);
-    if (group.is_set("transport_url")) chosen = group.string("transport_url");
-    std::erase(chosen, '\n');  // of a value that goes on over several lines
-  }
+  if (chosen.empty()) chosen = configured_url(read_options(o.conf));
   return transport::open(chosen, std::move(o), drivers);
 }
 

@@ -1,7 +1,5 @@
 #include "protocol/amqp_failure.hpp"
 
-#include <algorithm>
-
 #include "core/utf8.hpp"
 #include "protocol/amqp091/spec.hpp"
 
@@ -61,14 +59,6 @@ errc classify(const amqp091::close_reason& why) {
   }
 }
 
-/// The words of a broker may have lines of their own, which a failure has not.
-std::string one_line(std::string_view words) {
-  auto text = to_valid_utf8(words);
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  return text;
-}
-
 }  // namespace
 
 failure to_failure(const amqp091::close_reason& why, std::string_view broker) {
@@ -85,7 +75,7 @@ failure to_failure(const amqp091::close_reason& why, std::string_view broker) {
       text += " refused with code " + std::to_string(why.code);
       break;
   }
-  if (!why.text.empty()) text += ": " + one_line(why.text);
+  if (!why.text.empty()) text += ": " + to_one_line(why.text);
   return {classify(why), std::move(text)};
 }
 

@@ -5,6 +5,7 @@
 #include <ctime>
 #include <set>
 
+#include "core/saturating.hpp"
 #include "core/utf8.hpp"
 #include "drivers/rabbit/blame.hpp"
 #include "drivers/rabbit/mismatch.hpp"
@@ -82,7 +83,7 @@ examiner::examiner(boost::asio::io_context& io, const options& o, std::string co
       o_(o),
       control_exchange_(std::move(control_exchange)),
       what_(what),
-      until_(steady_clock::now() + what.timeout) {}
+      until_(deadline_after(steady_clock::now(), what.timeout).value_or(instant::max())) {}
 
 examiner::instant examiner::step() const {
   return std::min(until_, steady_clock::now() + longest_step);
