@@ -4,20 +4,21 @@
 #include <string>
 #include <string_view>
 
-#include "core/utf8.hpp"
+#include "core/text.hpp"
 
 namespace oslo::messaging {
 
 /// The most bytes that a name of AMQP may have.
 constexpr std::size_t longest_name = 255;
 
-/// As text. One that no broker takes may be of any length: its beginning, and how long it is.
+/// As text on one line. One that no broker takes may be of any length: its beginning, and how long
+/// it is.
 inline std::string shown_name(std::string_view name) {
   constexpr std::size_t enough = 40;
-  if (name.size() <= longest_name) return to_valid_utf8(name);
+  if (name.size() <= longest_name) return one_line(name);
   auto end = enough;
   while (end > enough - 4 && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;
-  return to_valid_utf8(name.substr(0, end)) + "… (" + std::to_string(name.size()) + " bytes)";
+  return one_line(name.substr(0, end)) + "… (" + std::to_string(name.size()) + " bytes)";
 }
 
 }  // namespace oslo::messaging

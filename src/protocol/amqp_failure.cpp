@@ -1,8 +1,6 @@
 #include "protocol/amqp_failure.hpp"
 
-#include <algorithm>
-
-#include "core/utf8.hpp"
+#include "core/text.hpp"
 #include "protocol/amqp091/spec.hpp"
 
 namespace oslo::messaging::protocol {
@@ -19,10 +17,23 @@ bool cannot_log_in(const amqp091::close_reason& why) {
 bool says(const amqp091::close_reason& why, std::string_view words) {
   return why.text.find(words) != std::string::npos;
 }
+/// What a broker tells of an object stands behind its name, and a name may hold any words.
+bool ends_with(const amqp091::close_reason& why, std::string_view words) {
+  const std::string_view text = why.text;
+  return text.ends_with(words) ||
+         (text.ends_with('.') && text.substr(0, text.size() - 1).ends_with(words));
+}
 
-/// Of connections (530) or queues (406): "… limit (10) is reached". There may be room in a moment.
+/// Of connections, channels (530), queues or exchanges (406): "… limit (10) is reached", or "number
+/// of channels … has reached the maximum allowed limit of 10". There may be room in a moment.
 bool is_limit(const amqp091::close_reason& why) {
-  return says(why, "limit") && says(why, "is reached");
+  return (says(why, "limit") && ends_with(why, "is reached")) ||
+         says(why, "has reached the maximum allowed ");
+}
+/// Part of the broker is away, or did not answer in time: it may be there the next time.
+bool is_in_trouble(const amqp091::close_reason& why) {
+  return ends_with(why, "is down") || says(why, ": connection limit cannot be queried") ||
+         ends_with(why, " replica on the local node");
 }
 
 errc classify(const amqp091::close_reason& why) {
@@ -41,32 +52,23 @@ errc classify(const amqp091::close_reason& why) {
       return errc::unreachable;
     case reply_code::access_refused:
       // Another consumer has the queue for itself, as long as it lives.
-      if (says(why, "in exclusive use")) return errc::broker_error;
+      if (ends_with(why, "in exclusive use")) return errc::broker_error;
       return why.class_id == class_connection || why.class_id == 0 ||
                      why.method_id == method_start_ok || why.method_id == method_secure_ok
                  ? errc::authentication_failed
                  : errc::access_refused;
     case reply_code::not_allowed:
       if (is_limit(why)) return errc::limit_exceeded;
-      if (says(why, "is down")) return errc::broker_error;  // the vhost, on this node
-      return says(why, "not found") ? errc::vhost_not_found : errc::access_refused;
+      if (is_in_trouble(why)) return errc::broker_error;  // the vhost, on this node
+      return ends_with(why, "not found") ? errc::vhost_not_found : errc::access_refused;
     case reply_code::precondition_failed:
+      if (is_in_trouble(why)) return errc::broker_error;  // a stream
       return is_limit(why) ? errc::limit_exceeded : errc::precondition_failed;
     case reply_code::internal_error:
       // RabbitMQ 4.3 refuses transient non-exclusive queues this way: a setting, not a fault.
-      return says(why, "transient_nonexcl_queues") || says(why, "eprecated")
-                 ? errc::precondition_failed
-                 : errc::broker_error;
+      return says(why, "` is deprecated") ? errc::precondition_failed : errc::broker_error;
     default: return errc::broker_error;
   }
-}
-
-/// The words of a broker may have lines of their own, which a failure has not.
-std::string one_line(std::string_view words) {
-  auto text = to_valid_utf8(words);
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  return text;
 }
 
 }  // namespace
@@ -85,6 +87,7 @@ failure to_failure(const amqp091::close_reason& why, std::string_view broker) {
       text += " refused with code " + std::to_string(why.code);
       break;
   }
+  // The words of a broker may have lines of their own, which a failure has not.
   if (!why.text.empty()) text += ": " + one_line(why.text);
   return {classify(why), std::move(text)};
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/shown_name.hpp"
+#include "core/utf8.hpp"
 #include "drivers/inproc/node.hpp"
 
 namespace oslo::messaging::inproc {

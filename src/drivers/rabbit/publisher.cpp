@@ -4,7 +4,7 @@
 
 #include "core/send_stage.hpp"
 #include "core/tasks/raised_flag.hpp"
-#include "core/utf8.hpp"
+#include "core/text.hpp"
 #include "drivers/rabbit/consumer.hpp"
 #include "drivers/rabbit/deadline.hpp"
 
@@ -316,7 +316,7 @@ publisher::instant publisher::next_deadline() const {
 }
 
 void publisher::on_blocked(std::string_view reason) {
-  blocked_reason_ = to_valid_utf8(reason);
+  blocked_reason_ = one_line(reason);
   link_.log()(log_level::error, "The broker " + link_.broker_name() +
                                     " has blocked the connection: " + blocked_reason_ + ". " +
                                     std::to_string(pending()) + " messages wait.");

@@ -20,6 +20,7 @@ TEST(shown_name, what_is_longer_is_cut_between_characters) {
 
 TEST(shown_name, what_is_no_text_becomes_text) {
   EXPECT_EQ(shown_name("a\xff"), "a\xef\xbf\xbd");
+  EXPECT_EQ(shown_name("a\n\x1b[2J"), "a  [2J") << "a peer may have named it";
 }
 
 }  // namespace

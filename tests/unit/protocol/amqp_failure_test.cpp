@@ -48,9 +48,11 @@ TEST(amqp_failure, says_what_the_broker_said) {
        errc::precondition_failed,
        "b:1 refused with code 541: INTERNAL_ERROR - Feature `transient_nonexcl_queues` is "
        "deprecated."},
-      {{origin::broker, 504, "in\nlines\x1b[1m"},
+      {{origin::broker, 504,
+        "in\nlines\x1b[1m\x7f\xc2\x9b"
+        "1m"},
        errc::broker_error,
-       "b:1 refused with code 504: in lines [1m"},
+       "b:1 refused with code 504: in lines [1m  1m"},
       {{origin::broker, 530,
         "NOT_ALLOWED - access to vhost 'v' refused for user 'u': connection limit (2) is reached",
         10, 40},
@@ -91,6 +93,57 @@ TEST(amqp_failure, says_what_the_broker_said) {
     EXPECT_EQ(f.code(), s.code) << s.message;
     EXPECT_EQ(f.message(), s.message);
   }
+}
+
+/// In texts of RabbitMQ. None of them is about anything but the moment.
+TEST(amqp_failure, limits_and_trouble_pass) {
+  const auto code = [](std::uint16_t reply, const char* words) {
+    return to_failure({origin::broker, reply, words, 10, 40}, "b:1").code();
+  };
+  for (const auto* limit :
+       {"NOT_ALLOWED - connection refused for user 'u': user connection limit (2) is reached",
+        "NOT_ALLOWED - connection refused: node connection limit (2) is reached",
+        "NOT_ALLOWED - number of channels opened for user 'u' has reached the maximum allowed user "
+        "limit of (3)",
+        "NOT_ALLOWED - number of channels opened on node 'rabbit@a' has reached the maximum "
+        "allowed "
+        "limit of 3"})
+    EXPECT_EQ(code(530, limit), errc::limit_exceeded) << limit;
+  EXPECT_EQ(code(406,
+                 "PRECONDITION_FAILED - cannot declare exchange 'x' in vhost '/': exchange "
+                 "limit of 9 is reached"),
+            errc::limit_exceeded);
+  EXPECT_EQ(code(530,
+                 "NOT_ALLOWED - access to vhost 'v' refused for user 'u': connection limit "
+                 "cannot be queried, timeout"),
+            errc::broker_error);
+  EXPECT_EQ(code(406,
+                 "PRECONDITION_FAILED - stream queue 's' in vhost '/' does not have a running "
+                 "replica on the local node"),
+            errc::broker_error);
+}
+
+/// Users name virtual hosts and queues as they like, and brokers repeat it.
+TEST(amqp_failure, names_are_no_words_of_the_broker) {
+  const auto code = [](std::uint16_t reply, const char* words) {
+    return to_failure({origin::broker, reply, words, 50, 10}, "b:1").code();
+  };
+  EXPECT_EQ(code(530, "NOT_ALLOWED - vhost the limit is reached not found"), errc::vhost_not_found);
+  EXPECT_EQ(code(530, "NOT_ALLOWED - vhost is down not found"), errc::vhost_not_found);
+  EXPECT_EQ(code(530, "NOT_ALLOWED - access to vhost 'not found' refused for user 'is down'"),
+            errc::access_refused);
+  EXPECT_EQ(code(406,
+                 "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'limit is "
+                 "reached' in vhost '/': received 'true' but current is 'false'"),
+            errc::precondition_failed);
+  EXPECT_EQ(code(403,
+                 "ACCESS_REFUSED - access to queue 'in exclusive use' in vhost '/' refused for "
+                 "user 'u'"),
+            errc::access_refused);
+  EXPECT_EQ(code(541,
+                 "INTERNAL_ERROR - Cannot declare quorum queue 'deprecated' in vhost '/' on "
+                 "node 'a' with leader on node 'a': timeout"),
+            errc::broker_error);
 }
 
 TEST(amqp_failure, verdicts_are_what_only_an_operator_can_change) {
