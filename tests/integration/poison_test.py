@@ -18,7 +18,14 @@ from programs import (
     tcp_ports,
     unique,
 )
-from raw_publish import CONTENT_TYPE, HEADERS, RawPublisher, nested_table, table
+from raw_publish import (
+    CONTENT_TYPE,
+    HEADERS,
+    RawPublisher,
+    nested_table,
+    short_string,
+    table,
+)
 
 POISONS = {
     "a reserved property flag": struct.pack(">H", 2),
@@ -59,6 +66,32 @@ class Poison(unittest.TestCase):
                 # Whatever it had not settled comes back to the queue.
                 server.kill()
                 self.assertEqual(poll(lambda: self.raw.messages_in(topic), 0), 0)
+
+    def test_streams(self):
+        """A stream takes nothing back, and RabbitMQ before 3.13 ends the connection over it."""
+        topic = unique("poison")
+        url = (
+            f"{rabbit_url()}?rabbit_stream_fanout=true&rabbit_transient_quorum_queue=true"
+            "&rabbit_qos_prefetch_count=10"
+        )
+        with Server(oslo_msg(url), topic, "one") as server:
+            self.addCleanup(self.raw.channel.queue_delete, f"{topic}_fanout")
+            self.assertEqual(self.client.call(topic, "hits"), 0)
+            connections = tcp_ports(server.process.pid)
+            json_type = struct.pack(">H", CONTENT_TYPE) + short_string("application/json")
+            many = [("a", b"V")] * 20_000
+            poisons = [
+                (json_type, b"[]"),
+                (struct.pack(">H", CONTENT_TYPE) + short_string("text/plain"), b"x"),
+                (struct.pack(">H", HEADERS) + table(*many), envelope({"method": "hit"})),
+            ]
+            for count, (property_list, body) in enumerate(poisons, 1):
+                self.raw.publish(f"{topic}_fanout", property_list, body)
+                lines = poll(lambda: len(server.stderr().splitlines()), count)
+                self.assertEqual(lines, count, server.stderr())
+            self.assertEqual(self.client.call(topic, "hits", timeout=10), 0)
+            self.assertEqual(tcp_ports(server.process.pid), connections)
+            self.assertEqual(len(server.stderr().splitlines()), len(poisons), server.stderr())
 
     def test_what_cannot_be_read_is_not_served(self):
         """However well its body looks."""

@@ -6,7 +6,7 @@
 
 namespace amqp091 {
 
-void ack_folder::delivered(std::uint64_t tag) {
+void ack_folder::delivered(std::uint64_t tag, bool from_stream) {
   if (tag <= last_)
     throw violation(reply_code::command_invalid, "the delivery tag " + std::to_string(tag) +
                                                      " follows " + std::to_string(last_));
@@ -15,7 +15,7 @@ void ack_folder::delivered(std::uint64_t tag) {
                     "more than " + std::to_string(max_unsettled) +
                         " deliveries wait for an acknowledgement on one channel");
   last_ = tag;
-  entries_.push_back({tag, status::waiting});
+  entries_.push_back({tag, status::waiting, from_stream});
 }
 
 bool ack_folder::ack(std::uint64_t tag) {
@@ -32,6 +32,11 @@ bool ack_folder::settle(std::uint64_t tag) {
   e->what = status::settled;
   while (!entries_.empty() && entries_.front().what == status::settled) entries_.pop_front();
   return true;
+}
+
+bool ack_folder::is_from_stream(std::uint64_t tag) noexcept {
+  const entry* e = find(tag);
+  return e != nullptr && e->what == status::waiting && e->from_stream;
 }
 
 ack_folder::entry* ack_folder::find(std::uint64_t tag) noexcept {

@@ -18,11 +18,13 @@ class ack_folder {
   static constexpr std::size_t max_unsettled = std::size_t{1} << 20;
 
   /// Throws `violation` when tags do not rise or too many wait.
-  void delivered(std::uint64_t tag);
+  void delivered(std::uint64_t tag, bool from_stream = false);
   /// Notes an acknowledgement for `flush`. False: the tag waits for none.
   bool ack(std::uint64_t tag);
   /// Forgets a tag that is settled in another way. False: the tag waits for none.
   bool settle(std::uint64_t tag);
+  /// It waits, and came from a stream.
+  bool is_from_stream(std::uint64_t tag) noexcept;
 
   /// Calls `write(tag, multiple)` for as few frames as can say what was noted.
   template <class Write>
@@ -51,6 +53,7 @@ class ack_folder {
   struct entry {
     std::uint64_t tag = 0;
     status what = status::settled;
+    bool from_stream = false;
   };
   entry* find(std::uint64_t tag) noexcept;
 

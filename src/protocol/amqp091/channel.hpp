@@ -55,7 +55,7 @@ struct channel {
   incoming_content content;
   ack_folder acks;
   std::uint64_t last_published = 0;  // the sequence number, in confirm mode
-  std::vector<std::string> no_ack_consumers;
+  std::vector<std::string> no_ack_consumers, stream_consumers;
   close_reason why_closing;
 };
 

@@ -12,6 +12,11 @@ void connection::impl::drop_channel(channel_id id) {
   free_ids_.push_back(id);
 }
 
+void connection::impl::forget_consumer(channel& ch, std::string_view tag) {
+  std::erase(ch.no_ack_consumers, tag);
+  std::erase(ch.stream_consumers, tag);
+}
+
 void connection::impl::on_channel_close(channel_id id, channel& ch, reader& in) {
   auto why = read_close(in);
   answer(id, method::channel_close_ok, [](writer&) {});
@@ -73,7 +78,7 @@ void connection::impl::on_answer(channel_id id, channel& ch, method m, reader& i
   if (m == method::basic_consume_ok && answered.no_ack)
     ch.no_ack_consumers.emplace_back(name);
   else if (m == method::basic_cancel_ok)
-    std::erase(ch.no_ack_consumers, name);
+    forget_consumer(ch, name);
   handler_.on_request_ok(id, answered.id, name, messages, consumers);
 }
 
@@ -99,7 +104,7 @@ void connection::impl::on_cancel(channel_id id, channel& ch, reader& in) {
   const std::string_view tag = in.shortstr();
   const std::uint8_t bits = in.u8();
   in.finish();
-  std::erase(ch.no_ack_consumers, tag);
+  forget_consumer(ch, tag);
   if ((bits & 1) == 0) answer(id, method::basic_cancel_ok, [&](writer& w) { w.shortstr(tag); });
   handler_.on_consumer_cancelled(id, tag);
 }

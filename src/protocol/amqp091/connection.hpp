@@ -106,8 +106,8 @@ class event_handler {
   /// A message that cannot be handed over: its body is longer than `max_body`, or its properties
   /// cannot be read. That is its publisher's doing and not the broker's, which passes most of it
   /// through, so it ends this message alone: it was rejected without requeue (unless the consumer
-  /// needs no acknowledgement), its body is skipped as it comes, and the channel goes on. Of
-  /// `refused`, body and properties are empty.
+  /// needs no acknowledgement; see `reject`), its body is skipped as it comes, and the channel goes
+  /// on. Of `refused`, body and properties are empty.
   virtual void on_delivery_refused(const delivery& refused, std::string_view why) {
     (void)refused, (void)why;
   }
@@ -217,6 +217,9 @@ class connection {
   /// Notes an acknowledgement; neighbours are folded into one `multiple` frame when the output is
   /// taken. Tags that were never delivered or are settled already are ignored.
   void ack(channel_id, std::uint64_t delivery_tag);
+  /// What came from a stream is acknowledged in place of it: a stream takes nothing back, and
+  /// RabbitMQ before 3.13 ends the connection over a reject. `basic_consume` with the argument
+  /// x-stream-offset reads a stream.
   void reject(channel_id, std::uint64_t delivery_tag, bool requeue);
 
  private:

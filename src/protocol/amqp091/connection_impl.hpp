@@ -36,6 +36,7 @@ class connection::impl {
   void request(channel_id id, request_id req, method what, method answer, Write&& write,
                bool no_ack = false, std::string_view consumer_tag = {});
   void confirm_select(channel_id id, request_id req);
+  void reads_stream(channel_id id, std::string_view consumer_tag);
   std::uint64_t publish(channel_id id, std::string_view exchange, std::string_view routing_key,
                         bool mandatory, const properties& props, std::string_view body);
   void ack(channel_id id, std::uint64_t tag);
@@ -79,6 +80,7 @@ class connection::impl {
   std::string_view step_name() const noexcept;
 
   // channel_methods.cpp
+  static void forget_consumer(channel& ch, std::string_view tag);
   void on_channel_close(channel_id id, channel& ch, reader& in);
   void drop_channel(channel_id id);
   void on_closing_channel(channel_id id, channel& ch, method m, reader& in);

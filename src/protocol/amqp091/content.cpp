@@ -57,9 +57,11 @@ void connection::impl::on_header(channel_id id, std::string_view payload) {
                                                  std::to_string(content_class) + " and weight " +
                                                  std::to_string(weight));
   const bool returned = c.what == method::basic_return;
-  if (!returned &&
-      std::ranges::find(ch.no_ack_consumers, c.delivered.consumer_tag) == ch.no_ack_consumers.end())
-    ch.acks.delivered(c.delivered.delivery_tag);
+  const auto is_of = [&](const std::vector<std::string>& consumers) {
+    return std::ranges::find(consumers, c.delivered.consumer_tag) != consumers.end();
+  };
+  if (!returned && !is_of(ch.no_ack_consumers))
+    ch.acks.delivered(c.delivered.delivery_tag, is_of(ch.stream_consumers));
   c.skip = false;
   c.body.clear();
   c.at = c.left == 0 ? incoming_content::stage::none : incoming_content::stage::body;
@@ -91,11 +93,7 @@ void connection::impl::refuse(channel_id id, channel& ch, std::string_view why) 
   }
   c.props = {};
   c.delivered.body = {};
-  if (ch.acks.settle(c.delivered.delivery_tag))
-    answer(id, method::basic_reject, [&](writer& w) {
-      w.u64(c.delivered.delivery_tag);
-      w.u8(0);
-    });
+  reject(id, c.delivered.delivery_tag, false);
   handler_.on_delivery_refused(c.delivered, why);
 }
 

@@ -99,6 +99,10 @@ std::uint64_t connection::impl::publish(channel_id id, std::string_view exchange
   return ch.confirming ? ++ch.last_published : 0;
 }
 
+void connection::impl::reads_stream(channel_id id, std::string_view consumer_tag) {
+  usable(id).stream_consumers.emplace_back(consumer_tag);
+}
+
 void connection::impl::ack(channel_id id, std::uint64_t tag) {
   channel* ch = find_usable(id);
   if (ch == nullptr || !ch->acks.ack(tag) || ch->acks_listed) return;
@@ -108,7 +112,9 @@ void connection::impl::ack(channel_id id, std::uint64_t tag) {
 
 void connection::impl::reject(channel_id id, std::uint64_t tag, bool requeue) {
   channel* ch = find_usable(id);
-  if (ch == nullptr || !ch->acks.settle(tag)) return;
+  if (ch == nullptr) return;
+  if (ch->acks.is_from_stream(tag)) return ack(id, tag);
+  if (!ch->acks.settle(tag)) return;
   answer(id, method::basic_reject, [&](writer& w) {
     w.u64(tag);
     w.u8(bits(requeue));
@@ -210,6 +216,7 @@ void connection::basic_consume(channel_id ch, request_id req, std::string_view q
         w.table(arguments);
       },
       no_ack, consumer_tag);
+  if (arguments.find("x-stream-offset") != nullptr) impl_->reads_stream(ch, consumer_tag);
 }
 
 void connection::basic_cancel(channel_id ch, request_id req, std::string_view consumer_tag) {

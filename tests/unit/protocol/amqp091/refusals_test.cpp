@@ -26,6 +26,33 @@ TEST(amqp_refusals, too_long_bodies_are_rejected_and_skipped) {
   EXPECT_FALSE(c.machine.has_output());
 }
 
+/// RabbitMQ before 3.13 ends the connection over a reject, and later ones take nothing back either.
+TEST(amqp_refusals, what_came_from_a_stream_is_acknowledged) {
+  client c{{.max_body = 10}};
+  const channel_id ch = c.open().channel();
+  c.machine.basic_consume(ch, 1, "s", "stream", false, false, {{"x-stream-offset", "next"}});
+  c.machine.basic_consume(ch, 2, "q", "queue", false, false);
+  c.feed(consume_ok(ch, "stream") + consume_ok(ch, "queue"));
+  c.sent();
+  c.feed(deliver_method(ch, 1, "queue") + content(ch, "x") + deliver_method(ch, 2, "stream") +
+         content(ch, "x") + deliver_method(ch, 3, "stream") + content(ch, "longer than 10") +
+         deliver_method(ch, 4, "stream") + content(ch, "x"));
+  c.machine.reject(ch, 4, false);
+  c.machine.reject(ch, 2, true);
+  c.machine.reject(ch, 1, true);
+  c.machine.reject(ch, 4, false);
+  EXPECT_EQ(c.sent(), method_hex(ch, method::basic_reject, "0000000000000001 01") +
+                          method_hex(ch, method::basic_ack, "0000000000000004 01"));
+  c.machine.basic_cancel(ch, 3, "stream");
+  c.feed(method_frame(ch, method::basic_cancel_ok, [](writer& w) { w.shortstr("stream"); }));
+  c.machine.basic_consume(ch, 4, "q", "stream", false, false);
+  c.feed(consume_ok(ch, "stream"));
+  c.sent();
+  c.feed(deliver_method(ch, 5, "stream") + content(ch, "x"));
+  c.machine.reject(ch, 5, false);
+  EXPECT_EQ(c.sent(), method_hex(ch, method::basic_reject, "0000000000000005 00"));
+}
+
 TEST(amqp_refusals, declared_size_allocates_nothing) {
   client c;
   const channel_id ch = c.open().channel();
