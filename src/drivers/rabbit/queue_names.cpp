@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -33,13 +34,18 @@ constexpr std::chrono::milliseconds look_again{10};
 class open_file {
  public:
   /// Makes it where it is missing. One of another user that exists may be used in a folder like
-  /// /dev/shm only by whoever does not ask to make it.
+  /// /dev/shm only by whoever does not ask to make it. Whoever may write to that folder could have
+  /// put a pipe there, on which opening and reading would wait for ever.
   open_file(const std::string& name, int flags) {
-    flags |= O_CLOEXEC | O_NOFOLLOW;
+    flags |= O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
     descriptor_ = ::open(name.c_str(), flags);
     if (descriptor_ < 0 && errno == ENOENT)
       descriptor_ = ::open(name.c_str(), flags | O_CREAT, 0666);
     if (descriptor_ < 0) give_up("cannot open", name, errno);
+    struct stat what {};
+    if (::fstat(descriptor_, &what) == 0 && S_ISREG(what.st_mode)) return;
+    ::close(descriptor_);
+    throw std::runtime_error("cannot use " + name + ": it is no regular file");
   }
   ~open_file() { ::close(descriptor_); }
   open_file(const open_file&) = delete;
@@ -137,9 +143,10 @@ void write_count(const open_file& file, const std::string& name, const count& c)
   const auto text = std::to_string(c.of.group) + ':' + std::to_string(c.number) + ':' +
                     std::to_string(c.of.started);
   const auto size = static_cast<ssize_t>(text.size());
-  if (::pwrite(file.get(), text.data(), text.size(), 0) != size ||
-      ::ftruncate(file.get(), size) != 0)
-    give_up("cannot write", name, errno);
+  const auto written = ::pwrite(file.get(), text.data(), text.size(), 0);
+  if (written < 0) give_up("cannot write", name, errno);
+  if (written != size) give_up("cannot write", name, ENOSPC);
+  if (::ftruncate(file.get(), size) != 0) give_up("cannot write", name, errno);
 }
 
 std::string shared_name(const stable_names& n) {
@@ -164,6 +171,9 @@ std::string lock_file(const stable_names& n, const std::string& folder) {
 
 std::string next_name(const stable_names& n) {
   static std::mutex one_at_a_time;
+  // By counter file, which may vanish while we run: at a logout systemd empties /dev/shm of what
+  // belongs to the user.
+  static std::map<std::string, std::int64_t> given;
   const std::lock_guard only(one_at_a_time);
   std::error_code ignored;  // opening says what is wrong
   std::filesystem::create_directories(std::filesystem::path(n.lock).parent_path(), ignored);
@@ -175,8 +185,10 @@ std::string next_name(const stable_names& n) {
   // Another process of that name that still runs is no restart: its numbers are in use. Python
   // would begin anew, and both would read the same queues.
   if (c.of != us && !lives(c.of)) c = {us, 0};
-  ++c.number;
+  auto& last = given[n.counter];
+  c.number = std::max(c.number, last) + 1;
   write_count(counter, n.counter, c);
+  last = c.number;
   return n.hostname + ":" + n.processname + ":" + std::to_string(c.number);
 }
 

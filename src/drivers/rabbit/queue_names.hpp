@@ -22,7 +22,7 @@ std::string lock_file(const stable_names& n, const std::string& folder);
 
 /// The part of a name behind "reply_" or "TOPIC_fanout_": "HOST:PROCESS:NUMBER". The number is the
 /// next one of the service that we belong to; it counts from 1 when a service starts, so that a
-/// service that starts again finds its queues again.
+/// service that starts again finds its queues again. One process never gets a name twice.
 ///
 /// Waits at most a second for the lock. Throws `std::runtime_error` when the count cannot be kept.
 /// Thread safety: any thread, and any process.

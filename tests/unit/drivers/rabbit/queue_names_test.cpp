@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -36,11 +39,23 @@ class rabbit_queue_names : public ::testing::Test {
     return text.str();
   }
   void write_count(const std::string& text) const { std::ofstream(names.counter) << text; }
+  /// What a first start writes.
   std::string own() const {
     write_count("");
-    next_name(names);
-    const auto text = count();
-    return text;
+    EXPECT_EQ(of_another_process(), "h:p:1");
+    return count();
+  }
+  /// The next name of another process of our service.
+  std::string of_another_process() const {
+    const auto file = folder + "/name";
+    in_child([&] {
+      std::ofstream(file) << next_name(names);
+      return 0;
+    });
+    std::ifstream written(file);
+    std::string name;
+    written >> name;
+    return name;
   }
   /// In a process of its own, which may leave its group.
   static int in_child(const std::function<int()>& work) {
@@ -75,7 +90,7 @@ TEST_F(rabbit_queue_names, a_service_that_starts_again_counts_from_one_again) {
                                 "2147483000:4:1",    // no process any more
                                 "99999999999999:4:1"}) {
     write_count(old);
-    EXPECT_EQ(next_name(names), "h:p:1") << old;
+    EXPECT_EQ(of_another_process(), "h:p:1") << old;
     EXPECT_EQ(count(), mine) << old;
   }
 }
@@ -102,9 +117,21 @@ TEST_F(rabbit_queue_names, a_file_without_a_count_is_as_none) {
   for (const std::string broken : {"", "x", "1", "1:2", "1:2:", "::", "1:-2:3",
                                    "1:99999999999999999999:3", "1:9223372036854775807:3"}) {
     write_count(broken);
-    EXPECT_EQ(next_name(names), "h:p:1") << broken;
+    EXPECT_EQ(of_another_process(), "h:p:1") << broken;
     EXPECT_EQ(count(), mine) << broken;
   }
+}
+
+/// Somebody has emptied /dev/shm; our queues are in use all the same.
+TEST_F(rabbit_queue_names, a_process_gets_no_name_twice) {
+  EXPECT_EQ(next_name(names), "h:p:1");
+  for (const std::string text : {"", "x", "1:4:123456789012"}) {
+    write_count(text);
+    const auto before = next_name(names);
+    std::filesystem::remove(names.counter);
+    EXPECT_NE(next_name(names), before);
+  }
+  EXPECT_EQ(next_name(names), "h:p:8");
 }
 
 TEST_F(rabbit_queue_names, a_count_that_cannot_be_kept_makes_a_random_name_and_a_warning) {
@@ -143,6 +170,36 @@ TEST_F(rabbit_queue_names, a_lock_that_is_not_given_back_is_not_waited_for) {
   ::waitpid(pid, &status, 0);
   EXPECT_EQ(next_name(names), "h:p:2");
   for (const int end : {told[0], told[1], done[0], done[1]}) ::close(end);
+}
+
+/// Opening one for writing waits for a reader, and reading for a writer.
+TEST_F(rabbit_queue_names, a_pipe_is_not_waited_for) {
+  ASSERT_EQ(::mkfifo(names.counter.c_str(), 0600), 0);
+  EXPECT_THROW(next_name(names), std::runtime_error);
+  std::filesystem::remove(names.counter);
+  std::filesystem::remove(names.lock);
+  ASSERT_EQ(::mkfifo(names.lock.c_str(), 0600), 0);
+  EXPECT_THROW(next_name(names), std::runtime_error);
+  const int reader = ::open(names.lock.c_str(), O_RDONLY | O_NONBLOCK);
+  EXPECT_THROW(next_name(names), std::runtime_error);
+  ::close(reader);
+  EXPECT_TRUE(std::filesystem::is_fifo(names.lock));
+}
+
+/// As on a full disk, which takes a part of what is written, or nothing.
+TEST_F(rabbit_queue_names, a_count_that_is_not_written_whole_is_an_error) {
+  EXPECT_EQ(in_child([this] {
+              ::signal(SIGXFSZ, SIG_IGN);
+              const struct rlimit three { 3, 3 };
+              ::setrlimit(RLIMIT_FSIZE, &three);
+              try {
+                next_name(names);
+                return 1;
+              } catch (const std::runtime_error& e) {
+                return std::string(e.what()).ends_with("No space left on device") ? 0 : 2;
+              }
+            }),
+            0);
 }
 
 TEST_F(rabbit_queue_names, a_link_is_not_followed) {
