@@ -10,6 +10,7 @@
 #include "core/tasks/fork_guard.hpp"
 #include "core/tasks/handover.hpp"
 #include "core/tasks/watchers.hpp"
+#include "core/text.hpp"
 #include "core/unique_id.hpp"
 #include "drivers/common_options.hpp"
 #include "net/io_loop.hpp"
@@ -66,13 +67,6 @@ std::unique_ptr<driver> make_driver(const driver_registry& drivers, const transp
   return guarded_driver(std::move(made), loop, log, url.transport);
 }
 
-/// A value that goes on over several lines of a file has a line break where one began.
-std::string url_in(const option_values& defaults) {
-  auto url = defaults.string("transport_url");
-  std::erase(url, '\n');
-  return url;
-}
-
 constexpr std::chrono::milliseconds default_close_limit{5'000};
 constexpr std::chrono::milliseconds close_margin{1'000};
 
@@ -86,7 +80,9 @@ class transport::impl {
         meter(o.meter ? guarded_metrics(std::move(o.meter), log) : configured_metrics(conf, log)),
         tracer(o.tracer ? std::move(o.tracer) : configured_tracer(conf, log)),
         defaults("DEFAULT", default_options(), conf),
-        url(transport_url::parse(url_text.empty() ? url_in(defaults) : std::string(url_text))),
+        url(transport_url::parse(url_text.empty()
+                                     ? without_line_breaks(defaults.string("transport_url"))
+                                     : std::string(url_text))),
         owns_loop(o.loop == nullptr),
         loop(owns_loop ? std::make_shared<net::io_loop>(log) : std::move(o.loop)),
         driver(make_driver(

@@ -111,7 +111,7 @@ bool amqp_link::is_open() const noexcept {
   return policy_.is_open() && session_ && !session_->has_ended();
 }
 
-std::optional<std::chrono::system_clock::time_point> amqp_link::peer_valid_until() const {
+std::optional<std::chrono::sys_seconds> amqp_link::peer_valid_until() const {
   return session_ ? session_->wire->peer_valid_until() : std::nullopt;
 }
 

@@ -47,7 +47,7 @@ class amqp_link final : public link,
   bool is_idle() const noexcept { return policy_.is_idle(); }
 
   /// When the certificate that the broker has shown expires; none without TLS or a connection.
-  std::optional<std::chrono::system_clock::time_point> peer_valid_until() const;
+  std::optional<std::chrono::sys_seconds> peer_valid_until() const;
 
   /// Writes what the machine has pending, now or as soon as the socket takes it.
   void flush();

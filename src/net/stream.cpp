@@ -222,7 +222,7 @@ class tls_stream final : public stream {
   void limit_silence(bool on) noexcept override {
     set_user_timeout(c_->socket, on ? user_timeout_ms : 0);
   }
-  std::optional<std::chrono::system_clock::time_point> peer_valid_until() const override {
+  std::optional<std::chrono::sys_seconds> peer_valid_until() const override {
     const std::unique_ptr<X509, void (*)(X509*)> shown(
         ::SSL_get1_peer_certificate(c_->secure.native_handle()), ::X509_free);
     return shown ? valid_until(*shown) : std::nullopt;

@@ -70,9 +70,7 @@ class stream {
   /// a peer that does not even say that its buffer is full is taken for dead.
   virtual void limit_silence(bool on) noexcept = 0;
   /// When the certificate of the peer expires; none of a plain stream.
-  virtual std::optional<std::chrono::system_clock::time_point> peer_valid_until() const {
-    return std::nullopt;
-  }
+  virtual std::optional<std::chrono::sys_seconds> peer_valid_until() const { return std::nullopt; }
   virtual void close() noexcept = 0;
 };
 

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "core/text.hpp"
+
 namespace oslo::messaging::notify {
 
 std::span<const option> notification_options() {
@@ -46,8 +48,7 @@ transport open_transport(std::string_view url, transport_options o,
   std::string chosen(url);
   if (chosen.empty()) {
     const auto group = read_options(o.conf);
-    if (group.is_set("transport_url")) chosen = group.string("transport_url");
-    std::erase(chosen, '\n');  // of a value that goes on over several lines
+    if (group.is_set("transport_url")) chosen = without_line_breaks(group.string("transport_url"));
   }
   return transport::open(chosen, std::move(o), drivers);
 }

@@ -8,7 +8,8 @@
 #include <oslo/messaging/transport.hpp>
 #include <utility>
 
-#include "core/utf8.hpp"
+#include "core/saturating.hpp"
+#include "core/text.hpp"
 #include "drivers/common_options.hpp"
 
 namespace oslo::messaging {
@@ -84,9 +85,10 @@ struct bus {
 std::vector<bus> buses_of(const config& conf) {
   const option_values defaults("DEFAULT", default_options(), conf);
   const auto notifications = notify::read_options(conf);
-  std::vector<bus> all{{defaults.string("transport_url")}};
+  std::vector<bus> all{{without_line_breaks(defaults.string("transport_url"))}};
   if (notifications.is_set("transport_url"))
-    if (auto own = notifications.string("transport_url"); own != all.front().url) {
+    if (auto own = without_line_breaks(notifications.string("transport_url"));
+        own != all.front().url) {
       all.front().notifications = false;
       all.push_back({std::move(own), false, true});
     }
@@ -137,14 +139,6 @@ void look_at_bus(const bus& b, const config& conf, const checkup& what,
   });
 }
 
-/// What a broker says must not pass for a line of ours, or for a command to a terminal.
-void make_printable(std::string& text) {
-  text = to_valid_utf8(text);
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-}
-
 }  // namespace
 
 findings examine(std::string_view url, const config& conf, const checkup& what,
@@ -159,15 +153,17 @@ findings examine(std::string_view url, const config& conf, const checkup& what,
   else if (!hurts(all))
     into(all, configuration, "Mend it there.", [&] { buses = buses_of(conf); });
   auto within = what;
-  const auto until = std::chrono::steady_clock::now() + what.timeout;
+  const auto until = deadline_after(std::chrono::steady_clock::now(), what.timeout)
+                         .value_or(std::chrono::steady_clock::time_point::max());
   for (const auto& b : buses) {
     look_at_bus(b, conf, within, drivers, all);
     within.timeout = std::max(std::chrono::milliseconds(0),
                               std::chrono::duration_cast<std::chrono::milliseconds>(
                                   until - std::chrono::steady_clock::now()));
   }
+  // What a broker says must not pass for a line of ours, or for a command to a terminal.
   for (auto& f : all)
-    for (auto* text : {&f.subject, &f.text, &f.advice}) make_printable(*text);
+    for (auto* text : {&f.subject, &f.text, &f.advice}) *text = one_line(*text);
   return all;
 }
 

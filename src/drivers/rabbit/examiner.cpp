@@ -5,6 +5,7 @@
 #include <ctime>
 #include <set>
 
+#include "core/saturating.hpp"
 #include "core/utf8.hpp"
 #include "drivers/rabbit/blame.hpp"
 #include "drivers/rabbit/mismatch.hpp"
@@ -16,15 +17,19 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-using system_time = std::chrono::system_clock::time_point;
 
 constexpr milliseconds longest_step{5'000};
 /// Look-up, dial (TLS included) and login: each is a step.
 constexpr int steps_to_connect = 3;
 constexpr std::chrono::hours soon{30 * 24};
 
-std::string date(system_time t) {
-  const auto seconds = std::chrono::system_clock::to_time_t(t);
+/// The clock itself could not be compared with all dates of certificates.
+std::chrono::sys_seconds this_second() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+std::string date(std::chrono::sys_seconds t) {
+  const std::time_t seconds = t.time_since_epoch().count();
   std::tm parts{};
   ::gmtime_r(&seconds, &parts);
   char text[32];
@@ -82,7 +87,7 @@ examiner::examiner(boost::asio::io_context& io, const options& o, std::string co
       o_(o),
       control_exchange_(std::move(control_exchange)),
       what_(what),
-      until_(steady_clock::now() + what.timeout) {}
+      until_(deadline_after(steady_clock::now(), what.timeout).value_or(instant::max())) {}
 
 examiner::instant examiner::step() const {
   return std::min(until_, steady_clock::now() + longest_step);
@@ -118,7 +123,7 @@ void examiner::look_at_certificate() {
   const auto& file = o_.link.tls.cert_file;
   const auto end = net::valid_until(file);
   if (!end) return;
-  const auto now = std::chrono::system_clock::now();
+  const auto now = this_second();
   const auto subject = "client certificate " + file;
   if (*end <= now)
     add(severity::error, subject, "It has expired on " + date(*end) + ".", "Renew it.");
@@ -176,7 +181,7 @@ void examiner::host_is_up(const std::string& name, probe& p) {
   if (!o_.link.tls.enabled) return;
   const auto end = p.peer_valid_until();
   if (!end) return;
-  const auto now = std::chrono::system_clock::now();
+  const auto now = this_second();
   if (*end > now + soon)
     add(severity::ok, subject, "Its certificate is good until " + date(*end) + ".");
   else
@@ -245,7 +250,7 @@ void examiner::look_at_alarms(std::size_t host) {
     if (u.publishes && rabbitmq_ && is_utf8(u.what.name)) names.push_back(u.what.name);
   const bool answers = what_.has(bus_role::server) && !what_.topics.empty();
   for (const auto& name : names) {
-    const auto a = p->ask(trial_message(name, unique_), step());
+    const auto a = p->ask_to_send(trial_message(name, unique_), step());
     if (a.what == probe::outcome::blocked)
       return add(severity::error, "broker " + broker_,
                  "It has blocked the connection and takes no messages: " + a.words + ".",

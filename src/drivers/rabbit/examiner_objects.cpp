@@ -10,6 +10,19 @@ namespace oslo::messaging::rabbit {
 
 using outcome = probe::outcome;
 
+namespace {
+
+/// RabbitMQ's words for a queue that there is, behind its name: it says 404, too.
+bool is_out_of_reach(std::string_view words) {
+  for (const std::string_view end :
+       {"is down or inaccessible", "process is stopped by supervisor",
+        "has crashed and failed to restart", "due to timeout", "may be stopping or being demoted"})
+    if (words.ends_with(end)) return true;
+  return false;
+}
+
+}  // namespace
+
 examiner::exchange_use& examiner::use_of(const exchange& x) {
   const auto it =
       std::ranges::find(exchanges_, x.name, [](const exchange_use& u) { return u.what.name; });
@@ -122,7 +135,7 @@ void examiner::look_at_queue(probe& p, const queue_use& u) {
   } else if (there.refused(resource_locked)) {
     add(severity::error, subject, net::to_failure(there.why, broker_).message(),
         "Another connection has it for itself: a queue of another program has this name.");
-  } else if (!there.refused(not_found) || there.why.text.find("down") != std::string::npos) {
+  } else if (!there.refused(not_found) || is_out_of_reach(there.why.text)) {
     add(severity::error, subject, net::to_failure(there.why, broker_).message(),
         "Bring the node back that the queue is on, or delete the queue.");
   } else {

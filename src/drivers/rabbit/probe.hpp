@@ -46,14 +46,14 @@ class probe final : public net::link_user {
   const std::optional<failure>& lost() const noexcept { return lost_; }
   /// Precondition of the next two: `is_up()`.
   const amqp091::field_table& server() { return link_->machine().server_properties(); }
-  std::optional<std::chrono::system_clock::time_point> peer_valid_until() const {
+  std::optional<std::chrono::sys_seconds> peer_valid_until() const {
     return link_->peer_valid_until();
   }
 
   enum class outcome : std::uint8_t {
     done,
     refused,  ///< the channel was closed, or the connection: `why`
-    blocked,  ///< the broker takes no messages: `words`
+    blocked,  ///< the broker takes no messages: `words`; only of `ask_to_send`
     late,     ///< no answer in time
     lost,     ///< the connection: `lost()`
   };
@@ -72,6 +72,8 @@ class probe final : public net::link_user {
   static constexpr amqp091::request_id asking = 1;
   /// Throws nothing: what cannot be encoded is refused.
   answer ask(const question& q, instant until);
+  /// With a message among it, of which a broker that takes none says no more than that.
+  answer ask_to_send(const question& q, instant until);
 
  private:
   void link_up() override { up_ = true; }
@@ -79,7 +81,11 @@ class probe final : public net::link_user {
   void on_request_ok(amqp091::channel_id ch, amqp091::request_id request, std::string_view name,
                      std::uint32_t messages, std::uint32_t consumers) override;
   void on_channel_closed(amqp091::channel_id ch, const amqp091::close_reason& why) override;
-  void on_blocked(std::string_view reason) override;
+  void on_blocked(std::string_view reason) override { blocked_ = reason; }
+  void on_unblocked() override { blocked_.reset(); }
+  answer put(const question& q, instant until, bool sends);
+  void open_channel(instant until);
+  void close_channel();
   void answered(answer a) {
     if (!answer_) answer_ = std::move(a);
   }
@@ -89,8 +95,9 @@ class probe final : public net::link_user {
   bool up_ = false;
   std::optional<failure> lost_;
   std::shared_ptr<bool> gone_;  ///< null: it has not begun to leave
-  amqp091::channel_id channel_ = 0;
+  amqp091::channel_id channel_ = 0, closing_ = 0;
   std::optional<answer> answer_;
+  std::optional<std::string> blocked_;  ///< why the broker takes no messages
 };
 
 }  // namespace oslo::messaging::rabbit

@@ -104,7 +104,7 @@ struct outcome {
   std::optional<dial_failure> error;
   std::string text;
   boost::system::error_code read_error;
-  std::optional<std::chrono::system_clock::time_point> valid_until;
+  std::optional<std::chrono::sys_seconds> valid_until;
   std::optional<failure> refusal;  ///< that `read_error` stands for
 };
 

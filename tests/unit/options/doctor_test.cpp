@@ -117,11 +117,33 @@ TEST_F(doctor_of_all, keys_that_nobody_knows_are_notes_in_sections_of_the_librar
                           "[oslo_messaging_rabbit] (f.conf:4): it is ignored."));
 }
 
+TEST_F(doctor_of_all, a_url_may_go_on_over_several_lines) {
+  EXPECT_THAT(
+      look("",
+           "[DEFAULT]\ntransport_url = bus://a:p@one,\n   a:p@two/\n"
+           "[oslo_messaging_notifications]\ntransport_url = bus://a:p@three,\n a:p@four/\n"),
+      IsEmpty());
+  EXPECT_THAT(urls, ElementsAre("bus://a:p@one,a:p@two/", "bus://a:p@three,a:p@four/"));
+}
+
+/// An application may leave the limit to whoever waits for it.
+TEST_F(doctor_of_all, the_longest_time_is_no_time_in_the_past) {
+  look("",
+       "[DEFAULT]\ntransport_url = bus://one/\n"
+       "[oslo_messaging_notifications]\ntransport_url = bus://two/\n",
+       {.timeout = std::chrono::milliseconds::max()});
+  ASSERT_EQ(urls.size(), 2u);
+  EXPECT_GT(asked.timeout, std::chrono::hours(1)) << "of the second one";
+}
+
 TEST_F(doctor_of_all, what_a_broker_says_cannot_pass_for_a_line_or_a_command) {
-  answer = {{severity::ok, "a\nb", "c\x1b[2J\xff", "d\te\x7f"}};
+  // U+009B alone begins a command, too.
+  answer = {{severity::ok, "a\nb", "c\x1b[2J\xff",
+             "d\te\x7f\xc2\x9b"
+             "2J"}};
   const auto found = examine("bus://h/", {}, {}, drivers);
   ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0], (finding{severity::ok, "a b", "c [2J\xef\xbf\xbd", "d e "}));
+  EXPECT_EQ(found[0], (finding{severity::ok, "a b", "c [2J\xef\xbf\xbd", "d e  2J"}));
 }
 
 TEST_F(doctor_of_all, a_driver_without_an_examiner_says_so) {

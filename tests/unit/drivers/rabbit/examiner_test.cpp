@@ -8,6 +8,7 @@
 #include <set>
 
 #include "support/scripted_broker.hpp"
+#include "support/tls_authority.hpp"
 
 namespace oslo::messaging::rabbit {
 namespace {
@@ -296,6 +297,75 @@ TEST_F(rabbit_examiner, mirrored_queues_and_a_broker_without_confirms_are_told) 
   const auto lines = run("?rabbit_ha_queues=true");
   EXPECT_THAT(lines, Contains(HasSubstr("does not offer publisher confirms")));
   EXPECT_THAT(lines, Contains(HasSubstr("warning option rabbit_ha_queues")));
+}
+
+/// "Download" and "countdown" are no words about a node.
+TEST_F(rabbit_examiner, a_queue_that_is_not_there_may_have_any_name) {
+  introduce("RabbitMQ", "3.13.1");
+  ask_for("download", {bus_role::server});
+  broker.on(method::queue_declare, [](const request& r) {
+    return is_passive(r) ? close(r, 404, "NOT_FOUND - no queue 'download' in vhost 'is down'")
+                         : close(r, 406, "PRECONDITION_FAILED - invalid type");
+  });
+  const auto lines = run();
+  EXPECT_FALSE(hurts(found)) << ::testing::PrintToString(lines);
+  for (const auto* words :
+       {"home node 'a' of durable queue 'x' in vhost '/' is down or inaccessible",
+        "queue 'x' in vhost '/' process is stopped by supervisor",
+        "queue 'x' in vhost '/' has crashed and failed to restart",
+        "failed to perform operation on queue 'x' in vhost '/' due to timeout"}) {
+    broker.on(method::queue_declare, [=](const request& r) {
+      return is_passive(r) ? close(r, 404, std::string("NOT_FOUND - ") + words)
+                           : close(r, 406, "PRECONDITION_FAILED - invalid type");
+    });
+    EXPECT_THAT(run(), Contains(HasSubstr("Bring the node back"))) << words;
+  }
+}
+
+/// Whoever publishes nothing is told by some brokers, too; what it has asked for is answered.
+TEST_F(rabbit_examiner, an_alarm_is_no_answer_to_another_question) {
+  introduce("RabbitMQ", "3.13.1");
+  ask_for("calc", {bus_role::server});
+  const auto alarm = amqp_script::method_frame(
+      0, method::connection_blocked, [](amqp091::writer& w) { w.shortstr("low on disk"); });
+  for (const auto m : {method::exchange_declare, method::queue_declare})
+    broker.on(m, [alarm](const request& r) {
+      return alarm + (is_passive(r) ? close(r, 404, no_queue)
+                                    : close(r, 406, "PRECONDITION_FAILED - invalid type"));
+    });
+  EXPECT_FALSE((run(), hurts(found))) << "the connection that publishes heard of none";
+  broker.on(method::connection_open,
+            [alarm](const request&) { return amqp_script::open_ok() + alarm; });
+  broker.on(method::basic_publish, [](const request&) { return std::string(); });
+  const auto lines = run();
+  EXPECT_THAT(lines, Contains(HasSubstr("takes no messages: low on disk")));
+  EXPECT_THAT(lines, Not(Contains(HasSubstr("Bring the node back"))));
+}
+
+TEST_F(rabbit_examiner, a_single_channel_is_enough) {
+  introduce("RabbitMQ", "3.13.1");
+  ask_for("calc", {bus_role::client, bus_role::server});
+  there_is("calc", 0, 1);
+  broker.on(method::connection_start_ok, [](const request&) { return amqp_script::tune(1); });
+  const auto lines = run();
+  EXPECT_THAT(lines, Not(Contains(HasSubstr("cannot be asked for"))));
+  EXPECT_THAT(lines, Contains(HasSubstr("ok queue calc: It is as")));
+}
+
+/// The clock of a program ends in 2262.
+TEST_F(rabbit_examiner, a_certificate_may_be_good_for_ever) {
+  const tls_files::authority own(::testing::TempDir() + "/doctor-for-ever", "own");
+  const auto lasting = own.sign({.name = "lasting", .until_seconds = 7900L * 365 * 24 * 3600});
+  const auto lines = run("?ssl=true&ssl_ca_file=" + own.file() +
+                         "&ssl_cert_file=" + lasting.certificate + "&ssl_key_file=" + lasting.key);
+  EXPECT_THAT(lines, Contains(HasSubstr("It is good until 99"))) << ::testing::PrintToString(lines);
+}
+
+TEST_F(rabbit_examiner, the_longest_time_is_no_time_in_the_past) {
+  introduce("RabbitMQ", "3.13.1");
+  what.timeout = std::chrono::milliseconds::max();
+  const auto lines = run();
+  EXPECT_FALSE(hurts(found)) << ::testing::PrintToString(lines);
 }
 
 TEST_F(rabbit_examiner, a_broker_that_does_not_answer_is_one_error_a_step) {
