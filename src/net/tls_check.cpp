@@ -165,7 +165,10 @@ std::string alert_name(const boost::system::error_code& ec) {
 
 bool tls_check::prepare(SSL* ssl, const endpoint& host) {
   host_ = host;
-  const auto* const name = host.host.c_str();
+  // The dot behind a complete name is DNS's: certificates and SNI do without (RFC 6066, 3).
+  auto asked = host.host;
+  if (asked.size() > 1 && asked.ends_with('.')) asked.pop_back();
+  const auto* const name = asked.c_str();
   // Called when the broker asks; the answer is what the context holds.
   ::SSL_set_cert_cb(
       ssl,

@@ -136,6 +136,14 @@ TEST(tls_check, the_broker_learns_the_name_but_no_address) {
   EXPECT_EQ(seen[1].asked_for, "");
 }
 
+/// That of a name which is complete for DNS.
+TEST(tls_check, a_dot_behind_the_name_is_none_of_the_name) {
+  tls_broker broker(showing(trusted().sign({.name = "x", .hosts = "DNS:bus.example"})));
+  EXPECT_FALSE(shake_hands(broker, "bus.example.", trusting()));
+  EXPECT_EQ(broker.visits(1)[0].asked_for, "bus.example");
+  EXPECT_THAT(refusal(showing(right()), "bus.example."), HasSubstr("not for bus.example., but"));
+}
+
 // ---- Versions, and what is no TLS --------------------------------------------------------------
 
 TEST(tls_check, a_broker_with_old_versions_alone) {
