@@ -189,6 +189,39 @@ TEST(broker_limits, servers_beyond_the_channels_fail_and_take_the_place_of_those
   }
 }
 
+/// Over all connections of a user; the broker ends the one that asks for another channel.
+TEST(broker_limits, a_server_beyond_the_channels_of_the_user_fails_alone) {
+  const auto ctl = [](std::vector<std::string> words) { own_broker().rabbitmqctl(words); };
+  ctl({"add_user", "limited", "limited"});
+  ctl({"set_permissions", "limited", ".*", ".*", ".*"});
+  const auto elsewhere = open_transport(own_broker().url());
+  const auto bus = open_transport("rabbit://limited:limited@" + own_broker().address() + "/");
+  const auto topic = unique_name("channels");
+  const marking_server one(bus, topic + "1");
+  const auto call = [&](const std::string& to) {
+    const blocking::client client(elsewhere, {.topic = to}, {.timeout = 20s});
+    const auto answer = client.try_call("small", {});
+    EXPECT_TRUE(answer.has_value()) << (answer ? "" : answer.error().message());
+  };
+  call(topic + "1");  // which needs a channel for replies
+  const marking_server two(bus, topic + "2");
+  ctl({"set_user_limits", "limited", R"({"max-channels": 3})"});
+  rpc::server three(bus, {.topic = topic + "3", .server = "s1"},
+                    {marking_server::endpoint(std::make_shared<marks>())},
+                    {.executor = thread_pool(1), .start_timeout = 20s});
+  try {
+    three.start();
+    FAIL() << "there was a channel";
+  } catch (const server_listen_error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("number of channels"));
+  }
+  call(topic + "1");
+  call(topic + "2");
+  ctl({"clear_user_limits", "limited", "all"});
+  three.start();
+  call(topic + "3");
+}
+
 TEST(broker_limits, a_client_that_finds_no_channel_is_told_so_and_gets_one_that_becomes_free) {
   const auto elsewhere = open_transport(own_broker().url());
   const auto topic = unique_name("channels");

@@ -2,8 +2,10 @@
 // deleted.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <oslo/messaging/blocking.hpp>
@@ -27,6 +29,15 @@ class counting_server {
   counting_server(const std::string& url, const std::string& topic, const std::string& name)
       : bus_(open_transport(url)), server_(bus_, {.topic = topic, .server = name}, {endpoint()}) {
     server_.start();
+  }
+  /// Until it consumes.
+  void wait_until_consuming() {
+    std::promise<void> consuming;
+    auto once = std::make_shared<std::atomic<bool>>(false);
+    const auto watch = server_.watch_health([&, once](const rpc::server_health& now) {
+      if (now.consuming && !once->exchange(true)) consuming.set_value();
+    });
+    ASSERT_EQ(consuming.get_future().wait_for(60s), std::future_status::ready);
   }
   /// Once it has had that number.
   std::vector<int> until(int last) {
@@ -109,6 +120,19 @@ TEST_F(rabbit_streams, a_stream_that_is_deleted_is_made_again) {
   EXPECT_EQ(got.back(), 5);
   EXPECT_EQ(std::vector<int>(got.begin(), got.begin() + 3), (std::vector<int>{1, 2, 3}));
   EXPECT_LE(got.size(), 5u) << "nothing came twice";
+}
+
+/// Nobody was connected when the stream ended: offsets count anew.
+TEST_F(rabbit_streams, a_broker_that_has_lost_its_data_is_heard_again) {
+  counting_server one(url, topic, "one");
+  for (int i = 1; i <= 5; ++i) hit(i);
+  EXPECT_THAT(one.until(5), ElementsAre(1, 2, 3, 4, 5));
+  for (const auto* command : {"stop_app", "reset", "start_app"}) broker().rabbitmqctl({command});
+  one.wait_until_consuming();
+  hit(6);
+  EXPECT_THAT(one.until(6), ElementsAre(1, 2, 3, 4, 5, 6));
+  hit(7);
+  EXPECT_THAT(one.until(7), ElementsAre(1, 2, 3, 4, 5, 6, 7));
 }
 
 }  // namespace

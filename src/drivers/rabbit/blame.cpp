@@ -27,6 +27,11 @@ bool forbids_transient_queues(std::string_view words) {
   return words.find("`transient_nonexcl_queues`") != std::string_view::npos;
 }
 
+bool finds_no_channel(const amqp091::close_reason& why) {
+  return why.from == amqp091::close_reason::origin::broker && why.code == reply_code::not_allowed &&
+         why.text.find("number of channels ") != std::string::npos;
+}
+
 blamed whom(const amqp091::close_reason& why, bool connection) {
   if (why.from != amqp091::close_reason::origin::broker) return blamed::nobody;
   if (forbids_transient_queues(why)) return blamed::topology;

@@ -25,6 +25,10 @@ bool forbids_transient_queues(const amqp091::close_reason& why);
 /// The same by the words alone.
 bool forbids_transient_queues(std::string_view words);
 
+/// A user, or a node, has as many channels as there may be over all connections: the broker ends
+/// the connection that asks for another.
+bool finds_no_channel(const amqp091::close_reason& why);
+
 /// Of `blamed::destination`: whether the words mean this one. They quote a topic when only that
 /// routing key is meant.
 bool means(const amqp091::close_reason& why, const destination& to);

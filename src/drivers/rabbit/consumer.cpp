@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/shown_name.hpp"
+#include "core/text.hpp"
 #include "drivers/rabbit/blame.hpp"
 #include "drivers/rabbit/mismatch.hpp"
 #include "protocol/amqp091/spec.hpp"
@@ -32,6 +33,8 @@ constexpr std::size_t many_outstanding = 16;
 /// A broker that is alive and does not answer a declaration (its object was on a node that died)
 /// may never do so; a new channel may be luckier.
 constexpr std::chrono::seconds set_up_limit{15};
+/// Its heartbeats come from elsewhere in the broker: one that does not read goes on with them.
+constexpr unsigned most_unopened = 2;
 
 /// An acknowledgement that the broker misses, or does not expect, is no word about the queues.
 /// What it misses it says of its own accord, without a method.
@@ -45,13 +48,6 @@ bool is_about_acknowledgements(const amqp091::close_reason& why) {
 }
 
 }  // namespace
-
-/// Publishers may write such a header, too, but not into a stream: the broker writes its own.
-std::optional<std::uint64_t> consumer_channel::stream_offset(const amqp091::delivery& d) const {
-  if (stream_tag_.empty() || d.consumer_tag != stream_tag_ || !d.props->headers)
-    return std::nullopt;
-  return stream_position::offset_in(&*d.props->headers);
-}
 
 void consumer::add(channel_ptr s) {
   if (link_.is_shut()) return s->on_refused({errc::closed, "The transport was closed."});
@@ -215,6 +211,8 @@ void consumer::lost(consumer_channel& s) {
   if (s.channel_ == 0) return;
   if (s.channel_ < by_channel_.size()) by_channel_[s.channel_] = nullptr;
   s.channel_ = 0;
+  s.opened_ = false;
+  s.watch_.end();
   s.missing_ = 0;
   s.ready_by_ = instant::max();
   s.outstanding_ = 0;
@@ -247,6 +245,11 @@ void consumer::give_up_late(instant now) {
   }
   for (const auto& s : std::vector(channels_)) {
     if (s->ready_by_ > now) continue;
+    if (!s->opened_ && ++s->unopened_ == most_unopened) {
+      s->unopened_ = 0;
+      return link_.renew(
+          failure(errc::unreachable, link_.broker_name() + " has opened no channel"));
+    }
     link_.log()(log_level::warning, "[consume] " + link_.broker_name() +
                                         " did not set up the consumers of " +
                                         s->sources_.front().to.name + " within " +
@@ -258,15 +261,18 @@ void consumer::give_up_late(instant now) {
 void consumer::on_tick(instant now) {
   if (!link_.is_open()) return;  // `link_up` sets up everything
   give_up_late(now);
+  if (!link_.is_open()) return;
   for (const auto& s : std::vector(channels_))
     if (s->retry_at_ <= now && s->channel_ == 0) establish(*s);
+  look_at_streams(now);
   flush_acks();
 }
 
 consumer::instant consumer::next_deadline() const {
   auto next = link_.is_open() ? acks_due_ : instant::max();
   if (link_.is_open())
-    for (const auto& s : channels_) next = std::min({next, s->retry_at_, s->ready_by_});
+    for (const auto& s : channels_)
+      next = std::min({next, s->retry_at_, s->ready_by_, s->watch_.due()});
   if (!leaving_.empty()) next = std::min(next, leaving_.front().until);
   return next;
 }
@@ -276,9 +282,12 @@ void consumer::link_up() {
     if (!s->forbidden_ || s->retry_at_ <= link_.now()) establish(*s);
 }
 
-/// The connection ended over a queue that is not durable, of one that was being set up.
+/// The connection ended over a queue that is not durable, of one that was being set up, or over a
+/// channel, which was none of those that the broker had given before.
 bool consumer::may_have_ended(const consumer_channel& s, const net::link_loss& loss) const {
-  return loss.closed && forbids_transient_queues(*loss.closed) && s.missing_ != 0 &&
+  if (!loss.closed || s.channel_ == 0) return false;
+  if (finds_no_channel(*loss.closed)) return !s.opened_;
+  return forbids_transient_queues(*loss.closed) && s.missing_ != 0 &&
          std::ranges::any_of(s.sources_, [](const source& src) { return !src.to.durable; });
 }
 
@@ -305,6 +314,13 @@ channel_ptr consumer::find(amqp091::channel_id ch) const {
   for (const auto& s : channels_)
     if (s->channel_ == ch) return s;
   return nullptr;
+}
+
+void consumer::on_channel_open(amqp091::channel_id ch) {
+  if (auto* const s = at(ch)) {
+    s->opened_ = true;
+    s->unopened_ = 0;
+  }
 }
 
 void consumer::on_channel_closed(amqp091::channel_id ch, const amqp091::close_reason& why) {
@@ -340,7 +356,7 @@ bool consumer::is_alone(consumer_channel& s, amqp091::request_id request, std::s
   const std::uint32_t ours = request == looking_after ? 1 : 0;
   if (consumers <= ours) return true;
   const failure why(errc::access_refused,
-                    "Cannot consume " + std::string(queue) + ": another process at " +
+                    "Cannot consume " + one_line(queue) + ": another process at " +
                         link_.broker_name() +
                         " consumes it. With use_queue_manager each process needs a hostname and "
                         "processname of its own, unless all share one /dev/shm.");
@@ -356,16 +372,23 @@ bool consumer::is_alone(consumer_channel& s, amqp091::request_id request, std::s
 }
 
 void consumer::on_request_ok(amqp091::channel_id ch, amqp091::request_id request,
-                             std::string_view name, std::uint32_t, std::uint32_t consumers) {
+                             std::string_view name, std::uint32_t messages,
+                             std::uint32_t consumers) {
   auto* s = request == uninteresting ? nullptr : at(ch);
   if (s == nullptr) return;
+  if (request == counting_stream) return counted(*s, messages);
   if (request != consuming && !is_alone(*s, request, name, consumers)) return;
   if (request == looking_before || s->missing_ == 0 || --s->missing_ != 0) return;
   s->ready_by_ = instant::max();
   s->was_ready_ = true;
   s->taken_ = 0;
   s->ready_since_ = link_.now();
-  s->position_.reading_since(stream_position::wall_clock::now());
+  const auto since = stream_position::wall_clock::now();
+  s->position_.reading_since(since);
+  if (!s->stream_tag_.empty() && s->position_.has_offset()) {
+    s->watch_.begin(link_.now(), since);
+    owner_.wake_at(s->watch_.due());
+  }
   s->on_ready();
 }
 
@@ -389,7 +412,11 @@ void consumer::on_delivery(const amqp091::delivery& d) {
   if (s == nullptr) return;
   const auto most = 2 * s->sources_.size() * s->prefetch_;
   if (++s->outstanding_ > most && most != 0) return overfed(*s, most);
-  if (const auto at = s->stream_offset(d)) s->position_.received(*at);
+  if (const auto at = s->stream_offset(d)) {
+    if (s->position_.goes_back(*at)) return consume_again(*s);
+    s->position_.received(*at);
+    s->watch_.end();
+  }
   try {
     s->on_delivery(d);
   } catch (const std::exception& e) {
@@ -410,7 +437,9 @@ void consumer::overfed(consumer_channel& s, std::size_t most) {
 }
 
 void consumer::on_delivery_refused(const amqp091::delivery& d, std::string_view why) {
-  dropped(at(d.channel), d, why);
+  auto* const s = at(d.channel);
+  if (s != nullptr && d.consumer_tag == s->stream_tag_) s->watch_.end();
+  dropped(s, d, why);
 }
 
 void consumer::drop(consumer_channel& s, std::uint64_t lifetime, const amqp091::delivery& d,

@@ -11,7 +11,7 @@
 
 #include "core/random.hpp"
 #include "core/unique_id.hpp"
-#include "drivers/rabbit/stream_position.hpp"
+#include "drivers/rabbit/stream_watch.hpp"
 #include "drivers/rabbit/topology.hpp"
 #include "net/link.hpp"
 #include "protocol/backoff.hpp"
@@ -62,9 +62,12 @@ class consumer_channel {
   std::vector<std::string> tags_;
   std::string stream_tag_;  ///< of the consumer of a stream; a channel has one at most
   stream_position position_;
+  stream_watch watch_;
   std::uint16_t prefetch_;
   amqp091::channel_id channel_ = 0;
   std::uint64_t lifetime_ = 0;
+  bool opened_ = false;      ///< the broker has given it its channel
+  unsigned unopened_ = 0;    ///< times in a row that it did not in time
   std::size_t missing_ = 0;  ///< consume-ok frames still to come
   instant retry_at_ = instant::max();
   instant ready_by_ = instant::max();  ///< while it is being set up
@@ -73,7 +76,7 @@ class consumer_channel {
   bool was_ready_ = false;
   unsigned taken_ = 0;      ///< times in a row that another consumer had its queue
   bool starved_ = false;    ///< no channel was left for it
-  bool forbidden_ = false;  ///< its queues end the connection: not set up before `retry_at_`
+  bool forbidden_ = false;  ///< it ends the connection: not set up before `retry_at_`
   protocol::backoff backoff_;
   instant ready_since_ = instant::max();
 };
@@ -123,6 +126,7 @@ class consumer final : public net::link_user {
   void input_begins() override { owner_.input_begins(); }
   void input_done() override;
 
+  void on_channel_open(amqp091::channel_id ch) override;
   void on_channel_closed(amqp091::channel_id ch, const amqp091::close_reason& why) override;
   void on_request_ok(amqp091::channel_id ch, amqp091::request_id request, std::string_view name,
                      std::uint32_t messages, std::uint32_t consumers) override;
@@ -145,6 +149,10 @@ class consumer final : public net::link_user {
   void retry(consumer_channel& s, std::chrono::milliseconds pause);
   void consume_again(consumer_channel& s);
   void dropped(consumer_channel* s, const amqp091::delivery& d, std::string_view why);
+  // consumer_streams.cpp
+  static constexpr amqp091::request_id counting_stream = 4;
+  void look_at_streams(instant now);
+  void counted(consumer_channel& s, std::uint32_t messages);
   channel_ptr find(amqp091::channel_id ch) const;
   consumer_channel* at(amqp091::channel_id ch) const noexcept {
     return ch < by_channel_.size() ? by_channel_[ch] : nullptr;

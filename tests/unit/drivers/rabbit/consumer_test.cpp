@@ -15,6 +15,7 @@ using amqp091::method;
 using amqp_script::broker_script;
 using amqp_script::bytes;
 using ::testing::ElementsAre;
+using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
 class recording_channel : public consumer_channel {
@@ -273,6 +274,82 @@ TEST_F(rabbit_stream_consumer, a_stream_that_is_deleted_is_another_one) {
   EXPECT_EQ(begins_with().substr(0, 1), "T");
 }
 
+class rabbit_doubtful_stream : public rabbit_stream_consumer {
+ protected:
+  /// Connected again, behind message 41, to a stream of so many.
+  rabbit_doubtful_stream() {
+    begins_with();
+    deliver_at(41, 1, stream_tag);
+    link.script.on(method::queue_declare, [this](const broker_script::request& r) {
+      ++looks;
+      return amqp_script::declare_ok(r.channel, broker_script::name_in(r), messages);
+    });
+    link.drop();
+    link.connect();
+    EXPECT_EQ(begins_with(), bytes("'l' 000000000000002a"));
+    looks = 0;
+  }
+  void look_when(std::uint32_t there_are) {
+    messages = there_are;
+    advance(10s);
+  }
+  std::uint32_t messages = 0;
+  int looks = 0;
+};
+
+/// The broker gives nothing below the offset, and says nothing about it.
+TEST_F(rabbit_doubtful_stream, that_grows_without_a_word_is_another_one) {
+  look_when(0);
+  look_when(3);
+  EXPECT_EQ(looks, 2);
+  look_when(3);
+  EXPECT_EQ(link.lines.count(log_level::warning,
+                             "Stream t_fanout at broker:5672 grows and gives nothing"),
+            1);
+  EXPECT_FALSE(listening->is_ready());
+  advance_to_retry();
+  EXPECT_EQ(begins_with().substr(0, 1), "T");
+  EXPECT_TRUE(listening->is_ready());
+  deliver_at(0, 1, stream_tag);
+  link.drop();
+  link.connect();
+  EXPECT_EQ(begins_with(), bytes("'l' 0000000000000001"));
+}
+
+/// Its replica there was far behind, and has caught up.
+TEST_F(rabbit_doubtful_stream, that_is_the_same_after_all_is_read_without_a_gap) {
+  for (const auto n : {42u, 43u, 43u}) look_when(n);
+  advance_to_retry();
+  EXPECT_EQ(begins_with().substr(0, 1), "T");
+  listening->events.clear();
+  deliver_at(50, 1, stream_tag);
+  EXPECT_THAT(listening->events, ElementsAre("lost"));
+  advance_to_retry();
+  EXPECT_EQ(begins_with(), bytes("'l' 000000000000002a"));
+}
+
+TEST_F(rabbit_doubtful_stream, that_is_quiet_is_asked_now_and_then) {
+  for (int i = 0; i < 100; ++i) look_when(42);
+  EXPECT_EQ(looks, 100);
+  EXPECT_TRUE(listening->is_ready());
+}
+
+TEST_F(rabbit_doubtful_stream, that_gives_a_message_is_asked_no_more) {
+  look_when(42);
+  look_when(43);
+  deliver_at(42, 1, stream_tag);
+  look_when(43);
+  EXPECT_EQ(looks, 2);
+  EXPECT_EQ(in.next_deadline(), net::link::instant::max());
+}
+
+TEST_F(rabbit_doubtful_stream, of_one_that_is_ending_is_left_alone) {
+  listening->ending = true;
+  look_when(42);
+  EXPECT_EQ(looks, 0);
+  EXPECT_EQ(in.next_deadline(), net::link::instant::max());
+}
+
 /// A publisher may write the header into what goes to a queue.
 TEST_F(rabbit_stream_consumer, offsets_of_other_queues_are_no_offsets) {
   begins_with();
@@ -498,6 +575,21 @@ TEST_F(rabbit_consumer, a_set_up_that_is_not_answered_is_tried_again) {
   EXPECT_EQ(link.connections, 1);
 }
 
+/// Nothing else would end a connection whose broker sends heartbeats and does not read.
+TEST_F(rabbit_consumer, a_connection_that_opens_no_channel_is_left) {
+  for (const auto m :
+       {method::channel_open, method::channel_close, method::basic_qos, method::exchange_declare,
+        method::queue_declare, method::queue_bind, method::basic_consume})
+    link.script.on(m, [](const broker_script::request&) { return std::string(); });
+  add();
+  link.connect();
+  advance(15s);
+  EXPECT_FALSE(link.renewed) << "once is no proof";
+  advance(15s);
+  ASSERT_TRUE(link.renewed);
+  EXPECT_EQ(link.renewed->message(), "broker:5672 has opened no channel");
+}
+
 TEST_F(rabbit_consumer, acknowledgements_leave_in_groups_when_many_are_in_work) {
   const auto s = std::make_shared<recording_channel>(
       std::vector{notification_source({}, "openstack", "n.info")}, std::uint16_t{256});
@@ -559,6 +651,33 @@ TEST_F(rabbit_consumer, a_subscription_without_a_channel_says_so_and_gets_the_ne
   EXPECT_NE(second->events.back(), "ready") << "it may be given up just now";
   advance(50ms);
   EXPECT_EQ(second->events.back(), "ready") << "without waiting for its time";
+}
+
+/// RabbitMQ ends the connection over a channel that the user may not have any more.
+TEST_F(rabbit_consumer, who_finds_no_channel_is_told_so_and_leaves_the_others_alone) {
+  link.script.on(method::channel_open, [](const broker_script::request& r) {
+    return r.channel < 3 ? amqp_script::channel_open_ok(r.channel)
+                         : amqp_script::close_frame(
+                               0, 530,
+                               "NOT_ALLOWED - number of channels opened for user 'u' has "
+                               "reached the maximum allowed user limit of (2)");
+  });
+  const auto one = add("one"), two = add("two"), three = add("three"), four = add("four");
+  link.connect();
+  EXPECT_FALSE(link.is_open());
+  link.connect();
+  EXPECT_TRUE(one->is_ready());
+  EXPECT_TRUE(two->is_ready());
+  for (const auto& beyond : {three, four}) {
+    ASSERT_EQ(beyond->events.size(), 2u);
+    EXPECT_THAT(beyond->events[1], StartsWith("refused: broker:5672 refused with code 530"));
+  }
+  advance(59s);
+  EXPECT_TRUE(link.is_open());
+  link.script.as_usual(method::channel_open);
+  advance(2s);
+  EXPECT_TRUE(three->is_ready());
+  EXPECT_TRUE(four->is_ready());
 }
 
 TEST_F(rabbit_consumer, a_name_that_cannot_be_encoded_is_refused_for_good) {

@@ -52,6 +52,22 @@ TEST(rabbit_stream_position, offsets_of_another_stream_are_forgotten) {
   EXPECT_EQ(p.argument(), field_value(std::int64_t{1}));
 }
 
+TEST(rabbit_stream_position, in_doubt_the_first_message_tells) {
+  stream_position p;
+  p.received(41);
+  p.doubt(at(7'000));
+  EXPECT_EQ(p.argument(), field_value(timestamp{7}));
+  EXPECT_FALSE(p.goes_back(42)) << "nothing is missing";
+  EXPECT_TRUE(p.goes_back(43));
+  EXPECT_EQ(p.argument(), field_value(std::int64_t{42}));
+  EXPECT_FALSE(p.goes_back(99)) << "it is known now";
+  p.doubt(at(8'000));
+  EXPECT_FALSE(p.goes_back(0));
+  p.received(0);
+  EXPECT_FALSE(p.goes_back(99)) << "of another stream";
+  EXPECT_EQ(p.argument(), field_value(std::int64_t{1}));
+}
+
 TEST(rabbit_stream_position, reads_what_the_broker_says_and_no_nonsense) {
   const auto offset = [](field_value v) {
     const field_table headers{{"x-stream-offset", std::move(v)}};
