@@ -21,6 +21,7 @@ constexpr std::size_t overhead = 512;
 /// that is ending waits no longer.
 constexpr milliseconds patience_when_ending{2'000};
 constexpr milliseconds straight_through{100};
+constexpr std::chrono::seconds tell_again_after{30};
 constexpr std::size_t husks_worth_sweeping = 1'024;
 
 using stage = pending_send::stage;
@@ -317,9 +318,12 @@ publisher::instant publisher::next_deadline() const {
 
 void publisher::on_blocked(std::string_view reason) {
   blocked_reason_ = one_line(reason);
-  link_.log()(log_level::error, "The broker " + link_.broker_name() +
-                                    " has blocked the connection: " + blocked_reason_ + ". " +
-                                    std::to_string(pending()) + " messages wait.");
+  const auto now = link_.now();
+  tell_blocks_ = !told_block_ || now - *told_block_ >= tell_again_after;
+  if (tell_blocks_) told_block_ = now;
+  link_.log()(tell_blocks_ ? log_level::error : log_level::debug,
+              "The broker " + link_.broker_name() + " has blocked the connection: " +
+                  blocked_reason_ + ". " + std::to_string(pending()) + " messages wait.");
   owner_.blocked_changed();
   check_idle();
 }
@@ -328,7 +332,7 @@ void publisher::on_unblocked() {
   confirms_from_ = link_.now();
   blocked_reason_.clear();
   owner_.wake_at(std::min(silence_deadline(main_), silence_deadline(apart_)));
-  link_.log()(log_level::info,
+  link_.log()(tell_blocks_ ? log_level::info : log_level::debug,
               "The broker " + link_.broker_name() + " has unblocked the connection.");
   owner_.blocked_changed();
   pump();

@@ -217,8 +217,10 @@ class publisher final : public net::link_user {
   wire::time_stamp stamp_{random_bits()};
   amqp091::properties aging_properties_;  ///< of those with a time to live in their queue
   std::string blocked_reason_;
-  instant confirms_from_{};  ///< confirms are waited for since then at the earliest
-  bool crowded_ = false;     ///< many are unconfirmed
+  std::optional<instant> told_block_;  ///< when the log last said so: alarms come and go
+  bool tell_blocks_ = true;            ///< and this one is told
+  instant confirms_from_{};            ///< confirms are waited for since then at the earliest
+  bool crowded_ = false;               ///< many are unconfirmed
   bool pumping_ = false;
   unique_function<void()> idle_done_;
 };

@@ -425,6 +425,22 @@ TEST_F(rabbit_publisher, a_blocked_broker_gets_nothing_and_is_not_silent) {
   EXPECT_EQ(order, "ab");
 }
 
+/// A broker at its limit of memory blocks and unblocks every other moment.
+TEST_F(rabbit_publisher, an_alarm_that_comes_and_goes_is_a_line_now_and_then) {
+  link.connect();
+  const auto flutter = [&] {
+    link.send(amqp_script::method_frame(0, method::connection_blocked,
+                                        [](amqp091::writer& w) { w.shortstr("low"); }));
+    link.send(amqp_script::method_frame(0, method::connection_unblocked));
+  };
+  for (int i = 0; i < 100; ++i) flutter();
+  EXPECT_EQ(link.lines.count(log_level::error, "has blocked the connection: low"), 1);
+  EXPECT_EQ(link.lines.count(log_level::info, "has unblocked"), 1);
+  advance(30s);
+  flutter();
+  EXPECT_EQ(link.lines.count(log_level::error, "has blocked the connection: low"), 2);
+}
+
 TEST_F(rabbit_publisher, nobody_waits_for_the_end_of_a_blocked_connection) {
   link.connect();
   publish("a");
