@@ -29,6 +29,7 @@ constexpr milliseconds longest_vanished_pause{1'000};
 constexpr std::chrono::seconds good_after{2};
 constexpr milliseconds pause_of_starved{50};
 constexpr milliseconds ack_delay{2};
+constexpr std::chrono::seconds tell_again_after{30};
 constexpr std::size_t many_outstanding = 16;
 /// A broker that is alive and does not answer a declaration (its object was on a node that died)
 /// may never do so; a new channel may be luckier.
@@ -203,8 +204,17 @@ void consumer::request_everything(consumer_channel& s) {
 }
 
 void consumer::refused(consumer_channel& s, const failure& why) {
-  link_.log()(log_level::error, "[consume] " + why.message());
+  complain(s, why.message());
   s.on_refused(why);
+}
+
+/// What lasts is tried every second, or every few, and is a line of the log now and then.
+void consumer::complain(consumer_channel& s, const std::string& text) {
+  const bool news = s.told_ != text || link_.now() - s.told_at_ >= tell_again_after;
+  link_.log()(news ? log_level::error : log_level::debug, "[consume] " + text);
+  if (!news) return;
+  s.told_ = text;
+  s.told_at_ = link_.now();
 }
 
 void consumer::lost(consumer_channel& s) {
@@ -337,8 +347,7 @@ void consumer::on_channel_closed(amqp091::channel_id ch, const amqp091::close_re
       retry(*s, refused_pause());
       refused(*s, reason);
     } else {
-      link_.log()(log_level::error,
-                  "[consume] " + s->sources_.front().to.name + ": " + reason.message());
+      complain(*s, s->sources_.front().to.name + ": " + reason.message());
       const auto pause = s->backoff_.next();
       retry(*s,
             why.code == reply_code::not_found ? std::min(pause, longest_vanished_pause) : pause);

@@ -77,6 +77,8 @@ class consumer_channel {
   unsigned taken_ = 0;      ///< times in a row that another consumer had its queue
   bool starved_ = false;    ///< no channel was left for it
   bool forbidden_ = false;  ///< it ends the connection: not set up before `retry_at_`
+  std::string told_;        ///< what the log says of it, and since when
+  instant told_at_{};
   protocol::backoff backoff_;
   instant ready_since_ = instant::max();
 };
@@ -139,6 +141,7 @@ class consumer final : public net::link_user {
   void request_everything(consumer_channel& s);
   void give_up_late(instant now);
   void refused(consumer_channel& s, const failure& why);
+  void complain(consumer_channel& s, const std::string& text);
   bool may_have_ended(const consumer_channel& s, const net::link_loss& loss) const;
   bool is_alone(consumer_channel& s, amqp091::request_id request, std::string_view queue,
                 std::uint32_t consumers);

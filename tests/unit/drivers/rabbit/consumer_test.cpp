@@ -558,6 +558,8 @@ TEST_F(rabbit_consumer, a_queue_whose_node_is_away_is_tried_every_second) {
     ASSERT_LE(in.next_deadline() - link.now(), 1s);
     advance_to_retry();
   }
+  EXPECT_GE(link.lines.count(log_level::error, "is down or inaccessible"), 1);
+  EXPECT_LE(link.lines.count(log_level::error, "is down or inaccessible"), 2) << "in 50 s";
   link.script.as_usual(method::queue_declare);
   advance_to_retry();
   EXPECT_EQ(s->events.back(), "ready");
