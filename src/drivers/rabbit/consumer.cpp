@@ -178,8 +178,9 @@ void consumer::request_everything(consumer_channel& s) {
                                src.from.durable, src.from.auto_delete, {});
     // After a loss it is our own former self that may linger there.
     const bool look = src.ours_alone && !s.was_ready_;
-    machine.queue_declare(ch, look ? looking_before : uninteresting, src.to.name, false,
-                          src.to.durable, false, src.to.auto_delete, src.to.arguments);
+    const auto purpose = src.is_stream ? counting_stream : look ? looking_before : uninteresting;
+    machine.queue_declare(ch, purpose, src.to.name, false, src.to.durable, false,
+                          src.to.auto_delete, src.to.arguments);
     if (!default_exchange)
       for (const auto& key : src.binding_keys)
         machine.queue_bind(ch, uninteresting, src.to.name, src.from.name, key);
@@ -394,8 +395,8 @@ void consumer::on_request_ok(amqp091::channel_id ch, amqp091::request_id request
   s->ready_since_ = link_.now();
   const auto since = stream_position::wall_clock::now();
   s->position_.reading_since(since);
-  if (!s->stream_tag_.empty() && s->position_.has_offset()) {
-    s->watch_.begin(link_.now(), since);
+  if (const auto next = s->position_.next()) {
+    s->watch_.begin(link_.now(), *next, since);
     owner_.wake_at(s->watch_.due());
   }
   s->on_ready();
