@@ -16,6 +16,7 @@ operation of(std::string_view kind, std::string_view name, const rpc::client& fr
 client::text client::call_text(std::string_view name, std::optional<rpc::method_version> since,
                                context ctxt, text args, std::stop_token cancel) const {
   if (!args) return args;
+  if (auto why = rpc::detail::cannot_start(async_)) return *std::move(why);
   return wait_for<text>(async_.bus(), of("call", name, async_, async_.options().timeout),
                         std::move(cancel), [&](std::stop_token given_up, auto done) {
                           rpc::detail::start_call(async_, name, std::move(ctxt), *args,
@@ -26,6 +27,7 @@ client::text client::call_text(std::string_view name, std::optional<rpc::method_
 result<void> client::cast_text(std::string_view name, std::optional<rpc::method_version> since,
                                context ctxt, text args, std::stop_token cancel) const {
   if (!args) return args.error();
+  if (auto why = rpc::detail::cannot_start(async_)) return *std::move(why);
   return wait_for<result<void>>(async_.bus(), of("cast", name, async_, async_.cast_timeout()),
                                 std::move(cancel), [&](std::stop_token given_up, auto done) {
                                   rpc::detail::start_cast(async_, name, std::move(ctxt), *args,

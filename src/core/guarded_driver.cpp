@@ -2,16 +2,23 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <oslo/messaging/detail/current_failure.hpp>
+#include <stop_token>
 #include <utility>
+#include <vector>
+
+#include "core/tasks/one_answer.hpp"
 
 namespace oslo::messaging {
 namespace {
 
+/// For what a driver itself says of a send whose time is over, or that is cancelled.
+constexpr std::chrono::milliseconds driver_grace{1'000};
 /// After a `next` that threw: it may throw each time.
 constexpr std::chrono::seconds pause_before_next{1};
 
-/// A completion that counts once, whoever calls it: the driver, or we when it has thrown.
+/// A pull that counts once, whoever ends it: the driver, or we when it has thrown.
 ///
 /// Thread safety: any thread.
 template <class A>
@@ -31,31 +38,58 @@ class once {
 
 struct nothing {};
 
+/// How long an answer may take.
+struct answer_time {
+  std::optional<std::chrono::milliseconds> limit{};
+  std::stop_token cancel{};
+};
+
 /// What the guards of one driver share.
 struct guard {
   std::string name;
   logger log;
   std::weak_ptr<scheduler> loop;  // a message may outlast it
 
+  std::string title() const { return "The driver \"" + name + "\""; }
   /// In a `catch` block.
   failure thrown(const char* member, errc code = errc::broker_error) const {
-    return detail::current_failure(code, "The driver \"" + name + "\" threw in " + member);
+    return detail::current_failure(code, title() + " threw in " + member);
   }
   void log_thrown(const char* member) const { log(log_level::error, thrown(member).message()); }
 
-  template <class A>
-  void complete(std::shared_ptr<once<A>> done, A with) const {
-    if (const auto l = loop.lock())
-      l->post(
-          [done = std::move(done), with = std::move(with)]() mutable { (*done)(std::move(with)); });
+  /// Asks the driver by `begin(taker)`: `done` gets one answer, and by default that the driver
+  /// threw `code` or let go of it.
+  template <class Value, class Begin>
+  void ask(const char* member, errc code, unique_function<void(result<Value>)> done, Begin begin,
+           const answer_time& p = {}) const {
+    const auto answer = std::make_shared<one_answer<result<Value>>>(
+        loop, std::move(done), [code, member, text = name]() -> result<Value> {
+          return failure(code,
+                         "The driver \"" + text + "\" has let go of " + member + " unanswered.");
+        });
+    answer->limit(p.limit, p.cancel, title(), driver_grace);
+    try {
+      begin(answer->taker());
+    } catch (...) {
+      answer->give(thrown(member, code));
+    }
+    answer->returned();
+  }
+  /// The same where an exception is only logged.
+  template <class Begin>
+  void ask(const char* member, unique_function<void()> done, Begin begin) const {
+    const auto answer = std::make_shared<one_answer<nothing>>(
+        loop, [done = std::move(done)](nothing) mutable { done(); }, [] { return nothing(); });
+    try {
+      begin([taker = answer->taker()]() mutable { taker({}); });
+    } catch (...) {
+      log_thrown(member);
+      answer->give({});
+    }
+    answer->returned();
   }
 };
 using shared_guard = std::shared_ptr<const guard>;
-
-template <class A>
-unique_function<void(A)> call(std::shared_ptr<once<A>> done) {
-  return [done = std::move(done)](A a) { (*done)(std::move(a)); };
-}
 
 // ---- messages -----------------------------------------------------------------------------------
 
@@ -102,15 +136,13 @@ class guarded_message final : public incoming_message {
     }
   }
   void reply(outgoing_reply r, unique_function<void(result<void>)> done) override {
-    const auto told = std::make_shared<once<result<void>>>(std::move(done));
-    try {
-      inner_->reply(std::move(r), call(told));
-    } catch (...) {
-      guard_->complete<result<void>>(told, guard_->thrown("reply"));
-    }
+    guard_->ask<void>("reply", errc::broker_error, std::move(done),
+                      [&](auto taker) { inner_->reply(std::move(r), std::move(taker)); });
   }
   void heartbeat(unique_function<void(result<void>)> done) override {
-    if (done) return heartbeat_with(std::move(done));
+    if (done)
+      return guard_->ask<void>("heartbeat", errc::broker_error, std::move(done),
+                               [&](auto taker) { inner_->heartbeat(std::move(taker)); });
     try {
       inner_->heartbeat();
     } catch (...) {
@@ -119,15 +151,6 @@ class guarded_message final : public incoming_message {
   }
 
  private:
-  void heartbeat_with(unique_function<void(result<void>)> done) {
-    const auto told = std::make_shared<once<result<void>>>(std::move(done));
-    try {
-      inner_->heartbeat(call(told));
-    } catch (...) {
-      guard_->complete<result<void>>(told, guard_->thrown("heartbeat"));
-    }
-  }
-
   const std::unique_ptr<incoming_message> inner_;
   const shared_guard guard_;
   bool later_ = false;
@@ -158,22 +181,12 @@ class guarded_listener final : public listener,
       if (const auto open = pull_.lock()) (*open)({});
   }
   void ready(unique_function<void(result<void>)> done) override {
-    const auto told = std::make_shared<once<result<void>>>(std::move(done));
-    try {
-      inner_->ready(call(told));
-    } catch (...) {
-      guard_->complete<result<void>>(told, guard_->thrown("ready"));
-    }
+    guard_->ask<void>("ready", errc::broker_error, std::move(done),
+                      [&](auto taker) { inner_->ready(std::move(taker)); });
   }
   void when_gone(unique_function<void()> done) override {
-    const auto told =
-        std::make_shared<once<nothing>>([done = std::move(done)](nothing) mutable { done(); });
-    try {
-      inner_->when_gone([told] { (*told)({}); });
-    } catch (...) {
-      guard_->log_thrown("when_gone");
-      guard_->complete(told, nothing{});
-    }
+    guard_->ask("when_gone", std::move(done),
+                [&](auto taker) { inner_->when_gone(std::move(taker)); });
   }
   bool consuming() const noexcept override { return inner_->consuming(); }
   void watch(unique_function<void()> changed) override {
@@ -190,6 +203,7 @@ class guarded_listener final : public listener,
     waits_ = false;
     try {
       return inner_->next(max, [done, g = guard_](incoming_batch batch) {
+        std::erase(batch, nullptr);
         for (auto& m : batch) m = std::make_unique<guarded_message>(std::move(m), g);
         (*done)(std::move(batch));
       });
@@ -216,9 +230,9 @@ class guarded_listener final : public listener,
 
 // ---- the driver ---------------------------------------------------------------------------------
 
-class guarded final : public driver {
+class driver_guard final : public driver {
  public:
-  guarded(std::unique_ptr<driver> inner, shared_guard g)
+  driver_guard(std::unique_ptr<driver> inner, shared_guard g)
       : inner_(std::move(inner)), guard_(std::move(g)) {}
 
   capabilities caps() const noexcept override { return inner_->caps(); }
@@ -226,22 +240,23 @@ class guarded final : public driver {
 
   // Whether a message has left that a driver threw at is not known.
   void send(target to, outgoing_message m, send_options o, send_completion done) override {
-    const auto told = std::make_shared<once<result<reply>>>(std::move(done));
-    try {
-      inner_->send(std::move(to), std::move(m), std::move(o), call(told));
-    } catch (...) {
-      guard_->complete<result<reply>>(told, guard_->thrown("send", errc::outcome_unknown));
-    }
+    const answer_time p{o.timeout, o.cancel};
+    guard_->ask<reply>(
+        "send", errc::outcome_unknown, std::move(done),
+        [&](auto taker) {
+          inner_->send(std::move(to), std::move(m), std::move(o), std::move(taker));
+        },
+        p);
   }
   void send_notification(target to, outgoing_message m, notification_format f, send_options o,
                          send_completion done) override {
-    const auto told = std::make_shared<once<result<reply>>>(std::move(done));
-    try {
-      inner_->send_notification(std::move(to), std::move(m), f, std::move(o), call(told));
-    } catch (...) {
-      guard_->complete<result<reply>>(told,
-                                      guard_->thrown("send_notification", errc::outcome_unknown));
-    }
+    const answer_time p{o.timeout, o.cancel};
+    guard_->ask<reply>(
+        "send_notification", errc::outcome_unknown, std::move(done),
+        [&](auto taker) {
+          inner_->send_notification(std::move(to), std::move(m), f, std::move(o), std::move(taker));
+        },
+        p);
   }
   std::shared_ptr<listener> listen(target on, listen_options o) override {
     return guard_of("listen", [&] { return inner_->listen(std::move(on), o); });
@@ -269,24 +284,13 @@ class guarded final : public driver {
   }
   void probe(std::chrono::milliseconds limit,
              unique_function<void(result<std::chrono::microseconds>)> done) override {
-    using outcome = result<std::chrono::microseconds>;
-    const auto told = std::make_shared<once<outcome>>(std::move(done));
-    try {
-      inner_->probe(limit, call(told));
-    } catch (...) {
-      guard_->complete<outcome>(told, guard_->thrown("probe"));
-    }
+    guard_->ask<std::chrono::microseconds>(
+        "probe", errc::broker_error, std::move(done),
+        [&](auto taker) { inner_->probe(limit, std::move(taker)); }, {.limit = limit});
   }
   void close(std::chrono::milliseconds limit, unique_function<void()> done) override {
     const auto g = guard_;  // `done` may end this
-    const auto told =
-        std::make_shared<once<nothing>>([done = std::move(done)](nothing) mutable { done(); });
-    try {
-      inner_->close(limit, [told] { (*told)({}); });
-    } catch (...) {
-      g->log_thrown("close");
-      g->complete(told, nothing{});
-    }
+    g->ask("close", std::move(done), [&](auto taker) { inner_->close(limit, std::move(taker)); });
   }
 
  private:
@@ -314,8 +318,9 @@ class guarded final : public driver {
 std::unique_ptr<driver> guarded_driver(std::unique_ptr<driver> inner,
                                        const std::shared_ptr<scheduler>& loop, logger log,
                                        std::string name) {
-  return std::make_unique<guarded>(std::move(inner), std::make_shared<const guard>(guard{
-                                                         std::move(name), std::move(log), loop}));
+  return std::make_unique<driver_guard>(
+      std::move(inner),
+      std::make_shared<const guard>(guard{std::move(name), std::move(log), loop}));
 }
 
 }  // namespace oslo::messaging

@@ -9,7 +9,9 @@ namespace oslo::messaging {
 
 /// `inner`, but what its members throw, and those of its listeners and messages, goes where the
 /// member's outcome goes: to its completion, as an error that says what was thrown, or to the log.
-/// No completion is called twice. `name` is how errors speak of the driver.
+/// Every completion but that of `next` is called once, on the loop and never inside of the member,
+/// also one that the driver destroys, and that of a send or probe which it keeps a second beyond
+/// its time. `name` is how errors speak of the driver.
 ///
 /// These members still throw, `messaging_error` alone: the two that listen, since a start
 /// reports that, `acknowledge` without `acknowledge_later` before, so that a request which is still

@@ -4,7 +4,6 @@
 #include <cstdio>
 
 #include "core/log_line.hpp"
-#include "core/text.hpp"
 #include "core/utf8.hpp"
 
 namespace oslo::messaging {
@@ -17,6 +16,12 @@ void write_to_stderr(std::string_view line) noexcept {
     if (n <= 0) return;  // there is no other place to report this to
     line.remove_prefix(static_cast<std::size_t>(n));
   }
+}
+
+/// One character that moves the cursor or worse.
+bool terminal_obeys(std::string_view c) noexcept {
+  return c != "\t" &&
+         is_control_character(utf8_character(c.data(), static_cast<unsigned>(c.size())));
 }
 
 void append_hex(std::string& line, std::string_view bytes) {
@@ -64,7 +69,7 @@ std::string log_line(std::chrono::system_clock::time_point when, log_level level
     p += part.length;
     if (c == "\n")
       line += "\n    ";
-    else if (!part.valid || (c != "\t" && is_control_character(c)))
+    else if (!part.valid || terminal_obeys(c))
       append_hex(line, c);
     else
       line += c;

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/text.hpp"
+#include "core/utf8.hpp"
 
 namespace oslo::messaging {
 
@@ -15,10 +15,10 @@ constexpr std::size_t longest_name = 255;
 /// it is.
 inline std::string shown_name(std::string_view name) {
   constexpr std::size_t enough = 40;
-  if (name.size() <= longest_name) return one_line(name);
+  if (name.size() <= longest_name) return to_one_line(name);
   auto end = enough;
   while (end > enough - 4 && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;
-  return one_line(name.substr(0, end)) + "… (" + std::to_string(name.size()) + " bytes)";
+  return to_one_line(name.substr(0, end)) + "… (" + std::to_string(name.size()) + " bytes)";
 }
 
 }  // namespace oslo::messaging

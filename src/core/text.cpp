@@ -57,28 +57,6 @@ std::string_view strip(std::string_view text) noexcept {
   return strip_left(strip_right(text));
 }
 
-bool is_control_character(std::string_view character) noexcept {
-  const auto code = utf8_character(character.data(), static_cast<unsigned>(character.size()));
-  return code < 0x20 || (code >= 0x7f && code < 0xa0);
-}
-
-std::string one_line(std::string_view text) {
-  std::string line;
-  const auto valid = to_valid_utf8(text);
-  const char* const end = valid.data() + valid.size();
-  for (const char* p = valid.data(); p != end;) {
-    const std::string_view character(p, next_utf8(p, end, surrogates::refuse).length);
-    line += is_control_character(character) ? std::string_view(" ") : character;
-    p += character.size();
-  }
-  return line;
-}
-
-std::string without_line_breaks(std::string text) {
-  std::erase(text, '\n');
-  return text;
-}
-
 std::string ascii_lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = ascii_lower(c);

@@ -23,13 +23,4 @@ constexpr char ascii_lower(char c) noexcept {
 }
 std::string ascii_lower(std::string_view text);
 
-/// One that moves the cursor of a terminal, or worse; there are such behind ASCII, too.
-/// `character`: in UTF-8.
-bool is_control_character(std::string_view character) noexcept;
-/// As UTF-8, with a blank in place of each control character, line breaks included.
-std::string one_line(std::string_view text);
-
-/// A transport URL may be a value that goes on over several lines of a file; this is what it says.
-std::string without_line_breaks(std::string text);
-
 }  // namespace oslo::messaging

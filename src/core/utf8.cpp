@@ -94,4 +94,21 @@ std::string to_valid_utf8(std::string_view text, surrogates lone) {
   return out;
 }
 
+std::string to_one_line(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  const char* const end = text.data() + text.size();
+  for (const char* p = text.data(); p != end;) {
+    const auto part = next_utf8(p, end, surrogates::refuse);
+    if (!part.valid)
+      out += "\xef\xbf\xbd";
+    else if (is_control_character(utf8_character(p, part.length)))
+      out += ' ';
+    else
+      out.append(p, part.length);
+    p += part.length;
+  }
+  return out;
+}
+
 }  // namespace oslo::messaging

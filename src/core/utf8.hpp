@@ -25,6 +25,11 @@ inline unsigned utf8_length(const char* p, const char* end) noexcept {
 /// The character of the valid sequence at `p`.
 char32_t utf8_character(const char* p, unsigned length) noexcept;
 
+/// True for what no line of text holds and a terminal may obey; there are such behind ASCII, too.
+constexpr bool is_control_character(char32_t c) noexcept {
+  return c < 0x20 || (c >= 0x7f && c < 0xa0);
+}
+
 /// Writes a character (or a lone surrogate) as one to four bytes and returns where they end.
 char* put_utf8(char* to, unsigned code) noexcept;
 
@@ -33,5 +38,8 @@ bool is_utf8(std::string_view text) noexcept;
 
 /// Replaces each ill-formed sequence by U+FFFD, one for each maximal part as Unicode recommends.
 std::string to_valid_utf8(std::string_view text, surrogates lone = surrogates::refuse);
+
+/// What others say as a part of a line of ours: valid, and with spaces for control characters.
+std::string to_one_line(std::string_view text);
 
 }  // namespace oslo::messaging

@@ -74,15 +74,16 @@ constexpr std::chrono::milliseconds close_margin{1'000};
 
 class transport::impl {
  public:
+  static constexpr const char* handle_name = "transport";
+
   impl(std::string_view url_text, transport_options o, const driver_registry& drivers)
       : conf(std::move(o.conf)),
         log(std::move(o.log)),
         meter(o.meter ? guarded_metrics(std::move(o.meter), log) : configured_metrics(conf, log)),
         tracer(o.tracer ? std::move(o.tracer) : configured_tracer(conf, log)),
         defaults("DEFAULT", default_options(), conf),
-        url(transport_url::parse(url_text.empty()
-                                     ? without_line_breaks(defaults.string("transport_url"))
-                                     : std::string(url_text))),
+        url(transport_url::parse(url_text.empty() ? configured_url(defaults)
+                                                  : std::string(url_text))),
         owns_loop(o.loop == nullptr),
         loop(owns_loop ? std::make_shared<net::io_loop>(log) : std::move(o.loop)),
         driver(make_driver(
@@ -185,38 +186,38 @@ std::chrono::microseconds transport::probe(std::chrono::milliseconds limit) cons
   if (!*outcome) throw_failure(outcome->error());
   return **outcome;
 }
-bool transport::inherited() const noexcept {
+bool transport::inherited() const {
   return impl_->born.in_child();
 }
 messaging::driver& transport::driver() const {
   if (auto why = of_another_process(*this)) throw messaging_error(*std::move(why));
   return *impl_->driver;
 }
-scheduler& transport::loop() const noexcept {
+scheduler& transport::loop() const {
   return *impl_->loop;
 }
-std::shared_ptr<scheduler> transport::shared_loop() const noexcept {
+std::shared_ptr<scheduler> transport::shared_loop() const {
   return impl_->loop;
 }
-const logger& transport::log() const noexcept {
+const logger& transport::log() const {
   return impl_->log;
 }
-messaging::metrics* transport::meter() const noexcept {
+messaging::metrics* transport::meter() const {
   return impl_->meter.get();
 }
-const std::shared_ptr<metrics>& transport::shared_meter() const noexcept {
+const std::shared_ptr<metrics>& transport::shared_meter() const {
   return impl_->meter;
 }
-const std::shared_ptr<messaging::tracer>& transport::tracer() const noexcept {
+const std::shared_ptr<messaging::tracer>& transport::tracer() const {
   return impl_->tracer;
 }
-const config& transport::conf() const noexcept {
+const config& transport::conf() const {
   return impl_->conf;
 }
-const transport_url& transport::url() const noexcept {
+const transport_url& transport::url() const {
   return impl_->url;
 }
-const option_values& transport::defaults() const noexcept {
+const option_values& transport::defaults() const {
   return impl_->defaults;
 }
 

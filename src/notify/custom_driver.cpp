@@ -1,70 +1,24 @@
+#include <atomic>
 #include <memory>
-#include <mutex>
 #include <oslo/messaging/detail/current_failure.hpp>
+#include <string>
 #include <utility>
 
+#include "core/tasks/one_answer.hpp"
 #include "notify/drivers.hpp"
 
 namespace oslo::messaging::notify {
 namespace {
 
-/// The one answer of a driver to one message. Thread safety: any thread.
-class one_answer {
- public:
-  one_answer(std::shared_ptr<scheduler> loop, unique_function<void(result<void>)> done)
-      : loop_(std::move(loop)), done_(std::move(done)) {}
+/// Messages that a driver may owe an answer for, as a transport may for its bus.
+constexpr std::size_t most_unanswered = 200'000;
 
-  void give(result<void> r) {
-    auto done = take();
-    if (!done) return;
-    if (loop_->running_here()) return done(std::move(r));
-    loop_->post([done = std::move(done), r = std::move(r)]() mutable { done(std::move(r)); });
-  }
-  /// The driver has let go of its `done`. While it runs, it may be about to throw, which says more.
-  void let_go() {
-    {
-      const std::lock_guard lock(mutex_);
-      if (running_) return void(let_go_ = true);
-    }
-    give(failure(errc::not_sent,
-                 "A custom notification driver has dropped the message without an answer."));
-  }
-  void returned() {
-    {
-      const std::lock_guard lock(mutex_);
-      running_ = false;
-      if (!let_go_) return;
-    }
-    let_go();
-  }
+using answer = one_answer<result<void>>;
 
- private:
-  unique_function<void(result<void>)> take() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(done_, {});
-  }
-
-  const std::shared_ptr<scheduler> loop_;
-  std::mutex mutex_;
-  unique_function<void(result<void>)> done_;
-  bool running_ = true;
-  bool let_go_ = false;
-};
-
-/// What the driver calls, and what is told when it never does.
-class last_word {
- public:
-  explicit last_word(std::shared_ptr<one_answer> a) : answer_(std::move(a)) {}
-  last_word(last_word&&) noexcept = default;
-  last_word& operator=(last_word&&) = delete;
-  ~last_word() {
-    if (answer_) answer_->let_go();
-  }
-  void operator()(result<void> r) { answer_->give(std::move(r)); }
-
- private:
-  std::shared_ptr<one_answer> answer_;
-};
+failure dropped() {
+  return {errc::not_sent,
+          "A custom notification driver has dropped the message without an answer."};
+}
 
 class custom_driver_impl final : public notification_driver {
  public:
@@ -73,19 +27,34 @@ class custom_driver_impl final : public notification_driver {
 
   void notify(const outgoing_notification& n,
               unique_function<void(result<void>)> done) const override {
-    const auto answer = std::make_shared<one_answer>(loop_, std::move(done));
-    try {
-      driver_->notify(n, last_word(answer));
-    } catch (...) {
-      answer->give(messaging::detail::current_failure(errc::not_sent,
-                                                      "A custom notification driver has failed"));
+    if (unanswered_->fetch_add(1) >= most_unanswered) {
+      --*unanswered_;
+      return done(failure(errc::limit_exceeded, "A custom notification driver owes answers for " +
+                                                    std::to_string(most_unanswered) +
+                                                    " messages."));
     }
-    answer->returned();
+    const auto a = std::make_shared<answer>(
+        loop_,
+        [loop = loop_, count = unanswered_, done = std::move(done)](result<void> r) mutable {
+          --*count;
+          done(std::move(r));
+        },
+        dropped);
+    a->limit(n.timeout, n.cancel, "A custom notification driver");
+    try {
+      driver_->notify(n, a->taker());
+    } catch (...) {
+      a->give(messaging::detail::current_failure(errc::not_sent,
+                                                 "A custom notification driver has failed"));
+    }
+    a->returned();
   }
 
  private:
   const std::shared_ptr<const notification_driver> driver_;
   const std::shared_ptr<scheduler> loop_;
+  const std::shared_ptr<std::atomic<std::size_t>> unanswered_ =
+      std::make_shared<std::atomic<std::size_t>>(0);
 };
 
 }  // namespace

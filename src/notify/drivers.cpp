@@ -26,6 +26,11 @@ notification_sinks to_topics(const transport& bus, const std::vector<std::string
 
 }  // namespace
 
+bool is_of_library(std::string_view name) noexcept {
+  return std::find(names_of_the_library.begin(), names_of_the_library.end(), name) !=
+         names_of_the_library.end();
+}
+
 void check_custom_drivers(const notification_drivers& custom) {
   const auto refuse = [](const std::string& name, const char* why) {
     throw configuration_error(
@@ -33,9 +38,7 @@ void check_custom_drivers(const notification_drivers& custom) {
   };
   for (const auto& [name, d] : custom) {
     if (!d) refuse(name, "is null.");
-    if (std::find(names_of_the_library.begin(), names_of_the_library.end(), name) !=
-        names_of_the_library.end())
-      refuse(name, "has the name of a driver of the library.");
+    if (is_of_library(name)) refuse(name, "has the name of a driver of the library.");
   }
 }
 

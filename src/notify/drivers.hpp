@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <oslo/messaging/doctor.hpp>
 #include <oslo/messaging/notify/notification_driver.hpp>
 #include <oslo/messaging/transport.hpp>
 #include <string>
@@ -21,6 +22,9 @@ struct driver_sources {
   const notification_drivers& custom;
 };
 
+/// True for the name of a driver that is not the application's.
+bool is_of_library(std::string_view name) noexcept;
+
 /// Throws `configuration_error` for a custom driver that is null, or that has a name of the
 /// library's.
 void check_custom_drivers(const notification_drivers& custom);
@@ -29,6 +33,19 @@ void check_custom_drivers(const notification_drivers& custom);
 /// `configuration_error` for a `routing_config` that cannot be used.
 std::optional<notification_sinks> make_notification_driver(std::string_view name,
                                                            const driver_sources& from);
+
+/// A driver that is wanted, and the line of a configuration that wants it.
+struct wanted_driver {
+  std::string name;
+  std::string origin{};  ///< empty: the program
+};
+/// Those of option driver. Throws `configuration_error`.
+std::vector<wanted_driver> configured_drivers(const config& conf);
+/// There is no such driver.
+failure no_such_driver(const wanted_driver& d, const notification_drivers& custom);
+/// What is wrong with options driver and routing_config, for a notifier that has no driver of the
+/// program's. Throws `configuration_error`.
+std::vector<finding> look_at_drivers(const config& conf);
 
 /// "Known are messaging, …, test, mine."
 std::string known_drivers(const notification_drivers& custom);
@@ -43,7 +60,8 @@ std::shared_ptr<const notification_driver> log_driver(logger log);
 /// Into `kept_notifications`.
 std::shared_ptr<const notification_driver> test_driver();
 /// One of the application's, held to its contract: its answer comes once, on the loop or before
-/// `notify` returns, whatever it does.
+/// `notify` returns, whatever it does; also when it has none, once the message's time is over or it
+/// is cancelled.
 std::shared_ptr<const notification_driver> custom_driver(
     std::shared_ptr<const notification_driver> d, std::shared_ptr<scheduler> loop);
 

@@ -21,7 +21,7 @@ listener& listener::operator=(listener&& other) noexcept {
 }
 
 listener::~listener() {
-  serve::end(std::move(state_));
+  serve::end(state_.take());
 }
 
 void listener::start(const start_options& o) {
@@ -50,7 +50,7 @@ bool listener::drain(std::chrono::milliseconds limit) {
   return serve::drain(*state_, limit);
 }
 void listener::async_drain(std::chrono::milliseconds limit, unique_function<void(bool)> done) {
-  serve::async_drain(state_, limit, std::move(done));
+  serve::async_drain(state_.shared(), limit, std::move(done));
 }
 
 listener_health listener::health() const {
@@ -60,7 +60,7 @@ health_watch listener::watch_health(std::function<void(const listener_health&)> 
   return state_->watch_health(std::move(changed));
 }
 
-std::size_t listener::running() const noexcept {
+std::size_t listener::running() const {
   return state_->running();
 }
 

@@ -23,6 +23,8 @@ namespace oslo::messaging::notify::detail {
 /// Members marked "loop" are touched on the transport's loop only.
 class OSLO_HIDDEN listener_state final : public serve::serving, public handling_owner {
  public:
+  static constexpr const char* handle_name = "listener";
+
   listener_state(transport b, std::vector<target> where,
                  std::vector<std::shared_ptr<endpoint>> endpoints, listener_options o);
 

@@ -19,32 +19,36 @@ notifier notifier::prepare(const notifier_changes& changes) const {
   return notifier(std::move(changed));
 }
 
-bool notifier::is_enabled() const noexcept {
+bool notifier::is_enabled() const {
   const auto& names = *core_->o.drivers;
   return names.size() != 1 || names.front() != "noop";
 }
-const std::optional<std::string>& notifier::publisher_id() const noexcept {
+const std::optional<std::string>& notifier::publisher_id() const {
   return core_->o.publisher_id;
 }
-const std::vector<std::string>& notifier::topics() const noexcept {
+const std::vector<std::string>& notifier::topics() const {
   return *core_->o.topics;
 }
-const std::vector<std::string>& notifier::drivers() const noexcept {
+const std::vector<std::string>& notifier::drivers() const {
   return *core_->o.drivers;
 }
-int notifier::retry() const noexcept {
+int notifier::retry() const {
   return *core_->o.retry;
 }
-std::optional<std::chrono::milliseconds> notifier::timeout() const noexcept {
+std::optional<std::chrono::milliseconds> notifier::timeout() const {
   return core_->o.timeout;
 }
-const transport& notifier::bus() const noexcept {
+const transport& notifier::bus() const {
   return core_->bus;
 }
 
 void notifier::send_text(notify::priority p, const context& ctxt, std::string_view event_type,
                          const result<std::string>& payload, std::stop_token cancel,
                          unique_function<void(report)> done) const {
+  if (!core_) {
+    if (done) done(messaging::detail::moved_from(detail::notifier_core::handle_name));
+    return;
+  }
   core_->send(p, ctxt, event_type, payload, std::move(cancel), std::move(done));
 }
 

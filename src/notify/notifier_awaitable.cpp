@@ -14,7 +14,7 @@ namespace {
 
 /// What is to be sent once the awaitable is awaited.
 struct prepared {
-  std::shared_ptr<const detail::notifier_core> from;
+  messaging::detail::handle<const detail::notifier_core> from;
   notify::priority priority;
   context ctxt;
   std::string event_type;
@@ -27,7 +27,8 @@ asio::awaitable<notifier::report> send(prepared p) {
       [](auto handler, prepared n) {
         auto cancel = messaging::detail::cancellation_of(handler);
         messaging::detail::to_caller<decltype(handler), notifier::report> done(
-            std::move(handler), n.from->bus.inherited());
+            std::move(handler), !n.from || n.from->bus.inherited());
+        if (!n.from) return done(messaging::detail::moved_from(detail::notifier_core::handle_name));
         n.from->send(n.priority, n.ctxt, n.event_type, n.payload, std::move(cancel),
                      std::move(done));
       },

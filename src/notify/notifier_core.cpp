@@ -19,39 +19,11 @@ namespace {
 
 constexpr std::string_view options_group = "oslo_messaging_notifications";
 
-/// A driver that is wanted, and the line of a configuration that wants it.
-struct wanted_driver {
-  std::string name;
-  std::string origin{};
-};
-
-std::vector<wanted_driver> wanted_drivers(const notifier_options& o, const option_values& group,
-                                          const config& conf) {
+std::vector<wanted_driver> wanted_drivers(const notifier_options& o, const config& conf) {
+  if (!o.drivers) return configured_drivers(conf);
   std::vector<wanted_driver> out;
-  if (o.drivers) {
-    for (const auto& name : *o.drivers) out.push_back({name});
-    return out;
-  }
-  const auto entries = find_entries(conf, options_group,
-                                    *find_option(notification_options(), options_group, "driver"));
-  auto at = entries.begin();
-  for (auto& name : group.list("driver")) {
-    // One of each entry; the default has none.
-    std::string origin = at == entries.end() ? "" : (*at++)->origin;
-    if (!name.empty()) out.push_back({std::move(name), std::move(origin)});
-  }
+  for (const auto& name : *o.drivers) out.push_back({name});
   return out;
-}
-
-[[noreturn]] void no_such_driver(const wanted_driver& d, const notification_drivers& custom) {
-  if (d.origin.empty())
-    throw configuration_error(
-        {errc::invalid_argument,
-         "There is no notification driver \"" + d.name + "\". " + known_drivers(custom)});
-  throw configuration_error(
-      {errc::invalid_config, "Option \"driver\" of group [" + std::string(options_group) +
-                                 "] has the value \"" + d.name + "\" (" + d.origin +
-                                 "), which is no notification driver. " + known_drivers(custom)});
 }
 
 }  // namespace
@@ -87,10 +59,10 @@ notifier_core::notifier_core(transport b, notifier_options opts)
   check_custom_drivers(o.custom_drivers);
   std::vector<std::string> loaded;
   const driver_sources sources{bus, *o.topics, *o.routing_config, o.custom_drivers};
-  for (const auto& wanted : wanted_drivers(o, group, bus.conf())) {
+  for (const auto& wanted : wanted_drivers(o, bus.conf())) {
     if (std::find(loaded.begin(), loaded.end(), wanted.name) != loaded.end()) continue;
     const auto made = make_notification_driver(wanted.name, sources);
-    if (!made) no_such_driver(wanted, o.custom_drivers);
+    if (!made) throw configuration_error(no_such_driver(wanted, o.custom_drivers));
     sinks.insert(sinks.end(), made->begin(), made->end());
     loaded.push_back(wanted.name);
   }

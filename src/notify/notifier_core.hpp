@@ -16,6 +16,8 @@ namespace oslo::messaging::notify::detail {
 /// Thread safety: immutable once it is made.
 class OSLO_HIDDEN notifier_core {
  public:
+  static constexpr const char* handle_name = "notifier";
+
   /// Throws `configuration_error`.
   notifier_core(transport b, notifier_options opts);
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "core/text.hpp"
+#include "core/config/option_lookup.hpp"
 
 namespace oslo::messaging::notify {
 
@@ -46,10 +46,7 @@ option_values read_options(const config& conf) {
 transport open_transport(std::string_view url, transport_options o,
                          const driver_registry& drivers) {
   std::string chosen(url);
-  if (chosen.empty()) {
-    const auto group = read_options(o.conf);
-    if (group.is_set("transport_url")) chosen = without_line_breaks(group.string("transport_url"));
-  }
+  if (chosen.empty()) chosen = configured_url(read_options(o.conf));
   return transport::open(chosen, std::move(o), drivers);
 }
 

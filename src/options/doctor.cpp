@@ -8,9 +8,12 @@
 #include <oslo/messaging/transport.hpp>
 #include <utility>
 
+#include "core/config/option_lookup.hpp"
 #include "core/saturating.hpp"
-#include "core/text.hpp"
+#include "core/tasks/default_executor.hpp"
+#include "core/utf8.hpp"
 #include "drivers/common_options.hpp"
+#include "notify/drivers.hpp"
 
 namespace oslo::messaging {
 namespace {
@@ -36,12 +39,19 @@ void look_at_former_names(const config& conf, findings& all) {
         const auto slash = old.find('/');
         const auto place = slash == old.npos ? group.name : old.substr(0, slash);
         const auto name = slash == old.npos ? old : old.substr(slash + 1);
-        for (const auto& e : conf.find(place, name))
+        for (const auto& e : conf.find(place, name)) {
+          const bool ignored = e.layer == from_environment;
           all.push_back({severity::note, configuration,
                          "Option " + std::string(name) + " of [" + std::string(place) + "] (" +
-                             e.origin + ") is a former name.",
+                             e.origin +
+                             (ignored ? ") is a former name, which is not looked for in the "
+                                        "environment: it is ignored."
+                                      : ") is a former name."),
                          "Call it " + std::string(o.name) + " in [" + std::string(group.name) +
-                             "]: a later version of Python's library may not know it any more."});
+                             (ignored ? "]."
+                                      : "]: a later version of Python's library may not know it "
+                                        "any more.")});
+        }
       }
 }
 
@@ -83,25 +93,51 @@ struct bus {
 
 /// A notification transport of its own is another bus.
 std::vector<bus> buses_of(const config& conf) {
-  const option_values defaults("DEFAULT", default_options(), conf);
-  const auto notifications = notify::read_options(conf);
-  std::vector<bus> all{{without_line_breaks(defaults.string("transport_url"))}};
-  if (notifications.is_set("transport_url"))
-    if (auto own = without_line_breaks(notifications.string("transport_url"));
-        own != all.front().url) {
-      all.front().notifications = false;
-      all.push_back({std::move(own), false, true});
-    }
+  std::vector<bus> all{{configured_url({"DEFAULT", default_options(), conf})}};
+  auto own = configured_url(notify::read_options(conf));
+  if (!own.empty() && own != all.front().url) {
+    all.front().notifications = false;
+    all.push_back({std::move(own), false, true});
+  }
   return all;
+}
+
+std::vector<bus_role> roles_of(const checkup& what) {
+  if (!what.roles.empty()) return what.roles;
+  if (!what.topics.empty()) return {bus_role::client, bus_role::server};
+  return {bus_role::client, bus_role::notifier, bus_role::listener};
+}
+
+/// What a program of these roles would be told when it makes its objects.
+void look_at_roles(const config& conf, const checkup& what, findings& all) {
+  const auto roles = roles_of(what);
+  const auto has = [&](bus_role r) { return std::ranges::find(roles, r) != roles.end(); };
+  const auto look = [&](auto at) { into(all, configuration, "Mend it there.", at); };
+  const auto defaults = [&] { return option_values("DEFAULT", default_options(), conf); };
+  if (std::ranges::find(what.topics, "") != what.topics.end())
+    all.push_back({severity::error, "topic", "It has no name.",
+                   "Give it one: nothing is sent to a target without a topic."});
+  if (has(bus_role::client))
+    look([&] {
+      const auto values = defaults();
+      if (values.integer("rpc_response_timeout") <= 0)
+        all.push_back({severity::error, configuration,
+                       values.described("rpc_response_timeout") +
+                           ": calls without a timeout of their own end at once.",
+                       "Give calls a time to be answered in."});
+    });
+  if (has(bus_role::server) || has(bus_role::listener))
+    look([&] { default_pool_size(defaults()); });
+  if (has(bus_role::notifier))
+    look([&] {
+      for (auto& f : notify::look_at_drivers(conf)) all.push_back(std::move(f));
+    });
 }
 
 examination examination_of(const bus& b, const config& conf, const checkup& what) {
   examination e;
   e.timeout = what.timeout;
-  e.roles = what.roles;
-  const bool named = !what.topics.empty();
-  if (e.roles.empty() && named) e.roles = {bus_role::client, bus_role::server};
-  if (e.roles.empty()) e.roles = {bus_role::client, bus_role::notifier, bus_role::listener};
+  e.roles = roles_of(what);
   if (!b.rpc)
     std::erase_if(e.roles,
                   [](bus_role r) { return r == bus_role::client || r == bus_role::server; });
@@ -111,7 +147,7 @@ examination examination_of(const bus& b, const config& conf, const checkup& what
   if (b.rpc)
     for (const auto& t : what.topics) e.topics.push_back({.topic = t});
   if (!b.notifications) return e;
-  const auto topics = named ? what.topics : notify::read_options(conf).list("topics");
+  const auto topics = what.topics.empty() ? notify::read_options(conf).list("topics") : what.topics;
   for (const auto& t : topics) {
     // The one that is used most stands first.
     e.notifications.push_back({{.topic = t}, "info"});
@@ -139,6 +175,14 @@ void look_at_bus(const bus& b, const config& conf, const checkup& what,
   });
 }
 
+/// Each once, and none without a name.
+std::vector<std::string> topics_of(const checkup& what) {
+  std::vector<std::string> all;
+  for (const auto& t : what.topics)
+    if (!t.empty() && std::ranges::find(all, t) == all.end()) all.push_back(t);
+  return all;
+}
+
 }  // namespace
 
 findings examine(std::string_view url, const config& conf, const checkup& what,
@@ -147,12 +191,16 @@ findings examine(std::string_view url, const config& conf, const checkup& what,
   look_at_options(conf, all);
   look_at_former_names(conf, all);
   look_at_unknown_keys(conf, all);
+  const bool readable = !hurts(all);
+  if (readable) look_at_roles(conf, what, all);
   std::vector<bus> buses;
   if (!url.empty())
     buses.push_back({std::string(url)});
-  else if (!hurts(all))
+  else if (readable)
     into(all, configuration, "Mend it there.", [&] { buses = buses_of(conf); });
   auto within = what;
+  within.roles = roles_of(what);
+  within.topics = topics_of(what);
   const auto until = deadline_after(std::chrono::steady_clock::now(), what.timeout)
                          .value_or(std::chrono::steady_clock::time_point::max());
   for (const auto& b : buses) {
@@ -163,7 +211,7 @@ findings examine(std::string_view url, const config& conf, const checkup& what,
   }
   // What a broker says must not pass for a line of ours, or for a command to a terminal.
   for (auto& f : all)
-    for (auto* text : {&f.subject, &f.text, &f.advice}) *text = one_line(*text);
+    for (auto* text : {&f.subject, &f.text, &f.advice}) *text = to_one_line(*text);
   return all;
 }
 

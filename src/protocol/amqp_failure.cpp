@@ -1,6 +1,6 @@
 #include "protocol/amqp_failure.hpp"
 
-#include "core/text.hpp"
+#include "core/utf8.hpp"
 #include "protocol/amqp091/spec.hpp"
 
 namespace oslo::messaging::protocol {
@@ -94,7 +94,7 @@ failure to_failure(const amqp091::close_reason& why, std::string_view broker) {
       break;
   }
   // The words of a broker may have lines of their own, which a failure has not.
-  if (!why.text.empty()) text += ": " + one_line(why.text);
+  if (!why.text.empty()) text += ": " + to_one_line(why.text);
   return {classify(why), std::move(text)};
 }
 

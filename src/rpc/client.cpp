@@ -58,6 +58,8 @@ static_assert(std::is_trivially_copyable_v<prepare_options>, "see client.hpp on 
 
 class OSLO_HIDDEN client::impl {
  public:
+  static constexpr const char* handle_name = "client";
+
   impl(transport b, target t, client_options opts)
       : bus(std::move(b)), to(std::move(t)), o(std::move(opts)) {
     check_version(to.version);
@@ -149,7 +151,7 @@ client::client(transport bus, target to, client_options o) {
   if (!given) o.timeout = configured_timeout(bus);
   auto made = std::make_shared<impl>(std::move(bus), std::move(to), std::move(o));
   made->timeout_given = given;
-  impl_ = std::move(made);
+  impl_ = std::shared_ptr<const impl>(std::move(made));
 }
 
 client client::prepare(const prepare_options& p) const {
@@ -185,26 +187,30 @@ bool client::can_send_version(const std::optional<std::string>& version) const {
 bool client::can_send_version() const {
   return can_send_version(impl_->to.version);
 }
-const target& client::where() const noexcept {
+const target& client::where() const {
   return impl_->to;
 }
-const client_options& client::options() const noexcept {
+const client_options& client::options() const {
   return impl_->o;
 }
-std::optional<std::chrono::milliseconds> client::cast_timeout() const noexcept {
+std::optional<std::chrono::milliseconds> client::cast_timeout() const {
   return impl_->cast_timeout();
 }
-const transport& client::bus() const noexcept {
+const transport& client::bus() const {
   return impl_->bus;
+}
+
+std::optional<failure> detail::cannot_start(const client& c) {
+  if (!c.impl_) return messaging::detail::moved_from(client::impl::handle_name);
+  return of_another_process(c.impl_->bus);
 }
 
 void detail::start_call(const client& c, std::string_view method, context ctxt,
                         std::string_view args_json, start_options o,
                         unique_function<void(result<std::string>)> done) {
-  const auto& self = c.impl_;
   if (!done) done = [](result<std::string>) {};
-  // No loop would complete it later.
-  if (auto why = of_another_process(self->bus)) return done(*std::move(why));
+  if (auto why = cannot_start(c)) return done(*std::move(why));
+  const auto& self = c.impl_;
   auto& driver = self->bus.driver();
   if (const auto& s = self->o.serializer)
     done = [s, caller = ctxt, done = std::move(done)](result<std::string> r) mutable {
@@ -233,10 +239,9 @@ void detail::start_call(const client& c, std::string_view method, context ctxt,
 void detail::start_cast(const client& c, std::string_view method, context ctxt,
                         std::string_view args_json, start_options o,
                         unique_function<void(result<void>)> done) {
-  const auto& self = c.impl_;
   if (!done) done = [](result<void>) {};
-  // No loop would complete it later.
-  if (auto why = of_another_process(self->bus)) return done(*std::move(why));
+  if (auto why = cannot_start(c)) return done(*std::move(why));
+  const auto& self = c.impl_;
   auto& driver = self->bus.driver();
   client::impl::request request;
   auto refused = self->fill(request, false, method, std::move(ctxt), args_json, o);

@@ -21,7 +21,7 @@ server& server::operator=(server&& other) noexcept {
 }
 
 server::~server() {
-  serve::end(std::move(state_));
+  serve::end(state_.take());
 }
 
 void server::start(const start_options& o) {
@@ -49,7 +49,7 @@ bool server::drain(std::chrono::milliseconds limit) {
   return serve::drain(*state_, limit);
 }
 void server::async_drain(std::chrono::milliseconds limit, unique_function<void(bool)> done) {
-  serve::async_drain(state_, limit, std::move(done));
+  serve::async_drain(state_.shared(), limit, std::move(done));
 }
 
 server_health server::health() const {
@@ -59,10 +59,10 @@ health_watch server::watch_health(std::function<void(const server_health&)> chan
   return state_->watch_health(std::move(changed));
 }
 
-const target& server::where() const noexcept {
+const target& server::where() const {
   return state_->on;
 }
-std::size_t server::running() const noexcept {
+std::size_t server::running() const {
   return state_->running();
 }
 

@@ -18,6 +18,8 @@ namespace oslo::messaging::rpc::detail {
 /// Takes requests and hands them to the executor.
 class OSLO_HIDDEN server_state final : public serve::serving {
  public:
+  static constexpr const char* handle_name = "server";
+
   server_state(transport bus, target on, std::vector<std::shared_ptr<endpoint>> endpoints,
                server_options o);
 

@@ -103,8 +103,9 @@ class Help(unittest.TestCase):
 class CommandLine(unittest.TestCase):
     def expect_usage(self, pattern, *arguments, **keywords):
         done = run(*arguments, **keywords)
-        self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertRegex(done.stderr + done.stdout, pattern)
+        self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+        self.assertRegex(done.stderr, r"\Aoslo-msg: .*\n\Z")
+        self.assertRegex(done.stderr, pattern)
 
     def test_bad_arguments(self):
         for pattern, arguments in [
@@ -164,6 +165,7 @@ class CommandLine(unittest.TestCase):
             ("--priority", ["listen", "t", "--priority", "INFO"]),
             ("--batch-size", ["listen", "t", "--batch-size", "0"]),
             ("--count", ["listen", "t", "--count", "0"]),
+            ("--requeue-first", ["listen", "t", "--requeue-first", "-1"]),
             ("version cap|Version cap|version_cap",
              ["call", "t", "m", "--version", "1.5", "--version-cap", "1.4"]),
         ]:
@@ -180,6 +182,7 @@ class CommandLine(unittest.TestCase):
             ("expected a JSON object .* line 1, column 3", "  3"),
             ("JSON: cannot read /nowhere/a.json: No such file", "@/nowhere/a.json"),
             ("JSON: cannot read /: Is a directory", "@/"),
+            ("JSON: longer than the limit of 134217728 bytes", "@/dev/zero"),
             ("JSON: line 1, ", '{"a": ' * 5000),
         ]:
             with self.subTest(text[:20]):
@@ -536,6 +539,8 @@ class Doctor(unittest.TestCase):
                 self.expect(self.look(1, url=url), "error", pattern)
         findings = self.look(1, "--config-file", "/nowhere/oslo.conf", url=None)
         self.expect(findings, "error", "/nowhere/oslo.conf")
+        findings = self.look(1, "--config-file", os.fsdecode(b"/nowhere/\xff"), url=None)
+        self.expect(findings, "error", "/nowhere/\ufffd")
 
     def test_every_host_is_looked_at(self):
         url = "rabbit://u:s3cret@127.0.0.1:1,u:s3cret@no-such-host.invalid,127.0.0.1:2/"
@@ -550,6 +555,11 @@ class Doctor(unittest.TestCase):
                "[oslo_messaging_metrics]\nmetrics_thread_stop_timeout = 3\n")
         self.expect(findings, "note", r"rpc_thread_pool_size of \[DEFAULT\] \(.*service\.conf:3\).*"
                                       "executor_thread_pool_size", "metrics_thread_stop_timeout")
+
+    def test_a_url_of_several_lines_is_one_url(self):
+        findings = self.look_at_file(
+            1, "[DEFAULT]\ntransport_url = rabbit://u:s3cret@127.0.0.1:1,\n  u:s3cret@127.0.0.1:2/\n")
+        self.expect(findings, "error", r"host 127\.0\.0\.1:1 ", r"host 127\.0\.0\.1:2 ")
 
     def test_wrong_values(self):
         findings = self.look_at_file(

@@ -65,11 +65,24 @@ class with_constructor {
 };
 BOOST_DESCRIBE_STRUCT(with_constructor, (), (x))
 
+/// Arrays of C take an initialiser for each element.
 struct text_of_fixed_length {
   char text[8] = "";
   int n = 0;
+  char more[3] = "";
 };
+#if defined(forgotten_member_beside_an_array)
+BOOST_DESCRIBE_STRUCT(text_of_fixed_length, (), (text, more))
+#elif defined(forgotten_array)
 BOOST_DESCRIBE_STRUCT(text_of_fixed_length, (), (text, n))
+#else
+BOOST_DESCRIBE_STRUCT(text_of_fixed_length, (), (text, n, more))
+#endif
+
+struct long_text {
+  char text[1025] = "";
+};
+BOOST_DESCRIBE_STRUCT(long_text, (), (text))
 
 struct outer {
   int a = 0;
@@ -91,6 +104,7 @@ void used() {
   om::from_json<derived_without_more>("{}");
   om::from_json<with_constructor>("{}");
   om::to_json(text_of_fixed_length());
+  om::to_json(long_text());
 #if defined(forgotten_member)
   om::to_json(point());
 #elif defined(result_of_an_unknown_type)

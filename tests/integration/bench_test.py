@@ -2,8 +2,10 @@
 
 import signal
 import unittest
+import urllib.parse
 
 import kombu
+from fault_proxy import FaultProxy
 from interrupting import terminate_when_shown
 from own_broker import OwnBroker
 from programs import oslo_msg, rabbit_url
@@ -25,6 +27,22 @@ class Interrupted(unittest.TestCase):
             queue = kombu.Queue(f"oslo-msg-bench-{child.pid}.info", channel=connection.channel())
             with self.assertRaises(connection.channel_errors):
                 queue.queue_declare(passive=True)
+
+    def test_a_bus_that_dies_while_it_is_emptied_does_not_hold_up_the_end(self):
+        broker = urllib.parse.urlsplit(rabbit_url())
+        with FaultProxy(broker.port) as proxy:
+
+            def die():
+                proxy.faults["drop"] = True
+                proxy.afflict(drop=True)
+
+            child, out, shown = terminate_when_shown(
+                [oslo_msg()[0], "--log-level", "off", "--url",
+                 rabbit_url().replace(f":{broker.port}", f":{proxy.port}"),
+                 "bench", "notify", "--count", "20000", "--in-flight", "600"],
+                b"taking out:", limit=40, before=die)
+            self.assertEqual((child.returncode, out), (-signal.SIGTERM, b""), shown)
+            self.assertRegex(shown, rb"oslo-msg: (The bus did not say whether|Only \d+ of \d+ notif)")
 
     def test_a_broker_that_confirms_nothing_does_not_hold_up_the_end(self):
         """An alarm: it reads nothing of who publishes."""

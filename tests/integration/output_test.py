@@ -8,8 +8,10 @@ import subprocess
 import tempfile
 import termios
 import unittest
+import urllib.parse
 
-from programs import CommandClient, Server, oslo_msg, poll, unique
+from fault_proxy import FaultProxy
+from programs import CommandClient, Server, oslo_msg, poll, rabbit_url, unique
 
 UNWRITTEN = 6
 
@@ -115,6 +117,50 @@ class Output(unittest.TestCase):
             file.seek(0)
             taken += [json.loads(line)["payload"] for line in file]
         self.assertEqual(sorted(taken), payloads)
+
+    def test_a_reader_of_both_outputs_that_stalls(self):
+        """What is to be said about it has no room either."""
+        client = CommandClient()
+        topic = unique("output")
+        for n in range(10):
+            client.result(client.run("notify", ["event", "--topic", topic], f"{n}" + "x" * 20_000))
+        reading, writing = os.pipe()
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 65536)
+        with open(reading, "rb") as pipe:
+            with subprocess.Popen(
+                [*oslo_msg(), "listen", topic, "--priority", "info"],
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+            ) as listener:
+                try:
+                    os.close(writing)
+                    self.assertEqual(poll(lambda: waiting(pipe) > 57_344, True), True)
+                    listener.send_signal(signal.SIGTERM)
+                    self.assertEqual(listener.wait(timeout=40), UNWRITTEN)
+                finally:
+                    listener.kill()
+
+    def test_a_broker_that_falls_silent_does_not_hold_up_a_listener(self):
+        """It is no fault of whoever reads the lines."""
+        broker = urllib.parse.urlsplit(rabbit_url())
+        with FaultProxy(broker.port) as proxy:
+            url = rabbit_url().replace(f":{broker.port}", f":{proxy.port}")
+            with subprocess.Popen(
+                [*oslo_msg(url), "--log-level", "off", "listen", unique("output")],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as listener:
+                try:
+                    self.assertEqual(listener.stderr.readline(), "ready\n")
+                    proxy.afflict(drop=True)
+                    listener.send_signal(signal.SIGTERM)
+                    said = listener.communicate(timeout=40)
+                finally:
+                    listener.kill()
+            self.assertEqual((listener.returncode, *said), (0, "", ""))
 
 
 if __name__ == "__main__":

@@ -18,11 +18,12 @@ CHILD_SUBREAPER = 36  # of prctl(2)
 LIMIT = 60
 
 script = origin = None
+prepared_for = {}
 
 
 def prepare(path):
-    global script
-    script = path
+    global script, prepared_for
+    script, prepared_for = path, environment()
 
 
 def environment():
@@ -37,7 +38,6 @@ class Origin:
         # A process whose parent has ended becomes ours, so that we can wait for it.
         if ctypes.CDLL(None).prctl(CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
             raise OSError("prctl refuses PR_SET_CHILD_SUBREAPER")
-        self.environment = environment()
         self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.link.settimeout(LIMIT)
         self.lock = threading.Lock()
@@ -73,10 +73,10 @@ def popen(command, **options):
     global origin
     if script is None or command[0] != sys.executable or not str(command[1]).endswith(".py"):
         return subprocess.Popen(command, **options)
+    if environment() != prepared_for:
+        return subprocess.Popen(command, **options)
     if origin is None:
         origin = Origin()
-    if origin.environment != environment():
-        return subprocess.Popen(command, **options)
     return ForkedProgram(command, **options)
 
 

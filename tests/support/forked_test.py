@@ -78,10 +78,13 @@ class Forked(unittest.TestCase):
             self.assertEqual(program.wait(20), -number)
 
     def test_another_environment_is_not_that_of_the_imports(self):
-        self.start(self.program, "0").communicate(timeout=20)
-        with mock.patch.dict(os.environ, FORKED_TEST="x"):
-            out, _ = self.start(self.program, "0").communicate(timeout=20)
-        self.assertEqual(out, f"0 __main__ False {self.folder}\n")
+        outputs = []
+        for more in ({"FORKED_TEST": "x"}, {}):
+            with mock.patch.dict(os.environ, more):
+                outputs.append(self.start(self.program, "0").communicate(timeout=20)[0])
+        self.assertEqual(
+            outputs, [f"0 __main__ {was} {self.folder}\n" for was in (False, True)]
+        )
 
     def test_other_programs_are_started_as_ever(self):
         out, _ = self.start("-c", "print(__name__, 'forked' in globals())").communicate(timeout=20)

@@ -7,8 +7,8 @@ import signal
 import subprocess
 
 
-def terminate_when_shown(command, text, limit):
-    """Sends SIGTERM once `text` is on the terminal that is standard error.
+def terminate_when_shown(command, text, limit, before=lambda: None):
+    """Calls `before` and sends SIGTERM once `text` is on the terminal that is standard error.
 
     Returns the process, its standard output and all that was shown.
     """
@@ -19,6 +19,7 @@ def terminate_when_shown(command, text, limit):
             shown = b""
             while text not in shown:
                 shown += os.read(screen, 4096)
+            before()
             child.send_signal(signal.SIGTERM)
             out, _ = child.communicate(timeout=limit)
         finally:

@@ -64,9 +64,7 @@ class Server:
                 command += [f"--{name}", str(value)]
         self.server = server
         self.killed = False
-        self.errors = tempfile.TemporaryFile(
-            mode="w+", encoding="utf-8", errors="backslashreplace"
-        )
+        self.errors = tempfile.TemporaryFile()
         self.process = forked.popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors, text=True
         )
@@ -88,8 +86,9 @@ class Server:
 
     def stderr(self):
         """What it has written to its standard error."""
-        self.errors.seek(0)
-        return self.errors.read()
+        # The program writes where this description of the file is: it may not be moved.
+        size = os.fstat(self.errors.fileno()).st_size
+        return os.pread(self.errors.fileno(), size, 0).decode(errors="backslashreplace")
 
     def close(self):
         self.process.stdout.close()

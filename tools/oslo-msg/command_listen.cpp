@@ -84,7 +84,9 @@ class printer : public notify::endpoint {
     }
   }
   bool enough() const { return enough_; }
-  /// What kept it from printing. Once the listener has ended.
+  /// True while a line waits to be taken.
+  bool printing() const { return printing_; }
+  /// What kept it from printing. Once it prints no more.
   const std::optional<output_error>& trouble() const { return trouble_; }
 
  private:
@@ -94,13 +96,16 @@ class printer : public notify::endpoint {
     if (enough_) return notify::outcome::requeue;
     std::string text;
     for (const auto& n : batch) text += line_of(n);
+    printing_ = true;
     try {
       print(text);
     } catch (const output_error& e) {
       trouble_ = e;
+      printing_ = false;
       end();
       return notify::outcome::requeue;
     }
+    printing_ = false;
     if (left_) {
       *left_ -= std::min(*left_, batch.size());
       if (*left_ == 0) end();
@@ -120,10 +125,13 @@ class printer : public notify::endpoint {
   const signals& to_wake_;
   std::optional<output_error> trouble_{};
   std::atomic<bool> enough_{false};
+  std::atomic<bool> printing_{false};
 };
 
-/// What stands in the way of an end is a line that nobody reads.
-constexpr std::chrono::seconds output_patience{3};
+/// What stands in the way of an end is a line that nobody reads, or a broker that says nothing.
+constexpr std::chrono::seconds end_patience{3};
+/// The loop keeps that time, unless a line of the log holds it up.
+constexpr std::chrono::seconds loop_margin{1};
 
 bool end_within(std::chrono::seconds limit, notify::listener& l, const signals& operator_says) {
   const auto ended = std::make_shared<std::promise<bool>>();
@@ -132,8 +140,10 @@ bool end_within(std::chrono::seconds limit, notify::listener& l, const signals& 
     ended->set_value(in_time);
     operator_says.wake();
   });
-  if (operator_says.wait() == signals::event::interrupted) _exit(128 + SIGTERM);
-  return all.get();
+  const auto event = operator_says.wait_for(limit + loop_margin);
+  if (!event) return false;
+  if (*event == signals::event::interrupted) _exit(128 + SIGTERM);
+  return all.wait_for(loop_margin) == std::future_status::ready && all.get();
 }
 
 int listen(const program& p, const listen_command_options& o) {
@@ -164,10 +174,11 @@ int listen(const program& p, const listen_command_options& o) {
   std::fputs("ready\n", stderr);
   while (!prints->enough() && operator_says.wait() != signals::event::interrupted) {
   }
-  if (!end_within(output_patience, l, operator_says)) {
+  if (!end_within(end_patience, l, operator_says)) {
     // The broker gives what was not acknowledged to somebody else when the connection ends.
-    std::fputs("oslo-msg: standard output: it takes nothing any more\n", stderr);
-    std::fflush(stderr);
+    const bool stalled = prints->printing();
+    if (!stalled && !prints->trouble()) _exit(done);
+    complain(stalled ? "standard output: it takes nothing any more" : prints->trouble()->what());
     _exit(unwritten);
   }
   bus.close();
@@ -228,7 +239,8 @@ Example: oslo-msg listen notifications --priority info --priority error --pool a
   command
       ->add_option("--requeue-first", o->requeue_first,
                    "Print the first N and give them back to the bus [0]")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(between<std::size_t>(0, 1'000'000'000));
   command->add_option("--count", o->count, "End after N lines [never]")
       ->type_name("N")
       ->check(between<std::size_t>(1, 1'000'000'000));

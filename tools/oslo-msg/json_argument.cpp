@@ -6,7 +6,6 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <oslo/messaging/json.hpp>
 
 #include "exit_status.hpp"
@@ -14,13 +13,24 @@
 namespace oslo::messaging::cli {
 namespace {
 
-std::string slurp(std::istream& in) {
-  return {std::istreambuf_iterator<char>{in}, {}};
+/// No peer takes a longer message.
+constexpr std::size_t longest = std::size_t{128} << 20;
+
+std::string slurp(std::string_view what, std::istream& in) {
+  std::string text;
+  char block[65'536];
+  while (in.read(block, sizeof block), in.gcount() > 0) {
+    text.append(block, static_cast<std::size_t>(in.gcount()));
+    if (text.size() > longest)
+      throw usage_error{std::string{what} + ": longer than the limit of " +
+                        std::to_string(longest) + " bytes"};
+  }
+  return text;
 }
 
 std::string fetch(std::string_view what, const std::string& text) {
   if (text == "-") {
-    auto read = slurp(std::cin);
+    auto read = slurp(what, std::cin);
     if (std::ferror(stdin) != 0)
       throw usage_error{std::string{what} +
                         ": cannot read standard input: " + std::strerror(errno)};
@@ -33,11 +43,9 @@ std::string fetch(std::string_view what, const std::string& text) {
   };
   std::ifstream file{path, std::ios::binary};
   if (!file) throw unreadable();
-  try {
-    return slurp(file);
-  } catch (const std::ios_base::failure&) {  // a directory can be opened
-    throw unreadable();
-  }
+  auto read = slurp(what, file);
+  if (file.bad()) throw unreadable();  // a directory can be opened
+  return read;
 }
 
 /// "line 2, column 7", counted from 1.

@@ -1,7 +1,6 @@
 // oslo-msg: RPC and notifications over a message bus from the command line.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <iostream>
 #include <oslo/messaging/version.hpp>
 #include <sstream>
 #include <string>
@@ -54,10 +53,11 @@ int parse_and_run(CLI::App& app, int argc, char** argv, program& p) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    std::ostringstream help;
-    const int status = app.exit(e, help, std::cerr);
+    std::ostringstream help, wrong;
+    if (app.exit(e, help, wrong) != 0)
+      throw usage_error{std::string{e.what()} + "; --help lists what there is"};
     print(help.str());
-    return status == 0 ? done : usage;
+    return done;
   }
   if (!p.run) throw usage_error{"a command is missing; oslo-msg --help lists them"};
   return p.run();

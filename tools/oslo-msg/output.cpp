@@ -36,4 +36,12 @@ void print(std::string_view text) {
   }
 }
 
+void complain(const std::string& line) {
+  pollfd writable{STDERR_FILENO, POLLOUT, 0};
+  if (poll(&writable, 1, 0) != 1 || (writable.revents & POLLOUT) == 0) return;
+  // A pipe that is writable takes PIPE_BUF bytes at once.
+  const std::string text = "oslo-msg: " + line + "\n";
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, text.data(), text.size());
+}
+
 }  // namespace oslo::messaging::cli

@@ -24,4 +24,8 @@ void prepare_standard_streams();
 /// Thread safety: one thread at a time.
 void print(std::string_view text);
 
+/// Writes a short line to standard error, but not where it would have to wait: nobody reads it, and
+/// the program is about to end.
+void complain(const std::string& line);
+
 }  // namespace oslo::messaging::cli

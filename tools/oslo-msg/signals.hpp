@@ -6,8 +6,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <future>
 #include <memory>
+#include <optional>
 #include <oslo/messaging/error.hpp>
 #include <utility>
 
@@ -46,6 +50,19 @@ class signals {
     while (sigwait(&set_, &signal) != 0) {
     }
     return signal == wake_signal ? event::woken : event::interrupted;
+  }
+  /// The same, but none when nothing has come within `limit`.
+  std::optional<event> wait_for(std::chrono::seconds limit) const {
+    using clock = std::chrono::steady_clock;
+    for (const auto until = clock::now() + limit;;) {
+      const auto left = std::max(clock::duration::zero(), until - clock::now());
+      const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+      const timespec most{static_cast<time_t>(seconds.count()),
+                          static_cast<long>(std::chrono::nanoseconds(left - seconds).count())};
+      const int signal = sigtimedwait(&set_, nullptr, &most);
+      if (signal > 0) return signal == wake_signal ? event::woken : event::interrupted;
+      if (errno == EAGAIN) return std::nullopt;
+    }
   }
   void wake() const noexcept { pthread_kill(owner_, wake_signal); }
 

@@ -112,6 +112,7 @@ struct option {
 /// A deprecated name works like the present one. Of two files the later one counts, whichever name
 /// it uses; within a file (or a query) the present name counts.
 ///
+/// Cheap to copy; one that was moved from stays what it was.
 /// Thread safety: immutable.
 class option_values {
  public:
@@ -121,6 +122,8 @@ class option_values {
   /// Keys of a file that no option has are ignored, as oslo.config does.
   option_values(std::string group, std::span<const option> options, const config& conf,
                 const std::map<std::string, std::string>& query = {}, std::string_view url = {});
+  option_values(const option_values&) noexcept = default;
+  option_values& operator=(const option_values&) noexcept = default;
 
   // Each throws `configuration_error` when the group has no such option, when it is of another
   // type, or when it is not set.

@@ -56,7 +56,8 @@ namespace oslo::messaging {
 /// Described types: members in order, bases first. An optional member without a value is left out,
 /// like a keyword argument that is not passed; a `value` member sends an explicit null. (In results
 /// of RPC methods it is null, as it would be in Python, unless `leaves_out_empty` says otherwise.)
-/// Every member of an aggregate has to be described: one that was forgotten does not compile. A
+/// Every member of an aggregate has to be described: one that was forgotten does not compile (where
+/// there are no arrays of C with more than 1,024 elements in all). A
 /// struct with a member that is not to travel, or that cannot be described (a bit-field, a
 /// reference), needs a constructor, with which it is no aggregate, or a codec of its own.
 /// Reading ignores unknown keys, leaves absent members as the default constructor made them, takes

@@ -218,11 +218,11 @@ struct notification_topic {
 
 /// A message bus. Keeps itself connected from the first use until `close`.
 ///
-/// A member that throws, here or of a listener or message, harms nobody: a transport reports that
-/// as the outcome of what was begun, once, or in the log. A `messaging_error` keeps its failure.
-/// What a send throws otherwise is `errc::outcome_unknown`, since the message may have left before;
-/// all else is `errc::broker_error`. `transport::driver` is the guard that does this, not the
-/// driver.
+/// A member that throws, here or of a listener or message, or destroys its completion, or keeps
+/// that of a send a second beyond its timeout, harms nobody: a transport reports that as the
+/// outcome of what was begun, once, or in the log. A `messaging_error` keeps its failure. What a
+/// send throws otherwise is `errc::outcome_unknown`, since the message may have left before; all
+/// else is `errc::broker_error`. `transport::driver` is the guard that does this, not the driver.
 ///
 /// Thread safety: from any thread, except for the two members that listen.
 class driver {

@@ -115,7 +115,7 @@ class failure;
 
 /// What went wrong: a code to branch on and a sentence to show. Never holds a password.
 ///
-/// Cheap to copy (one shared pointer).
+/// Cheap to copy (one shared pointer); one that was moved from stays what it was.
 /// Thread safety: immutable; any number of threads may read the same object.
 class failure {
  public:
@@ -125,6 +125,8 @@ class failure {
   failure(errc code, std::string message, failure_detail detail);
   /// `errc::remote_error` with the peer's exception.
   explicit failure(remote_failure remote);
+  failure(const failure&) noexcept = default;
+  failure& operator=(const failure&) noexcept = default;
 
   /// What to branch on; 0 (no enumerator): no failure.
   errc code() const noexcept { return data_->code; }

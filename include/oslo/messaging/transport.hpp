@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <oslo/messaging/config.hpp>
+#include <oslo/messaging/detail/handle.hpp>
 #include <oslo/messaging/driver.hpp>
 #include <oslo/messaging/health.hpp>
 #include <oslo/messaging/tracing.hpp>
@@ -33,7 +34,8 @@ struct transport_options {
 };
 
 /// Owns a driver and its loop. Keeps itself connected; there is nothing to connect or reconnect.
-/// Copies share one transport; the last one closes it.
+/// Copies share one transport; the last one closes it. One that was moved from can be assigned to
+/// and destroyed; all else throws `messaging_error` (`errc::invalid_argument`).
 ///
 /// Thread safety: all members may be called from any thread.
 class transport {
@@ -70,30 +72,30 @@ class transport {
   /// another one.
   messaging::driver& driver() const;
   /// True in such a child.
-  bool inherited() const noexcept;
+  bool inherited() const;
   /// The loop that everything of the transport runs on.
-  scheduler& loop() const noexcept;
+  scheduler& loop() const;
   /// The same, to be kept.
-  std::shared_ptr<scheduler> shared_loop() const noexcept;
+  std::shared_ptr<scheduler> shared_loop() const;
   /// What the options said, as all below, with the defaults filled in.
-  const logger& log() const noexcept;
+  const logger& log() const;
   /// Null: none.
-  messaging::metrics* meter() const noexcept;
+  messaging::metrics* meter() const;
   /// The same, to be kept.
-  const std::shared_ptr<metrics>& shared_meter() const noexcept;
+  const std::shared_ptr<metrics>& shared_meter() const;
   /// Null: none.
-  const std::shared_ptr<messaging::tracer>& tracer() const noexcept;
+  const std::shared_ptr<messaging::tracer>& tracer() const;
   /// The configuration that it was opened with.
-  const config& conf() const noexcept;
+  const config& conf() const;
   /// The URL that it was opened with, credentials included.
-  const transport_url& url() const noexcept;
+  const transport_url& url() const;
   /// Values of [DEFAULT] (docs/options.md).
-  const option_values& defaults() const noexcept;
+  const option_values& defaults() const;
 
  private:
   class impl;
   explicit transport(std::shared_ptr<impl> i) : impl_(std::move(i)) {}
-  std::shared_ptr<impl> impl_;
+  detail::handle<impl> impl_;
 };
 
 /// All drivers this library was built with: fake, rabbit (also as kombu).

@@ -17,7 +17,8 @@ namespace {
 constexpr std::size_t max_file_size = std::size_t{16} << 20;
 
 [[noreturn]] void refuse_file(const std::string& name, std::string_view why) {
-  throw_failure({errc::invalid_config, "Config file " + name + " " + std::string(why)});
+  throw_failure(
+      {errc::invalid_config, "Config file " + to_one_line(name) + " " + std::string(why)});
 }
 
 std::string read_file(const std::string& name) {
@@ -135,12 +136,8 @@ std::vector<variable> option_variables() {
     if (between == path.npos || between == 0 || between + 2 == path.size()) continue;
     if (std::any_of(path.begin(), path.end(), [](char c) { return c >= 'a' && c <= 'z'; }))
       continue;
-    const auto text = line.substr(equals + 1);
-    if (!is_utf8(text))
-      throw_failure({errc::invalid_config,
-                     "Environment variable " + std::string(name) + " is not valid UTF-8."});
     found.push_back({std::string(name), normal_group(path.substr(0, between)),
-                     ascii_lower(path.substr(between + 2)), std::string(text)});
+                     ascii_lower(path.substr(between + 2)), std::string(line.substr(equals + 1))});
   }
   return found;
 }
@@ -154,7 +151,7 @@ std::string normal_group(std::string_view name) {
 config config::load(std::span<const std::string> files) {
   config conf;
   unsigned layer = 0;
-  for (const auto& file : files) conf.read(read_file(file), file, layer++);
+  for (const auto& file : files) conf.read(read_file(file), to_one_line(file), layer++);
   for (auto& v : option_variables())
     conf.groups_[v.group][v.option].push_back(
         {std::move(v.text), "environment variable " + v.name, from_environment});

@@ -78,6 +78,13 @@ std::vector<std::string> former_names_in_use(const config& conf, std::string_vie
   return lines;
 }
 
+std::string configured_url(const option_values& group) {
+  if (!group.is_set("transport_url")) return {};
+  auto url = group.string("transport_url");
+  std::erase(url, '\n');
+  return url;
+}
+
 const option* find_option(std::span<const option> options, std::string_view group,
                           std::string_view name) {
   for (const auto& o : options)

@@ -35,6 +35,10 @@ std::vector<std::string> former_names_in_use(const config& conf, std::string_vie
                                              std::span<const option> options,
                                              const std::map<std::string, std::string>& query = {});
 
+/// Option transport_url of a group, without the line breaks of a value that goes on over several
+/// lines of a file; empty when it is not set.
+std::string configured_url(const option_values& group);
+
 /// The option of that name, present or deprecated, or null.
 const option* find_option(std::span<const option> options, std::string_view group,
                           std::string_view name);

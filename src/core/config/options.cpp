@@ -8,6 +8,7 @@
 #include "core/config/option_lookup.hpp"
 #include "core/config/option_types.hpp"
 #include "core/hidden.hpp"
+#include "core/utf8.hpp"
 
 namespace oslo::messaging {
 namespace {
@@ -36,7 +37,7 @@ std::string shown(std::string_view text) {
       out += c;
     }
   }
-  return out += text.size() > most ? "...\"" : "\"";
+  return to_valid_utf8(out += text.size() > most ? "...\"" : "\"");
 }
 
 std::string number_text(double v) {
@@ -61,7 +62,13 @@ void check_choice(std::string_view v, const option& o) {
   throw value_fault("is none of: " + all);
 }
 
+/// A file is checked as a whole; variables and the program may bring anything.
+void check_encoding(std::string_view text) {
+  if (!is_utf8(text)) throw value_fault("is not valid UTF-8");
+}
+
 typed_value convert(const option& o, std::string text) {
+  check_encoding(text);
   switch (o.type) {
     case option_type::string: check_choice(text, o); return text;
     case option_type::boolean: return parse_boolean(text);
@@ -187,7 +194,7 @@ option_values::option_values(std::string group, std::span<const option> options,
       where = entries.back()->origin;
       for (const auto* e : entries)
         read_with_place(group, o, e->text, e->origin, [&]() -> typed_value {
-          texts.push_back(names.expand(o.name, e->text, o.secret));
+          check_encoding(texts.emplace_back(names.expand(o.name, e->text, o.secret)));
           return {};
         });
       value = std::move(texts);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <variant>
 
-#include "core/text.hpp"
+#include "core/utf8.hpp"
 #include "wire/compression.hpp"
 #include "wire/encoding.hpp"
 
@@ -18,7 +18,7 @@ constexpr std::size_t always_allowed = std::size_t{1} << 20;
 
 failure unknown(std::string_view how) {
   return {errc::malformed_message, "it is compressed by " +
-                                       one_line(how.substr(0, longest_name_shown)) +
+                                       to_one_line(how.substr(0, longest_name_shown)) +
                                        ", which is not known here"};
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/shown_name.hpp"
-#include "core/text.hpp"
+#include "core/utf8.hpp"
 #include "drivers/rabbit/blame.hpp"
 #include "drivers/rabbit/mismatch.hpp"
 #include "protocol/amqp091/spec.hpp"
@@ -149,8 +149,9 @@ void consumer::request_everything(consumer_channel& s) {
                                src.from.durable, src.from.auto_delete, {});
     // After a loss it is our own former self that may linger there.
     const bool look = src.ours_alone && !s.was_ready_;
-    machine.queue_declare(ch, look ? looking_before : uninteresting, src.to.name, false,
-                          src.to.durable, false, src.to.auto_delete, src.to.arguments);
+    const auto purpose = src.is_stream ? counting_stream : look ? looking_before : uninteresting;
+    machine.queue_declare(ch, purpose, src.to.name, false, src.to.durable, false,
+                          src.to.auto_delete, src.to.arguments);
     if (!default_exchange)
       for (const auto& key : src.binding_keys)
         machine.queue_bind(ch, uninteresting, src.to.name, src.from.name, key);
@@ -349,7 +350,7 @@ bool consumer::is_alone(consumer_channel& s, amqp091::request_id request, std::s
   const std::uint32_t ours = request == looking_after ? 1 : 0;
   if (consumers <= ours) return true;
   const failure why(errc::access_refused,
-                    "Cannot consume " + one_line(queue) + ": another process at " +
+                    "Cannot consume " + to_one_line(queue) + ": another process at " +
                         link_.broker_name() +
                         " consumes it. With use_queue_manager each process needs a hostname and "
                         "processname of its own, unless all share one /dev/shm.");
@@ -378,8 +379,8 @@ void consumer::on_request_ok(amqp091::channel_id ch, amqp091::request_id request
   s->ready_since_ = link_.now();
   const auto since = stream_position::wall_clock::now();
   s->position_.reading_since(since);
-  if (!s->stream_tag_.empty() && s->position_.has_offset()) {
-    s->watch_.begin(link_.now(), since);
+  if (const auto next = s->position_.next()) {
+    s->watch_.begin(link_.now(), *next, since);
     owner_.wake_at(s->watch_.due());
   }
   s->on_ready();

@@ -13,13 +13,6 @@ constexpr std::size_t most_without_prefetch = 1'000'000;
 
 }  // namespace
 
-/// Publishers may write such a header, too, but not into a stream: the broker writes its own.
-std::optional<std::uint64_t> consumer_channel::stream_offset(const amqp091::delivery& d) const {
-  if (stream_tag_.empty() || d.consumer_tag != stream_tag_ || !d.props->headers)
-    return std::nullopt;
-  return stream_position::offset_in(&*d.props->headers);
-}
-
 void consumer::ack(consumer_channel& s, std::uint64_t lifetime, std::uint64_t tag) {
   if (s.lifetime_ != lifetime || s.channel_ == 0 || !link_.is_open()) return;
   link_.machine().ack(s.channel_, tag);

@@ -26,7 +26,8 @@ void consumer::look_at_streams(instant now) {
 }
 
 void consumer::counted(consumer_channel& s, std::uint32_t messages) {
-  if (!s.watch_.is_on() || !s.watch_.answered(messages)) return;
+  if (!s.watch_.is_on()) return s.watch_.declared(messages);
+  if (!s.watch_.answered(messages)) return;
   link_.log()(log_level::warning, "[consume] Stream " + s.sources_.back().to.name + " at " +
                                       link_.broker_name() +
                                       " grows and gives nothing: it is another one than before.");

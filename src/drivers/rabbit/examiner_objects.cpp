@@ -1,7 +1,7 @@
 // What an examination sees of exchanges and queues.
 #include <algorithm>
 
-#include "core/utf8.hpp"
+#include "core/shown_name.hpp"
 #include "drivers/rabbit/examiner.hpp"
 #include "drivers/rabbit/mismatch.hpp"
 #include "drivers/rabbit/trials.hpp"
@@ -111,7 +111,7 @@ bool examiner::is_a_name(const std::string& subject, const std::string& name) {
 }
 
 void examiner::look_at_exchange(probe& p, const exchange_use& u) {
-  const auto subject = "exchange " + u.what.name;
+  const auto subject = "exchange " + shown_name(u.what.name);
   if (!is_a_name(subject, u.what.name)) return;
   const auto there = p.ask(look_at(u.what), step());
   if (broken(p, there, subject)) return;
@@ -124,7 +124,7 @@ void examiner::look_at_exchange(probe& p, const exchange_use& u) {
 
 void examiner::look_at_queue(probe& p, const queue_use& u) {
   const auto& q = u.from.to;
-  const auto subject = "queue " + q.name;
+  const auto subject = "queue " + shown_name(q.name);
   if (!is_a_name(subject, q.name) || !is_utf8(u.from.from.name)) return;
   const auto there = p.ask(look_at(q), step());
   if (broken(p, there, subject)) return;
@@ -161,7 +161,7 @@ void examiner::look_at_queue(probe& p, const queue_use& u) {
 }
 
 void examiner::count_readers(const queue_use& u, const probe::answer& a) {
-  const auto subject = "queue " + u.from.to.name;
+  const auto subject = "queue " + shown_name(u.from.to.name);
   const auto counts = "It holds " + std::to_string(a.messages) + " messages and has " +
                       std::to_string(a.consumers) + " consumers.";
   if (a.consumers != 0 || (a.messages == 0 && !u.called)) return add(severity::ok, subject, counts);
@@ -175,7 +175,7 @@ void examiner::count_readers(const queue_use& u, const probe::answer& a) {
 
 void examiner::nobody_has_read(const queue_use& u) {
   if (u.is == queue_use::kind::requests && u.called)
-    add(severity::warning, "queue " + u.from.to.name,
+    add(severity::warning, "queue " + shown_name(u.from.to.name),
         "There is no such queue: no server has ever served this topic in this virtual host.",
         "Start the server first; topic and virtual host have to be the same on both sides.");
 }

@@ -4,7 +4,7 @@
 
 #include "core/send_stage.hpp"
 #include "core/tasks/raised_flag.hpp"
-#include "core/text.hpp"
+#include "core/utf8.hpp"
 #include "drivers/rabbit/consumer.hpp"
 #include "drivers/rabbit/deadline.hpp"
 
@@ -316,7 +316,7 @@ publisher::instant publisher::next_deadline() const {
 }
 
 void publisher::on_blocked(std::string_view reason) {
-  blocked_reason_ = one_line(reason);
+  blocked_reason_ = to_one_line(reason);
   const auto now = link_.now();
   tell_blocks_ = !told_block_ || now - *told_block_ >= tell_again_after;
   if (tell_blocks_) told_block_ = now;

@@ -35,7 +35,8 @@ class stream_position {
   void reading_since(wall_clock::time_point now) noexcept {
     if (!next_ && !since_) since_ = now;
   }
-  bool has_offset() const noexcept { return next_.has_value(); }
+  /// Where it goes on, if it knows.
+  std::optional<std::uint64_t> next() const noexcept { return next_; }
   /// The stream may be another one.
   void restart(wall_clock::time_point now) noexcept {
     next_.reset();

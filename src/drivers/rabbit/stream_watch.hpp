@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 
 #include "drivers/rabbit/stream_position.hpp"
 
@@ -12,7 +11,8 @@ namespace oslo::messaging::rabbit {
 /// A stream that was made anew while nobody was connected (its broker has lost its data) counts
 /// from zero again, and the broker keeps from a reader whatever comes before the offset that it
 /// asked for, without a word. So a reader that went on at an offset looks how many messages there
-/// are, until the first one comes: when they become more and none comes, it is another stream.
+/// are, until the first one comes: when they become more, are fewer than its offset says, and none
+/// comes, it is another stream.
 ///
 /// Thread safety: one thread at a time. No clock.
 class stream_watch {
@@ -22,11 +22,14 @@ class stream_watch {
   /// RabbitMQ counts every 5 s.
   static constexpr std::chrono::seconds interval{10};
 
-  /// It is being read from `since` on.
-  void begin(instant now, wall_clock::time_point since) {
-    *this = {};
+  /// So many there are before it is read.
+  void declared(std::uint32_t messages) noexcept { messages_ = messages; }
+  /// It is being read from `next` on, since that time.
+  void begin(instant now, std::uint64_t next, wall_clock::time_point since) noexcept {
     due_ = now + interval;
+    next_ = next;
     since_ = since;
+    grew_ = false;
   }
   /// Something has come, or the consumer is gone.
   void end() noexcept { due_ = instant::max(); }
@@ -39,8 +42,9 @@ class stream_watch {
   /// True when it is another stream. A message that was counted may still be on its way: only one
   /// that is still missing at the next look tells.
   bool answered(std::uint32_t messages) noexcept {
-    if (grew_) return true;
-    grew_ = messages_ && messages > *messages_;
+    const bool fewer = messages < next_;
+    if (grew_ && fewer) return true;
+    grew_ = fewer && messages > messages_;
     messages_ = messages;
     return false;
   }
@@ -48,7 +52,8 @@ class stream_watch {
  private:
   instant due_ = instant::max();
   wall_clock::time_point since_{};
-  std::optional<std::uint32_t> messages_;
+  std::uint64_t next_ = 0;
+  std::uint32_t messages_ = 0;
   bool grew_ = false;
 };
 

@@ -47,7 +47,7 @@ asio::awaitable<result<void>> awaitable_of(Start start) {
 
 outbox::outbox(notifier through, outbox_options o)
     : through_(std::move(through)),
-      sender_(std::make_shared<sender>(through_.core_, checked(std::move(o)))) {}
+      sender_(std::make_shared<sender>(through_.core_.shared(), checked(std::move(o)))) {}
 
 outbox::~outbox() {
   if (sender_->inherited())

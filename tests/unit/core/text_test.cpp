@@ -24,17 +24,5 @@ TEST(ascii_lower, changes_letters_of_ascii_only) {
   EXPECT_EQ(ascii_lower("aZ@[`{09\xc3\x84_"), "az@[`{09\xc3\x84_");
 }
 
-TEST(one_line, has_no_command_for_a_terminal) {
-  EXPECT_EQ(one_line("a\r\nb\tc\x1b[2J\x7f\xc2\x80\xc2\x9f"
-                     "d"),
-            "a  b c [2J   d");
-  EXPECT_EQ(one_line("\xc2\xa0\xc3\x84 \xe2\x80\xa6"), "\xc2\xa0\xc3\x84 \xe2\x80\xa6");
-  EXPECT_EQ(one_line("\x9b\xff"), "\xef\xbf\xbd\xef\xbf\xbd");
-}
-
-TEST(without_line_breaks, is_the_text_of_several_lines) {
-  EXPECT_EQ(without_line_breaks("rabbit://a,\nb/\n"), "rabbit://a,b/");
-}
-
 }  // namespace
 }  // namespace oslo::messaging

@@ -40,6 +40,12 @@ TEST(utf8, replaces_each_maximal_part) {
   EXPECT_EQ(to_valid_utf8("\xf0\x9f\x98"), r);
 }
 
+TEST(utf8, one_line_is_valid_and_has_no_control_characters) {
+  EXPECT_EQ(to_one_line("a\tb\r\n\x1b[2J\x7f|\xc2\x80\xc2\x9b\xc2\x85|\xff|\xc2\xa0\xc3\xa9"),
+            "a b   [2J |   |\xef\xbf\xbd|\xc2\xa0\xc3\xa9");
+  EXPECT_EQ(to_one_line({"a\0b", 3}), "a b");
+}
+
 TEST(utf8, takes_lone_surrogates_where_it_is_asked_to) {
   const std::string lone = "\xed\xa0\x80";
   EXPECT_EQ(to_valid_utf8(lone + "\xed\xbf", surrogates::take), lone + "\xef\xbf\xbd");

@@ -7,6 +7,8 @@
 #include <oslo/messaging/notify.hpp>
 #include <thread>
 
+#include "notify/drivers.hpp"
+#include "testing/manual_loop.hpp"
 #include "unit/notify/recording_sink.hpp"
 
 namespace oslo::messaging::notify {
@@ -98,6 +100,81 @@ TEST_F(custom_drivers, that_break_their_contract_lose_no_report) {
                 done(failure(errc::rejected, "too late"));
                 throw 1;
               }).has_value());
+}
+
+/// Keeps all that it gets.
+class hoarder final : public notification_driver {
+ public:
+  void notify(const outgoing_notification&, answer done) const override {
+    kept.push_back(std::move(done));
+  }
+  mutable std::vector<answer> kept{};
+};
+
+class hoarding_drivers : public ::testing::Test {
+ protected:
+  ~hoarding_drivers() override {
+    keeps->kept.clear();  // the last reports
+    loop->settle();
+  }
+  void send(outgoing_notification n = {}) {
+    driver->notify(n, [this](result<void> r) { reports.push_back(std::move(r)); });
+    loop->settle();
+  }
+
+  const std::shared_ptr<hoarder> keeps = std::make_shared<hoarder>();
+  const std::shared_ptr<testing::manual_loop> loop = std::make_shared<testing::manual_loop>();
+  const std::shared_ptr<const notification_driver> driver = custom_driver(keeps, loop);
+  std::vector<result<void>> reports;
+};
+
+TEST_F(hoarding_drivers, do_not_outlast_the_timeout) {
+  send({.timeout = 5s});
+  loop->advance(4'999ms);
+  EXPECT_TRUE(reports.empty());
+  loop->advance(1ms);
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].error().code(), errc::timed_out);
+  EXPECT_EQ(reports[0].error().message(),
+            "A custom notification driver has not answered within 5000 ms.");
+  keeps->kept.clear();  // too late
+  loop->settle();
+  EXPECT_EQ(reports.size(), 1u);
+}
+
+TEST_F(hoarding_drivers, do_not_outlast_a_cancellation) {
+  std::stop_source stop;
+  send({.cancel = stop.get_token()});
+  EXPECT_TRUE(reports.empty());
+  stop.request_stop();
+  loop->settle();
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].error().code(), errc::cancelled);
+}
+
+TEST_F(hoarding_drivers, get_no_more_messages_than_they_may_owe_answers_for) {
+  for (int i = 0; i < 200'000; ++i) driver->notify({}, [](result<void>) {});
+  send();
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].error().code(), errc::limit_exceeded);
+  keeps->kept.back()({});
+  loop->settle();
+  send();
+  EXPECT_EQ(reports.size(), 1u) << "there is room again";
+}
+
+TEST_F(custom_drivers, that_never_answer_do_not_hold_a_thread_or_a_coroutine) {
+  const auto keeps = std::make_shared<hoarder>();
+  const blocking::notifier n{with(keeps, {.timeout = 10ms})};
+  EXPECT_EQ(n.info({}, "ev", 1).error().message(),
+            "A custom notification driver has not answered within 10 ms.");
+  std::stop_source stop;
+  const blocking::notifier patient{with(keeps)};
+  auto waiting = std::async(std::launch::async, [&] {
+    return patient.notify(priority::info, {}, "ev", 1, stop.get_token());
+  });
+  stop.request_stop();
+  EXPECT_EQ(waiting.get().error().code(), errc::cancelled);
 }
 
 TEST_F(custom_drivers, of_an_outbox_are_asked_again) {

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <oslo/messaging/driver.hpp>
 #include <stdexcept>
 
@@ -87,6 +90,88 @@ TEST_F(doctor_of_all, notifications_may_have_a_bus_of_their_own) {
   EXPECT_THAT(urls, ElementsAre("bus://one/"));
 }
 
+TEST_F(doctor_of_all, urls_are_those_that_a_transport_opens) {
+  look("", "[DEFAULT]\ntransport_url = bus://a,\n  b/\n");
+  look("",
+       "[DEFAULT]\ntransport_url = bus://rpc/\n"
+       "[oslo_messaging_notifications]\ntransport_url = bus://\n  notifications/\n");
+  EXPECT_THAT(urls, ElementsAre("bus://a,b/", "bus://rpc/", "bus://notifications/"));
+  urls.clear();
+  EXPECT_THAT(look("",
+                   "[DEFAULT]\ntransport_url = bus://rpc/\n"
+                   "[oslo_messaging_notifications]\ntransport_url =\n"),
+              IsEmpty());
+  EXPECT_THAT(urls, ElementsAre("bus://rpc/"));
+}
+
+TEST_F(doctor_of_all, a_former_name_in_the_environment_is_ignored_as_a_program_does) {
+  ::setenv("OS_DEFAULT__NOTIFICATION_TOPICS", "a", 1);
+  const auto conf = config::load(std::span<const std::string>());
+  ::unsetenv("OS_DEFAULT__NOTIFICATION_TOPICS");
+  const auto found = examine("bus://h/", conf, {}, drivers);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].text,
+            "Option notification_topics of [DEFAULT] (environment variable "
+            "OS_DEFAULT__NOTIFICATION_TOPICS) is a former name, which is not looked for in the "
+            "environment: it is ignored.");
+  EXPECT_EQ(found[0].advice, "Call it topics in [oslo_messaging_notifications].");
+  EXPECT_THAT(queues(), Contains("notifications.info"));
+}
+
+TEST_F(doctor_of_all, any_time_is_a_time) {
+  for (const auto limit : {std::chrono::milliseconds::max(), std::chrono::milliseconds::min(),
+                           std::chrono::milliseconds::zero()}) {
+    look("",
+         "[DEFAULT]\ntransport_url = bus://rpc/\n"
+         "[oslo_messaging_notifications]\ntransport_url = bus://notifications/\n",
+         {.timeout = limit});
+    EXPECT_EQ(asked.timeout > std::chrono::hours(1), limit > std::chrono::hours(1));
+  }
+}
+
+TEST_F(doctor_of_all, a_topic_has_a_name_and_is_looked_at_once) {
+  EXPECT_THAT(look("bus://h/", "", {.topics = {"t", "", "t"}}),
+              ElementsAre("error topic: It has no name."));
+  EXPECT_THAT(topics(), ElementsAre("t"));
+}
+
+TEST_F(doctor_of_all, options_that_end_a_program_of_these_roles_are_errors) {
+  const std::string file =
+      "[DEFAULT]\nexecutor_thread_pool_size = 0\nrpc_response_timeout = 0\n"
+      "[oslo_messaging_notifications]\ndriver = messagingv3\ndriver = log\n";
+  const std::string threads =
+      "error configuration: Option executor_thread_pool_size must be 1 to 32768, not 0.";
+  const std::string timeout =
+      "error configuration: Option \"rpc_response_timeout\" of group [DEFAULT] has the value "
+      "\"0\" (f.conf:3): calls without a timeout of their own end at once.";
+  const std::string driver =
+      "warning configuration: Option \"driver\" of group [oslo_messaging_notifications] has the "
+      "value \"messagingv3\" (f.conf:5), which is no notification driver. Known are messaging, "
+      "messagingv2, log, noop, routing, test.";
+  EXPECT_THAT(look("bus://h/", file), ElementsAre(timeout, threads, driver));
+  EXPECT_THAT(look("bus://h/", file, {.roles = {bus_role::client}}), ElementsAre(timeout));
+  EXPECT_THAT(look("bus://h/", file, {.roles = {bus_role::server}}), ElementsAre(threads));
+  EXPECT_THAT(look("bus://h/", file, {.roles = {bus_role::notifier}}), ElementsAre(driver));
+}
+
+TEST_F(doctor_of_all, the_rules_of_driver_routing_are_read) {
+  const auto with = [&](const std::string& rules) {
+    return look("bus://h/", "[oslo_messaging_notifications]\ndriver = routing\n" + rules,
+                {.roles = {bus_role::notifier}});
+  };
+  EXPECT_THAT(with(""), ElementsAre("warning configuration: Driver \"routing\" sends nothing: "
+                                    "option routing_config is not set."));
+  EXPECT_THAT(with("routing_config = /nowhere/rules.yaml\n"),
+              ElementsAre(HasSubstr("error configuration: ")));
+  const auto file = ::testing::TempDir() + "doctor_rules.yaml";
+  std::ofstream(file) << "g:\n  mesaging:\n    accepted_events: ['*']\n  log: {}\n";
+  EXPECT_THAT(with("routing_config = " + file + "\n"),
+              ElementsAre("warning configuration: " + file +
+                          ":2: there is no notification driver \"mesaging\". Known are messaging, "
+                          "messagingv2, log, noop, routing, test."));
+  std::remove(file.c_str());
+}
+
 TEST_F(doctor_of_all, whatever_is_thrown_is_a_finding) {
   raise = [] { throw std::runtime_error("no reason"); };
   EXPECT_THAT(look("bus://h/"), Contains(HasSubstr("error configuration: ")));
@@ -144,6 +229,15 @@ TEST_F(doctor_of_all, what_a_broker_says_cannot_pass_for_a_line_or_a_command) {
   const auto found = examine("bus://h/", {}, {}, drivers);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0], (finding{severity::ok, "a b", "c [2J\xef\xbf\xbd", "d e  2J"}));
+  // NEL is the end of a line.
+  answer = {{severity::ok,
+             "a\xc2\x85"
+             "b",
+             "c\xc2\x9b"
+             "2J",
+             "\xc3\xa9"}};
+  EXPECT_EQ(examine("bus://h/", {}, {}, drivers),
+            (std::vector<finding>{{severity::ok, "a b", "c 2J", "\xc3\xa9"}}));
 }
 
 TEST_F(doctor_of_all, a_driver_without_an_examiner_says_so) {

@@ -49,6 +49,9 @@ TEST(amqp_failure, says_what_the_broker_said) {
        errc::precondition_failed,
        "b:1 refused with code 541: INTERNAL_ERROR - Feature `transient_nonexcl_queues` is "
        "deprecated."},
+      {{origin::broker, 504, "\x7f\xc2\x9b\xc2\x85."},
+       errc::broker_error,
+       "b:1 refused with code 504:    ."},
       {{origin::broker, 504,
         "in\nlines\x1b[1m\x7f\xc2\x9b"
         "1m"},

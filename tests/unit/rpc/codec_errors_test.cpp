@@ -214,6 +214,24 @@ TEST_F(codec_errors, arguments_that_are_written_as_no_json_are_not_sent) {
   EXPECT_TRUE(sent->sent().empty());
 }
 
+TEST(codec_errors_of_a_server, that_write_no_json_are_thrown_by_a_responder) {
+  const auto bus = open_transport("fake://");
+  auto methods = std::make_shared<endpoint>();
+  failure why;
+  methods->bind("later", [&](responder<scrawl> r) {
+    why = error_of([&] { r.reply(scrawl()); });
+    EXPECT_TRUE(r.pending());
+    r.fail(std::runtime_error("another answer"));
+  });
+  server s(bus, {.topic = "codecs", .server = "s"}, {methods});
+  s.start();
+  const blocking::client c(bus, {.topic = "codecs"}, {.timeout = 20s});
+  const auto answer = c.try_call("later", {});
+  ASSERT_NE(answer.error().remote(), nullptr);
+  EXPECT_EQ(answer.error().remote()->message, "another answer");
+  EXPECT_EQ(why.code(), errc::serialization_failed);
+}
+
 /// A reply that holds it would be dropped as malformed, and the caller wait for nothing.
 TEST(codec_errors_of_a_server, that_write_no_json_are_errors_of_the_method) {
   const auto bus = open_transport("fake://");

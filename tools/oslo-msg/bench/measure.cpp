@@ -3,6 +3,8 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <exception>
 #include <future>
 #include <optional>
 #include <oslo/messaging/notify/notifier.hpp>
@@ -62,12 +64,18 @@ void measure_casts(const program& p, const bench_options& o, const bench_bodies&
   server.stop();
 }
 
-/// The queue goes with its last listener, whatever is in it.
-void take_out_what_is_there(const program& p, const target& from) {
+/// Takes out so many notifications; 0: the queue goes with its last listener, whatever is in it.
+/// What keeps an operator waiting who has interrupted it is only told.
+std::optional<double> take_out(const transport& bus, const target& from, std::uint64_t count,
+                               const interruption& operator_says) {
   try {
-    take_notifications(p.open_for_notifications(), from, 0, interrupted_patience);
-  } catch (const messaging_error& e) {
-    report(e.failure());
+    return take_notifications(bus, from, count, [&] {
+      return operator_says.seen() ? interrupted_patience : bench_patience;
+    });
+  } catch (const std::exception& e) {
+    if (!operator_says.seen()) throw;
+    std::fprintf(stderr, "oslo-msg: %s\n", e.what());
+    return std::nullopt;
   }
 }
 
@@ -110,9 +118,10 @@ void measure_notifications(program p, const bench_options& o, const bench_bodies
   }
   line.show("taking out:", on_the_bus);
   if (given_up)
-    take_out_what_is_there(p, on);
+    take_out(p.open_for_notifications(), on, 0, operator_says);
   else
-    f.taken_rate = take_notifications(bus, on, on_the_bus);
+    f.taken_rate = take_out(bus, on, on_the_bus, operator_says);
+  if (operator_says.seen()) bus.close(std::chrono::milliseconds(0));
   fill_in(f, std::move(outcome));
 }
 

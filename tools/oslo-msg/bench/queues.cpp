@@ -23,6 +23,28 @@
 namespace oslo::messaging::cli {
 namespace {
 
+/// Waits for `ready`. False when `counter` stood still for as long as `how_long` says.
+template <class Future>
+bool wait_for(const Future& ready, const std::atomic<std::uint64_t>& counter,
+              const bench_limit& how_long) {
+  using clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds step{100};
+  auto before = counter.load();
+  for (auto since = clock::now(); ready.wait_for(step) != std::future_status::ready;) {
+    const auto now = counter.load();
+    if (now != before)
+      since = clock::now();
+    else if (clock::now() - since >= how_long())
+      return false;
+    before = now;
+  }
+  return true;
+}
+
+std::chrono::seconds usual_patience() {
+  return bench_patience;
+}
+
 /// Waits until so many messages have come.
 ///
 /// Thread safety: `came` from any thread; `wait` once.
@@ -38,16 +60,10 @@ class countdown {
     all_.set_value();
   }
   /// Throws `std::runtime_error` when no more come; `what` says of what: "messages came".
-  void wait(const char* what) {
-    if (count_ == 0) return;
-    auto all = all_.get_future();
-    for (std::uint64_t before = 0; all.wait_for(bench_patience) != std::future_status::ready;) {
-      const auto now = taken_.load();
-      if (now == before)
-        throw std::runtime_error{"Only " + std::to_string(now) + " of " + std::to_string(count_) +
-                                 " " + what + "."};
-      before = now;
-    }
+  void wait(const char* what, const bench_limit& how_long = usual_patience) {
+    if (count_ != 0 && !wait_for(all_.get_future(), taken_, how_long))
+      throw std::runtime_error{"Only " + std::to_string(taken_.load()) + " of " +
+                               std::to_string(count_) + " " + what + "."};
   }
 
  private:
@@ -183,20 +199,24 @@ int run_bench_sink(const program& p, const target& on, std::uint64_t count,
 }
 
 double take_notifications(const transport& bus, const target& from, std::uint64_t count,
-                          std::chrono::seconds patience) {
+                          const bench_limit& how_long) {
   const auto counts = std::make_shared<notify::endpoint>();
   const auto left = std::make_shared<countdown>(count);
   counts->bind(notify::priority::info, [left](const notify::notification&) { left->came([] {}); });
   notify::listener_options options;
   options.executor = inline_executor();
-  options.start_timeout = patience;
   notify::listener listener{bus, {from}, {counts}, std::move(options)};
   const auto begin = std::chrono::steady_clock::now();
-  listener.start();
-  left->wait("notifications came back");
+  const auto started = std::make_shared<std::promise<result<void>>>();
+  auto outcome = started->get_future();
+  listener.async_start([started](result<void> r) { started->set_value(std::move(r)); });
+  if (!wait_for(outcome, {}, how_long))
+    throw std::runtime_error{"The bus did not say whether it lets the program listen."};
+  outcome.get().value();
+  left->wait("notifications came back", how_long);
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
   listener.stop();
-  listener.wait(patience);
+  listener.wait(how_long());
   return static_cast<double>(count) / taken.count();
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <oslo/messaging/rpc/server.hpp>
@@ -52,10 +53,12 @@ drain_figures drain(const program& p, const transport& bus, const target& on, st
 int run_bench_sink(const program& p, const target& on, std::uint64_t count,
                    const executor_options& run_on);
 
+/// How long nothing may happen. Asked again while it waits: an operator may lose patience.
+using bench_limit = std::function<std::chrono::seconds()>;
+
 /// Listens until `count` notifications of priority info have come and returns how many came a
-/// second. Throws `std::runtime_error` when they stop coming before that, and `messaging_error`
-/// when the bus does not let it listen within `patience`.
+/// second. Throws `std::runtime_error` when the bus does not let it listen, or they stop coming.
 double take_notifications(const transport& bus, const target& from, std::uint64_t count,
-                          std::chrono::seconds patience = bench_patience);
+                          const bench_limit& how_long);
 
 }  // namespace oslo::messaging::cli

@@ -36,7 +36,7 @@ class notifier {
     return notifier(async_.prepare(changes));
   }
   /// As `messaging::notify::notifier::is_enabled`.
-  bool is_enabled() const noexcept { return async_.is_enabled(); }
+  bool is_enabled() const { return async_.is_enabled(); }
   /// The notifier behind it.
   const messaging::notify::notifier& async() const noexcept { return async_; }
 

@@ -159,8 +159,8 @@ inline constexpr bool is_optional = false;
 template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
 
-// Every base and every member of an aggregate takes one initialiser, so that one too many says that
-// a member was forgotten.
+// Every base and every member of an aggregate takes one initialiser, and an array one for each of
+// its elements, so that one too many says that a member was forgotten.
 template <class T>
 struct any_member {
   template <class U>
@@ -188,16 +188,25 @@ constexpr std::size_t count_bases() {
   else
     return Known;
 }
-template <class List>
-inline constexpr std::size_t length_of = 0;
-template <template <class...> class List, class... D>
-inline constexpr std::size_t length_of<List<D...>> = sizeof...(D);
+/// How many initialisers a member takes.
+template <class M>
+inline constexpr std::size_t initialisers_of = 1;
+template <class E, std::size_t N>
+inline constexpr std::size_t initialisers_of<E[N]> = N* initialisers_of<E>;
+template <class T, class List>
+inline constexpr std::size_t all_initialisers = 0;
+template <class T, template <class...> class List, class... D>
+inline constexpr std::size_t all_initialisers<T, List<D...>> =
+    (initialisers_of<std::remove_reference_t<decltype(std::declval<T&>().*D::pointer)>> + ... + 0);
+/// To count more than that takes the compiler too long.
+inline constexpr std::size_t most_initialisers = 1024;
 template <class T>
 constexpr bool describes_all() {
   if constexpr (std::is_aggregate_v<T>) {
     using own = boost::describe::describe_members<T, boost::describe::mod_any_access>;
-    return !has<T>(std::make_index_sequence<count_bases<T>()>(),
-                   std::make_index_sequence<length_of<own> + 1>());
+    constexpr auto described = all_initialisers<T, own>;
+    return described > most_initialisers || !has<T>(std::make_index_sequence<count_bases<T>()>(),
+                                                    std::make_index_sequence<described + 1>());
   } else {
     return true;
   }
@@ -208,11 +217,9 @@ template <class T, class Members, bool OmitEmpty>
 struct member_tables;
 template <class T, template <class...> class List, class... D, bool OmitEmpty>
 struct member_tables<T, List<D...>, OmitEmpty> {
-  static_assert(
-      (std::is_array_v<std::remove_reference_t<decltype(std::declval<T&>().*D::pointer)>> || ...) ||
-          describes_all<T>(),
-      "a member of the struct is missing in its BOOST_DESCRIBE_STRUCT: it would never "
-      "travel");
+  static_assert(describes_all<T>(),
+                "a member of the struct is missing in its BOOST_DESCRIBE_STRUCT: it would never "
+                "travel");
 
   template <class M, empties E>
   static void write(std::string& out, const void* object) {

@@ -26,12 +26,14 @@ struct filter_rules {
   std::map<std::string, std::string> payload{};   ///< keys of a payload that is an object
 };
 
-/// Compiled rules. Copies share them.
+/// Compiled rules. Copies share them; one that was moved from stays what it was.
 ///
 /// Thread safety: const members from any thread.
 class filter {
  public:
   filter() = default;  ///< takes everything
+  filter(const filter&) noexcept = default;
+  filter& operator=(const filter&) noexcept = default;
   /// Throws `configuration_error` that names the place of an expression that is none.
   filter(const filter_rules& rules);  // NOLINT(google-explicit-constructor): rules are a filter
   /// True when every rule matches.

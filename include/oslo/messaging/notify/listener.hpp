@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <oslo/messaging/detail/handle.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/executor.hpp>
 #include <oslo/messaging/function.hpp>
@@ -113,6 +114,9 @@ using listener_health = serving_health;
 /// where it only stops, and where it has stopped before and every message is settled: then it
 /// returns at once, also when the transport's loop runs no more.
 ///
+/// One that was moved from can be assigned to and destroyed; all else throws `messaging_error`
+/// (`errc::invalid_argument`).
+///
 /// Thread safety: all members may be called from any thread.
 class listener {
  public:
@@ -179,10 +183,10 @@ class listener {
   health_watch watch_health(std::function<void(const listener_health&)> changed) const;
 
   /// Messages being handled, or waiting for their batch.
-  std::size_t running() const noexcept;
+  std::size_t running() const;
 
  private:
-  std::shared_ptr<detail::listener_state> state_;
+  messaging::detail::handle<detail::listener_state> state_;
 };
 
 }  // namespace oslo::messaging::notify

@@ -41,6 +41,10 @@ class notification_driver {
   /// the driver has taken responsibility for the message. An exception, or a `done` that is
   /// destroyed without a call, counts as `errc::not_sent`. An outbox tries again what fails with a
   /// code for which `is_retryable` is true. `n` is valid until this returns. Must not wait.
+  ///
+  /// A driver may keep `done`. When `n.timeout` is over, or `n.cancel` is stopped, the report is
+  /// `errc::timed_out` or `cancelled` without it; while 200,000 messages of a notifier have no
+  /// answer the next ones are `errc::limit_exceeded`.
   virtual void notify(const outgoing_notification& n,
                       unique_function<void(result<void>)> done) const = 0;
 };

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <oslo/messaging/context.hpp>
+#include <oslo/messaging/detail/handle.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/function.hpp>
 #include <oslo/messaging/notify/context_rules.hpp>
@@ -90,7 +91,8 @@ struct notifier_changes {
 /// takes. GCC 12: give a struct that holds strings a name before it goes into a co_await
 /// expression.
 ///
-/// Copies are cheap and share the transport, which they keep open.
+/// Copies are cheap and share the transport, which they keep open. One that was moved from can be
+/// assigned to and destroyed. Its reports are `errc::invalid_argument`; all else throws that.
 /// Thread safety: const members may be called from any thread.
 class notifier {
  public:
@@ -107,20 +109,20 @@ class notifier {
   /// `configuration_error` for a `retry` below -1.
   notifier prepare(const notifier_changes& changes) const;
   /// False when its only driver is "noop", so that an expensive payload need not be made.
-  bool is_enabled() const noexcept;
+  bool is_enabled() const;
 
   /// Who the messages are from; none: nobody said.
-  const std::optional<std::string>& publisher_id() const noexcept;
+  const std::optional<std::string>& publisher_id() const;
   /// The topics that it sends to.
-  const std::vector<std::string>& topics() const noexcept;
+  const std::vector<std::string>& topics() const;
   /// The drivers that it has.
-  const std::vector<std::string>& drivers() const noexcept;
+  const std::vector<std::string>& drivers() const;
   /// Attempts after the first while the bus is away; -1: for ever.
-  int retry() const noexcept;
+  int retry() const;
   /// How long a message may wait for the bus; none: as long as `retry` lets it.
-  std::optional<std::chrono::milliseconds> timeout() const noexcept;
+  std::optional<std::chrono::milliseconds> timeout() const;
   /// What it sends over.
-  const transport& bus() const noexcept;
+  const transport& bus() const;
 
   /// Sends, and completes with the delivery report once every driver is done with it. The message
   /// goes out when the awaitable is awaited; the coroutine resumes on its own executor. Cancelling
@@ -170,7 +172,8 @@ class notifier {
 
   /// Sends without anybody waiting: returns at once, whatever state the bus is in. `done` (may be
   /// empty) gets the delivery report, once, on the transport's loop, or before this returns when
-  /// that is `errc::wrong_process` (a child of the process that opened the transport has no loop).
+  /// that is `errc::wrong_process` (a child of the process that opened the transport has no loop),
+  /// and when the notifier was moved from.
   /// The transport bounds what waits for its bus; beyond that a message fails with
   /// `errc::limit_exceeded`.
   template <class P>
@@ -193,7 +196,7 @@ class notifier {
                  const result<std::string>& payload, std::stop_token cancel,
                  unique_function<void(report)> done) const;
 
-  std::shared_ptr<const detail::notifier_core> core_;
+  messaging::detail::handle<const detail::notifier_core> core_;
 };
 
 }  // namespace oslo::messaging::notify

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <oslo/messaging/context.hpp>
+#include <oslo/messaging/detail/handle.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/patch.hpp>
 #include <oslo/messaging/rpc/detail/start.hpp>
@@ -98,7 +99,8 @@ struct prepare_options {
 /// member that is not trivially copyable (a string): it is destroyed twice. `call` and `cast`
 /// refuse to compile that; give the arguments a name first. Structs of numbers are fine.
 ///
-/// Copies are cheap and share the transport, which they keep open.
+/// Copies are cheap and share the transport, which they keep open. One that was moved from can be
+/// assigned to and destroyed; all else is an error, `errc::invalid_argument`.
 /// Thread safety: const members may be called from any thread.
 class client {
  public:
@@ -118,13 +120,13 @@ class client {
   bool can_send_version() const;
 
   /// What it was made with, `prepare` included.
-  const target& where() const noexcept;
+  const target& where() const;
   /// What it was made with, `prepare` included.
-  const client_options& options() const noexcept;
+  const client_options& options() const;
   /// How long a cast may wait for the bus: the timeout that was given; none: for ever.
-  std::optional<std::chrono::milliseconds> cast_timeout() const noexcept;
+  std::optional<std::chrono::milliseconds> cast_timeout() const;
   /// What it sends over.
-  const transport& bus() const noexcept;
+  const transport& bus() const;
 
   /// Calls a method and returns its result.
   template <class R, class A, class B = A>
@@ -209,6 +211,7 @@ class client {
   class impl;
   using text = result<std::string>;
 
+  friend std::optional<failure> detail::cannot_start(const client&);
   friend void detail::start_call(const client&, std::string_view, context, std::string_view,
                                  detail::start_options, unique_function<void(result<std::string>)>);
   friend void detail::start_cast(const client&, std::string_view, context, std::string_view,
@@ -227,7 +230,7 @@ class client {
                                                  std::optional<method_version> since, context ctxt,
                                                  text args) const;
 
-  std::shared_ptr<const impl> impl_;
+  messaging::detail::handle<const impl> impl_;
 };
 
 }  // namespace oslo::messaging::rpc

@@ -31,7 +31,7 @@ class responder : public messaging::detail::responding<detail::invocation> {
       : responding(std::move(call)) {}
 
   /// Sends the result. Throws `messaging_error` (`errc::serialization_failed`) when it cannot be
-  /// written as JSON; the request is then still unanswered.
+  /// written as JSON, or its codec writes something else; the request is then still unanswered.
   template <class U = R>
   requires(!std::is_void_v<R> && std::is_convertible_v<U, R>) void reply(U&& v) {
     const R converted = std::forward<U>(v);

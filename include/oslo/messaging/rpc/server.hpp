@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <oslo/messaging/detail/handle.hpp>
 #include <oslo/messaging/error.hpp>
 #include <oslo/messaging/executor.hpp>
 #include <oslo/messaging/health.hpp>
@@ -78,6 +79,9 @@ using server_health = serving_health;
 /// it only stops, and where it has stopped before and every request is settled: then it returns at
 /// once, also when the transport's loop runs no more.
 ///
+/// One that was moved from can be assigned to and destroyed; all else throws `messaging_error`
+/// (`errc::invalid_argument`).
+///
 /// Thread safety: all members may be called from any thread.
 class server {
  public:
@@ -146,12 +150,12 @@ class server {
   health_watch watch_health(std::function<void(const server_health&)> changed) const;
 
   /// What it was made with.
-  const target& where() const noexcept;
+  const target& where() const;
   /// Requests being handled or waiting for their answer.
-  std::size_t running() const noexcept;
+  std::size_t running() const;
 
  private:
-  std::shared_ptr<detail::server_state> state_;
+  messaging::detail::handle<detail::server_state> state_;
 };
 
 }  // namespace oslo::messaging::rpc

@@ -253,7 +253,13 @@ TEST_F(config_environment, errors_name_the_variable) {
             "Option \"n\" of group [g] has the value \"many\" (environment variable OS_G__N), "
             "which is not an integer.");
   set("OS_G__N", "\xff");
-  EXPECT_EQ(error_of([&] { load(""); }), "Environment variable OS_G__N is not valid UTF-8.");
+  set("OS_SOMEBODYS__PASSWORD", "\xff");
+  EXPECT_EQ(error_of([&] { option_values("g", options, load("")); }),
+            "Option \"n\" of group [g] has the value \"\xef\xbf\xbd\" (environment variable "
+            "OS_G__N), which is not valid UTF-8.");
+  const std::vector<option> several{{.name = "n", .type = option_type::multi_string}};
+  EXPECT_EQ(error_of([&] { option_values("g", several, load("")); }),
+            error_of([&] { option_values("g", options, load("")); }));
 }
 
 TEST_F(config_environment, other_variables_are_none_of_its_business) {
@@ -263,6 +269,13 @@ TEST_F(config_environment, other_variables_are_none_of_its_business) {
   for (const char* group : {"g", "DEFAULT", "auth", ""})
     for (const char* key : {"a", "A", "", "url", "auth_url"})
       EXPECT_TRUE(conf.find(group, key).empty()) << group << " " << key;
+}
+
+TEST_F(config_files, have_names_that_errors_can_hold) {
+  EXPECT_EQ(error_of([&] { config::load("/nowhere/\xff\n"); }),
+            "Config file /nowhere/\xef\xbf\xbd  cannot be opened: No such file or directory.");
+  const auto conf = config::load(file("odd\xff\n.conf", "[g]\na=1\n"));
+  EXPECT_EQ(conf.find("g", "a").back().origin, dir_ + "/odd\xef\xbf\xbd .conf:2");
 }
 
 TEST_F(config_files, that_cannot_be_read_are_errors) {

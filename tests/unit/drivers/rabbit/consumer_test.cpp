@@ -316,9 +316,9 @@ class rabbit_doubtful_stream : public rabbit_stream_consumer {
 
 /// The broker gives nothing below the offset, and says nothing about it.
 TEST_F(rabbit_doubtful_stream, that_grows_without_a_word_is_another_one) {
-  look_when(0);
   look_when(3);
-  EXPECT_EQ(looks, 2);
+  EXPECT_EQ(looks, 1);
+  EXPECT_TRUE(listening->is_ready());
   look_when(3);
   EXPECT_EQ(link.lines.count(log_level::warning,
                              "Stream t_fanout at broker:5672 grows and gives nothing"),
@@ -333,9 +333,9 @@ TEST_F(rabbit_doubtful_stream, that_grows_without_a_word_is_another_one) {
   EXPECT_EQ(begins_with(), bytes("'l' 0000000000000001"));
 }
 
-/// Its replica there was far behind, and has caught up.
+/// Of an old stream, that has less than its offsets say, the messages were late.
 TEST_F(rabbit_doubtful_stream, that_is_the_same_after_all_is_read_without_a_gap) {
-  for (const auto n : {42u, 43u, 43u}) look_when(n);
+  for (const auto n : {3u, 3u}) look_when(n);
   advance_to_retry();
   EXPECT_EQ(begins_with().substr(0, 1), "T");
   listening->events.clear();

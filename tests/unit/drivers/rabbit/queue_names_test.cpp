@@ -51,7 +51,7 @@ class rabbit_queue_names : public ::testing::Test {
   std::string of_another_process() const {
     const auto file = folder + "/name";
     testing::in_a_child([&] {
-      std::ofstream(file) << next_name(names);
+      std::ofstream(file) << next_name(names).value_or("");
       return 0;
     });
     std::ifstream written(file);

@@ -98,11 +98,11 @@ auto initiate(prepared_call call, Token&& token) {
       [](auto handler, prepared_call c) {
         auto cancel = messaging::detail::cancellation_of(handler);
         using reply = std::conditional_t<is_call, result<std::string>, result<void>>;
-        const bool inherited = c.from.bus().inherited();
+        const auto unable = cannot_start(c.from);
         messaging::detail::to_caller<decltype(handler), reply, Deliver> done(std::move(handler),
-                                                                             inherited);
-        if (!c.args && inherited)
-          done(c.args.error());
+                                                                             unable.has_value());
+        if (unable)
+          done(c.args ? *unable : c.args.error());
         else if (!c.args)
           c.from.bus().loop().post(
               [done = std::move(done), why = c.args.error()]() mutable { done(std::move(why)); });

@@ -24,11 +24,15 @@ struct start_options {
   std::stop_token cancel{};  ///< ends the wait with `errc::cancelled`; the handler may still run
 };
 
+/// Why there is no loop that could complete anything: in a child of the process that opened the
+/// transport (`errc::wrong_process`), and for a client that was moved from.
+std::optional<failure> cannot_start(const client& c);
+
 /// Precondition: `args_json` is one JSON value. `done` is called exactly once on the transport's
 /// loop, never before this returned; it gets the result as JSON text. Errors come through `done`
 /// only, also `errc::invalid_argument` for a value that is no object. What `done` throws is an
-/// error line in the log of the loop. In a child of the process that opened the transport there is
-/// no loop: `done` gets `errc::wrong_process` before this returns.
+/// error line in the log of the loop. Where `cannot_start` says why, `done` gets that before this
+/// returns.
 void start_call(const client& c, std::string_view method, context ctxt, std::string_view args_json,
                 start_options o, unique_function<void(result<std::string>)> done);
 void start_cast(const client& c, std::string_view method, context ctxt, std::string_view args_json,
