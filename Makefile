@@ -33,14 +33,17 @@ header_check = tools/step.sh "Compiling each public header alone" build/log/head
   cmake --build --preset $(1) --target all_verify_interface_header_sets
 venvs = tools/step.sh "Preparing Python peers" build/log/venv.log \
   $(PYTHON) tests/support/make_venv.py build/venv
+python_wheel = tools/step.sh "Building the wheel for Python" build/log/wheel.log tools/python_wheel.sh
 run_tests = $(PYTHON) tests/support/run_tests.py --build build/$(1) --jobs $(JOBS)
 
-.PHONY: help setup setup-test build demo test asan tsan fuzz chaos soak lint bench bench-check install docs deb clean
+.PHONY: help setup setup-test setup-python build demo test python-wheel python-test asan tsan fuzz chaos soak lint bench bench-check install docs deb clean
 
 help:
 	@echo "make demo [URL=rabbit://...]  the main job in one process, or over a broker"
 	@echo "make test [TESTS='-R NAME']   every test; starts and stops its own RabbitMQ"
 	@echo "make build                    release build; programs are in build/release/bin"
+	@echo "make python-wheel             the driver for Python's oslo.messaging, in build/python/dist"
+	@echo "make python-test              its tests, upstream's functional suite included"
 	@echo "make asan | make tsan         the tests under address+undefined or thread sanitizer"
 	@echo "make fuzz [FUZZ_SECONDS=60]   each fuzz target for that long"
 	@echo "make chaos [CHAOS='--only 1'] brokers and links broken under load: what was lost, how long"
@@ -59,6 +62,9 @@ setup:
 setup-test:
 	@tools/setup.sh test
 
+setup-python:
+	@tools/setup.sh test python
+
 build: setup
 	@$(call build_preset,release)
 
@@ -68,11 +74,24 @@ demo: setup
 	  cmake --build --preset demo --target oslo-msg
 	@build/demo/bin/oslo-msg --url "$(URL)" demo
 
-test: setup-test
+test: setup-python
 	@$(call build_preset,$(TEST_PRESET))
 	@$(call header_check,$(TEST_PRESET))
 	@$(call venvs)
+	@$(call python_wheel)
 	@$(call run_tests,$(TEST_PRESET)) -- $(TESTS)
+
+python-wheel:
+	@tools/setup.sh python
+	@$(call python_wheel)
+	@ls build/python/dist/*.whl
+
+python-test: setup-python
+	@tools/step.sh "Configuring $(TEST_PRESET)" build/log/configure-$(TEST_PRESET).log \
+	  cmake --preset $(TEST_PRESET)
+	@$(call venvs)
+	@$(call python_wheel)
+	@OSLO_TEST_PYTHON_FULL=1 $(call run_tests,$(TEST_PRESET)) -- -L python $(TESTS)
 
 asan tsan: setup-test
 	@$(call build_preset,$@)
@@ -101,7 +120,8 @@ lint: setup-test
 	@$(call header_check,dev)
 
 bench:
-	@tools/setup.sh test bench
+	@tools/setup.sh test bench python
+	@$(call python_wheel)
 	@tools/step.sh "Configuring bench" build/log/configure-bench.log cmake --preset bench
 	@tools/step.sh "Building bench" build/log/build-bench.log \
 	  cmake --build --preset bench --target bench_programs

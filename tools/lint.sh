@@ -16,11 +16,11 @@ check() {
 }
 
 folders=()
-for folder in include src tests tools examples bench cmake; do
+for folder in include src tests tools examples bench cmake python; do
   [[ -d $folder ]] && folders+=("$folder")
 done
 mapfile -t cpp < <(find "${folders[@]}" -name '*.hpp' -o -name '*.cpp' -o -name '*.h' -o -name '*.c' | sort)
-mapfile -t python < <(find tests tools bench -name '*.py' 2>/dev/null | sort)
+mapfile -t python < <(find tests tools bench python -name '*.py' 2>/dev/null | sort)
 mapfile -t shell < <(find tools packaging .ci -type f -exec grep -lE '^#!/bin/(ba)?sh' {} + | sort)
 
 parse_python='import ast, sys

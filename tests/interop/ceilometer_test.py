@@ -20,13 +20,18 @@ HERE = pathlib.Path(__file__).resolve().parent
 MESSAGES = 150
 
 
+def driver_url():
+    """OSLO_TEST_PYTHON_DRIVER: what stands before the URL, "cpp+" for the driver of python/."""
+    return os.environ.get("OSLO_TEST_PYTHON_DRIVER", "") + rabbit_url()
+
+
 class Ceilometer:
     """Its notification service, as a process."""
 
     def __init__(self, exchange, topic):
         self.folder = tempfile.TemporaryDirectory()
         self.process = subprocess.Popen(
-            [sys.executable, HERE / "ceilometer_peer.py", "--url", rabbit_url(), "--exchange",
+            [sys.executable, HERE / "ceilometer_peer.py", "--url", driver_url(), "--exchange",
              exchange, "--topic", topic, "--folder", self.folder.name],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -144,7 +149,7 @@ class PythonToCpp(unittest.TestCase):
         topic = unique("topic")
         conf = cfg.ConfigOpts()
         conf([], project="peer", default_config_files=[])
-        transport = oslo_messaging.get_notification_transport(conf, rabbit_url())
+        transport = oslo_messaging.get_notification_transport(conf, driver_url())
         self.addCleanup(transport.cleanup)
         with Listener(cpp(), topic, count=len(found)) as listener:
             notifier = oslo_messaging.Notifier(transport, driver="messagingv2", topics=[topic])

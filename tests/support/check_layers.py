@@ -7,7 +7,7 @@
   public headers of their own or a lower layer, never a file of src/.
 - core, wire and protocol are free of Asio; wire and protocol also of threads and clocks: bytes and
   time are handed to them.
-- tools/ and examples/ use what a user of the library can use: public headers. A tool names its own
+- tools/, examples/ and python/ use what a user of the library can use: public headers. A tool names its own
   headers from its folder.
 """
 
@@ -140,7 +140,7 @@ def check(root):
     include_root = os.path.join(root, "include", "oslo", "messaging")
     for path in sources(include_root):
         look_at(path, public_layer(os.path.relpath(path, include_root)), True)
-    for folder in ("tools", "examples"):
+    for folder in ("tools", "examples", "python"):
         for path in sources(os.path.join(root, folder)):
             look_at(path, None, True)
     return findings

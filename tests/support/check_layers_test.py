@@ -84,6 +84,7 @@ class CheckLayers(unittest.TestCase):
             "include/oslo/messaging/rpc/d.hpp": ('#include "error.hpp"', "which is internal"),
             "tools/oslo-msg/b/c.cpp": ('#include "c/a.hpp"', "which is internal"),
             "tools/oslo-msg/b.cpp": ('#include "wire/envelope.hpp"', "which is internal"),
+            "python/src/b.cpp": ('#include "core/text.hpp"', "which is internal"),
         }
         for path, (text, expected) in cases.items():
             with self.subTest(path):
