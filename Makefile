@@ -74,11 +74,10 @@ demo: setup
 	  cmake --build --preset demo --target oslo-msg
 	@build/demo/bin/oslo-msg --url "$(URL)" demo
 
-test: setup-python
+test: setup-test
 	@$(call build_preset,$(TEST_PRESET))
 	@$(call header_check,$(TEST_PRESET))
 	@$(call venvs)
-	@$(call python_wheel)
 	@$(call run_tests,$(TEST_PRESET)) -- $(TESTS)
 
 python-wheel:
@@ -88,7 +87,7 @@ python-wheel:
 
 python-test: setup-python
 	@tools/step.sh "Configuring $(TEST_PRESET)" build/log/configure-$(TEST_PRESET).log \
-	  cmake --preset $(TEST_PRESET)
+	  cmake --preset $(TEST_PRESET) -DOSLO_MESSAGING_PYTHON_TESTS=ON
 	@$(call venvs)
 	@$(call python_wheel)
 	@OSLO_TEST_PYTHON_FULL=1 $(call run_tests,$(TEST_PRESET)) -- -L python $(TESTS)
