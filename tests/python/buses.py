@@ -6,6 +6,7 @@ import queue
 import sys
 import threading
 import time
+import unittest
 import uuid
 
 import oslo_messaging
@@ -22,6 +23,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from broker import Broker  # noqa: E402
 
 LIMIT = 30  # seconds until a wait has failed
+
+
+def both(loader, core, upstream):
+    """The cases of the core, and with OSLO_TEST_PYTHON_FULL=1 those of upstream, the control."""
+    cases = [core, upstream] if os.environ.get("OSLO_TEST_PYTHON_FULL") else [core]
+    return unittest.TestSuite(map(loader.loadTestsFromTestCase, cases))
 
 
 def rabbit_url():
@@ -92,6 +99,13 @@ def client(transport, topic, timeout=LIMIT, **options):
     return oslo_messaging.get_rpc_client(
         transport, oslo_messaging.Target(topic=topic, **target), timeout=timeout, **options
     )
+
+
+class NotifierContext(dict):
+    """Notifiers of 18.3.1 send no context that does not say what of it may be sent."""
+
+    def redacted_copy(self):
+        return dict(self)
 
 
 class Collector:

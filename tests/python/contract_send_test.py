@@ -8,6 +8,7 @@ import unittest
 import oslo_messaging
 from buses import (
     LIMIT,
+    both,
     cleaned_up,
     client,
     core_url,
@@ -322,6 +323,10 @@ class Core(Cases, unittest.TestCase):
         thread.join(LIMIT)
         self.endpoint.release.set()
         self.assertEqual(len(ended), 1)
+
+
+def load_tests(loader, _tests, _pattern):
+    return both(loader, Core, Upstream)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import unittest
 import oslo_messaging
 from buses import (
     Collector,
+    NotifierContext,
     cleaned_up,
     client,
     core_url,
@@ -49,10 +50,11 @@ class Mixed:
             collector = Collector()
             with notification_listener(far, topic, collector):
                 for driver in ("messaging", "messagingv2"):
-                    notifier(near, topic, driver).info({"request_id": "r"}, "happened", {"n": 1})
+                    sent = NotifierContext(user="ada")
+                    notifier(near, topic, driver).info(sent, "happened", {"n": 1})
                     context, _, event, payload, _ = collector.get()
                     self.assertEqual(
-                        (context["request_id"], event, payload), ("r", "happened", {"n": 1})
+                        (context["user"], event, payload), ("ada", "happened", {"n": 1})
                     )
 
 
