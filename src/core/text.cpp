@@ -4,8 +4,6 @@
 #include <array>
 #include <cstddef>
 
-#include "core/utf8.hpp"
-
 namespace oslo::messaging {
 namespace {
 

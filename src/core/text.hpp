@@ -1,5 +1,4 @@
-// White space as Python's str.strip sees it, control characters, and case and digits without a
-// locale.
+// White space as Python's str.strip sees it, and case and digits without a locale.
 #pragma once
 
 #include <string>

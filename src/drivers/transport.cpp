@@ -10,7 +10,6 @@
 #include "core/tasks/fork_guard.hpp"
 #include "core/tasks/handover.hpp"
 #include "core/tasks/watchers.hpp"
-#include "core/text.hpp"
 #include "core/unique_id.hpp"
 #include "drivers/common_options.hpp"
 #include "net/io_loop.hpp"
