@@ -45,10 +45,13 @@ struct answer_time {
 };
 
 /// What the guards of one driver share.
-struct guard {
-  std::string name;
-  logger log;
-  std::weak_ptr<scheduler> loop;  // a message may outlast it
+struct guard : std::enable_shared_from_this<guard> {
+  guard(std::string n, logger l, std::weak_ptr<scheduler> where)
+      : name(std::move(n)), log(std::move(l)), loop(std::move(where)) {}
+
+  const std::string name;
+  const logger log;
+  const std::weak_ptr<scheduler> loop;  // a message may outlast it
 
   std::string title() const { return "The driver \"" + name + "\""; }
   /// In a `catch` block.
@@ -63,11 +66,11 @@ struct guard {
   void ask(const char* member, errc code, unique_function<void(result<Value>)> done, Begin begin,
            const answer_time& p = {}) const {
     const auto answer = std::make_shared<one_answer<result<Value>>>(
-        loop, std::move(done), [code, member, text = name]() -> result<Value> {
-          return failure(code,
-                         "The driver \"" + text + "\" has let go of " + member + " unanswered.");
+        loop, std::move(done), [code, member, self = shared_from_this()]() -> result<Value> {
+          return failure(code, self->title() + " has let go of " + member + " unanswered.");
         });
-    answer->limit(p.limit, p.cancel, title(), driver_grace);
+    if (p.limit || p.cancel.stop_possible())
+      answer->limit(p.limit, p.cancel, title(), driver_grace);
     try {
       begin(answer->taker());
     } catch (...) {
@@ -304,8 +307,7 @@ class driver_guard final : public driver {
     }
     if (!made)
       throw messaging_error(
-          {errc::broker_error,
-           "The driver \"" + guard_->name + "\" returned no listener from " + member + "."});
+          {errc::broker_error, guard_->title() + " returned no listener from " + member + "."});
     return std::make_shared<guarded_listener>(std::move(made), guard_);
   }
 
@@ -319,8 +321,7 @@ std::unique_ptr<driver> guarded_driver(std::unique_ptr<driver> inner,
                                        const std::shared_ptr<scheduler>& loop, logger log,
                                        std::string name) {
   return std::make_unique<driver_guard>(
-      std::move(inner),
-      std::make_shared<const guard>(guard{std::move(name), std::move(log), loop}));
+      std::move(inner), std::make_shared<const guard>(std::move(name), std::move(log), loop));
 }
 
 }  // namespace oslo::messaging
