@@ -28,7 +28,10 @@ constexpr auto options =
 class counting_server {
  public:
   counting_server(const std::string& url, const std::string& topic, const std::string& name)
-      : bus_(open_transport(url)), server_(bus_, {.topic = topic, .server = name}, {endpoint()}) {
+      : bus_(open_transport(url)),
+        // One thread, so that the order in which they came is the order of the numbers.
+        server_(bus_, {.topic = topic, .server = name}, {endpoint()},
+                {.executor = thread_pool(1)}) {
     server_.start();
   }
   /// Until it consumes.

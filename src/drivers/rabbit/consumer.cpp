@@ -195,6 +195,7 @@ void consumer::lost(consumer_channel& s) {
   s.channel_ = 0;
   s.opened_ = false;
   s.watch_.end();
+  s.queues_.end();
   s.missing_ = 0;
   s.ready_by_ = instant::max();
   s.outstanding_ = 0;
@@ -240,12 +241,28 @@ void consumer::give_up_late(instant now) {
   }
 }
 
+/// One that is gone costs the channel, and then everything of it is set up again.
+void consumer::look_at_queues(instant now) {
+  for (const auto& s : channels_) {
+    if (s->is_ending()) s->queues_.end();
+    if (s->queues_.due() > now) continue;
+    s->queues_.looked(now);
+    owner_.wake_at(s->queues_.due());
+    for (const auto& src : s->sources_)
+      if (!src.to.durable)
+        link_.machine().queue_declare(s->channel_, uninteresting, src.to.name, true, false, false,
+                                      false, {});
+    link_.flush_later();
+  }
+}
+
 void consumer::on_tick(instant now) {
   if (!link_.is_open()) return;  // `link_up` sets up everything
   give_up_late(now);
   if (!link_.is_open()) return;
   for (const auto& s : std::vector(channels_))
     if (s->retry_at_ <= now && s->channel_ == 0) establish(*s);
+  look_at_queues(now);
   look_at_streams(now);
   flush_acks();
 }
@@ -254,7 +271,7 @@ consumer::instant consumer::next_deadline() const {
   auto next = link_.is_open() ? acks_due_ : instant::max();
   if (link_.is_open())
     for (const auto& s : channels_)
-      next = std::min({next, s->retry_at_, s->ready_by_, s->watch_.due()});
+      next = std::min({next, s->retry_at_, s->ready_by_, s->watch_.due(), s->queues_.due()});
   if (!leaving_.empty()) next = std::min(next, leaving_.front().until);
   return next;
 }
@@ -287,6 +304,7 @@ std::vector<channel_ptr> consumer::ended_by(const net::link_loss& loss) const {
 }
 
 void consumer::link_down(const net::link_loss& loss) {
+  lost_a_link_ |= loss.was_open;
   noted_acks_ = 0;
   acks_due_ = instant::max();
   const auto guilty = ended_by(loss);
@@ -374,6 +392,11 @@ void consumer::on_request_ok(amqp091::channel_id ch, amqp091::request_id request
   if (request != consuming && !is_alone(*s, request, name, consumers)) return;
   if (request == looking_before || s->missing_ == 0 || --s->missing_ != 0) return;
   s->ready_by_ = instant::max();
+  const auto is_transient = [](const source& src) { return !src.to.durable; };
+  if ((lost_a_link_ || s->was_ready_) && std::ranges::any_of(s->sources_, is_transient)) {
+    s->queues_.begin(link_.now());
+    owner_.wake_at(s->queues_.due());
+  }
   s->was_ready_ = true;
   s->taken_ = 0;
   s->ready_since_ = link_.now();

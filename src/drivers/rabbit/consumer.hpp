@@ -11,6 +11,7 @@
 
 #include "core/random.hpp"
 #include "core/unique_id.hpp"
+#include "drivers/rabbit/queue_watch.hpp"
 #include "drivers/rabbit/stream_watch.hpp"
 #include "drivers/rabbit/topology.hpp"
 #include "net/link.hpp"
@@ -67,6 +68,7 @@ class consumer_channel {
   std::string stream_tag_;  ///< of the consumer of a stream; a channel has one at most
   stream_position position_;
   stream_watch watch_;
+  queue_watch queues_;
   std::optional<std::uint16_t> prefetch_;
   amqp091::channel_id channel_ = 0;
   std::uint64_t lifetime_ = 0;
@@ -144,6 +146,7 @@ class consumer final : public net::link_user {
   void establish(consumer_channel& s);
   void request_everything(consumer_channel& s);
   void give_up_late(instant now);
+  void look_at_queues(instant now);
   void refused(consumer_channel& s, const failure& why);
   void complain(consumer_channel& s, const std::string& text);
   std::vector<channel_ptr> ended_by(const net::link_loss& loss) const;
@@ -177,7 +180,8 @@ class consumer final : public net::link_user {
     instant until;
   };
   std::vector<leaving> leaving_;  ///< until close-ok
-  std::size_t noted_acks_ = 0;    ///< not yet flushed
+  bool lost_a_link_ = false;
+  std::size_t noted_acks_ = 0;  ///< not yet flushed
   instant acks_due_ = instant::max();
   std::uint64_t next_lifetime_ = 1;
   std::uint64_t next_tag_ = 1;

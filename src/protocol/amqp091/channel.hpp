@@ -49,6 +49,7 @@ struct channel {
   enum class phase : std::uint8_t { opening, open, closing };
 
   phase now = phase::opening;
+  bool number_was_used = false;  // by a channel that the broker may still send something of
   bool confirming = false;
   bool acks_listed = false;  // in the connection's list of channels to flush
   std::deque<pending_request> pending;

@@ -79,6 +79,7 @@ class connection::impl {
   void on_connection_method(method m, reader& in);
   void on_channel_method(channel_id id, method m, reader& in, std::string_view arguments);
   channel& known_channel(channel_id id);
+  bool is_over(channel_id id) const noexcept;
   /// The arguments of connection.close and of channel.close.
   static close_reason read_close(reader& in);
 

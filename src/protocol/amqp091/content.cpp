@@ -40,6 +40,7 @@ void connection::impl::on_content_method(channel_id id, channel& ch, method m,
 }
 
 void connection::impl::on_header(channel_id id, std::string_view payload) {
+  if (is_over(id)) return;
   channel& ch = known_channel(id);
   if (ch.now == channel::phase::closing) return;
   incoming_content& c = ch.content;
@@ -98,6 +99,7 @@ void connection::impl::refuse(channel_id id, channel& ch, std::string_view why) 
 }
 
 void connection::impl::on_body(channel_id id, std::string_view payload) {
+  if (is_over(id)) return;
   channel& ch = known_channel(id);
   if (ch.now == channel::phase::closing) return;
   incoming_content& c = ch.content;

@@ -9,6 +9,18 @@ namespace {
 /// Three times the rejects of as many messages as the largest prefetch allows.
 constexpr std::size_t most_answers = 4u << 20;
 
+/// What the broker sends on a channel of its own accord.
+bool is_unasked(method m) noexcept {
+  switch (m) {
+    case method::basic_deliver:
+    case method::basic_return:
+    case method::basic_ack:
+    case method::basic_nack:
+    case method::basic_cancel: return true;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 void connection::impl::on_frame(std::string_view whole) {
@@ -116,11 +128,21 @@ channel& connection::impl::known_channel(channel_id id) {
   return *channels_[id];
 }
 
+/// RabbitMQ may send messages, returns and confirms of a channel after its channel.close, and
+/// before it has opened the next one of that number. They are nobody's: the broker takes back what
+/// it delivered there.
+bool connection::impl::is_over(channel_id id) const noexcept {
+  if (id == 0 || id >= channels_.size()) return false;
+  const auto& ch = channels_[id];
+  return ch == nullptr || (ch->now == channel::phase::opening && ch->number_was_used);
+}
+
 void connection::impl::on_channel_method(channel_id id, method m, reader& in,
                                          std::string_view arguments) {
   if (state_ == state::closing) return;
   if (state_ == state::handshake)
     throw violation(reply_code::channel_error, "a channel's frame came during the handshake");
+  if (is_unasked(m) && is_over(id)) return;
   channel& ch = known_channel(id);
   if (ch.now == channel::phase::closing) {
     on_closing_channel(id, ch, m, in);

@@ -18,7 +18,8 @@ channel_id connection::impl::open_channel() {
   if (state_ != state::open)
     throw std::logic_error("A channel was asked for on a connection that is not open.");
   channel_id id = 0;
-  if (!free_ids_.empty()) {
+  const bool used_before = !free_ids_.empty();
+  if (used_before) {
     id = free_ids_.back();
     free_ids_.pop_back();
   } else {
@@ -30,6 +31,7 @@ channel_id connection::impl::open_channel() {
     channels_.emplace_back();
   }
   channels_[id] = std::make_unique<channel>();
+  channels_[id]->number_was_used = used_before;
   send_method(id, method::channel_open, [](writer& w) { w.shortstr(""); });
   return id;
 }

@@ -109,6 +109,37 @@ TEST(amqp_channels, close_by_the_broker_ends_that_channel_only) {
   }
 }
 
+/// RabbitMQ sends what its queues had on their way to a channel that it has closed.
+TEST(amqp_channels, what_comes_of_a_channel_that_the_broker_closed_is_nobodys) {
+  const auto late = [](channel_id ch) {
+    return deliver(ch, 3, "late", {}, 2) + returned(ch, "", "q", "late") +
+           confirm(ch, method::basic_ack, 77, false) + confirm(ch, method::basic_nack, 78, true) +
+           method_hex(ch, method::basic_cancel, "01\"a\" 01");
+  };
+  client c;
+  const channel_id ch = c.open().channel(), other = c.channel();
+  c.feed(deliver(ch, 1, "a") + close_frame(ch, 404, "gone", method::basic_consume));
+  c.events();
+  c.sent();
+  c.feed(late(ch));
+  EXPECT_EQ(c.machine.open_channel(), ch);
+  c.feed(late(ch) + deliver(other, 1, "of another"));
+  EXPECT_THAT(c.events(), ElementsAre(testing::StartsWith("delivery 2")));
+  c.feed(channel_open_ok(ch) + deliver(ch, 1, "of the next one"));
+  EXPECT_THAT(c.events(), ElementsAre("channel-open 1", testing::HasSubstr("of the next one")));
+  EXPECT_TRUE(c.machine.has_channel(ch));
+}
+
+/// Only what comes unasked can be late: an answer that nobody asked for is a broken broker.
+TEST(amqp_channels, an_answer_on_a_channel_that_the_broker_closed_is_a_violation) {
+  client c;
+  const channel_id ch = c.open().channel();
+  c.feed(close_frame(ch, 404, "gone", method::basic_consume));
+  c.events();
+  c.feed(method_frame(ch, method::basic_qos_ok));
+  EXPECT_THAT(c.events(), ElementsAre(testing::HasSubstr("a channel that is not open")));
+}
+
 TEST(amqp_channels, close_by_us) {
   client c;
   const channel_id ch = c.open().channel();
