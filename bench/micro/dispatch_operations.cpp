@@ -138,7 +138,8 @@ class supplied_listener final : public listener {
   std::shared_ptr<scheduler> loop_;
 };
 
-/// A bus that has nothing but a supply.
+/// A bus that has nothing but a supply. It is a driver of an application, and so behind the guard
+/// that each of those has: two allocations and a third of the instructions.
 class supply_driver final : public driver {
  public:
   supply_driver(std::shared_ptr<scheduler> loop, std::shared_ptr<supply> from)

@@ -1,4 +1,8 @@
+#include <oslo/messaging/detail/current_failure.hpp>
 #include <oslo/messaging/driver.hpp>
+#include <utility>
+
+#include "core/guarded_driver.hpp"
 
 namespace oslo::messaging {
 
@@ -34,7 +38,25 @@ const driver_registry::entry& driver_registry::find(const transport_url& url) co
 
 std::unique_ptr<driver> driver_registry::make(const transport_url& url,
                                               driver_environment env) const {
-  return find(url).make(url, std::move(env));
+  const auto& [make_one, look, is_ours] = find(url);
+  // Ours complete whatever was begun themselves.
+  if (is_ours) return make_one(url, std::move(env));
+  const auto loop = env.loop;
+  const auto log = env.log;
+  const auto fail = [&](const failure& why) { throw driver_load_failure(why); };
+  std::unique_ptr<driver> made;
+  try {
+    made = make_one(url, std::move(env));
+  } catch (const messaging_error&) {
+    throw;
+  } catch (...) {
+    fail(detail::current_failure(errc::unknown_driver,
+                                 "Failed to load transport driver \"" + url.transport + "\""));
+  }
+  if (!made)
+    fail({errc::unknown_driver,
+          "Failed to load transport driver \"" + url.transport + "\": It is null."});
+  return guarded_driver(std::move(made), loop, log, url.transport);
 }
 
 std::vector<finding> driver_registry::examine(const transport_url& url,

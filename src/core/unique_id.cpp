@@ -22,6 +22,15 @@ constexpr auto hex_pairs = [] {
   return table;
 }();
 
+/// What a digit is worth; 255: it is none.
+constexpr auto hex_values = [] {
+  std::array<std::uint8_t, 256> table{};
+  table.fill(255);
+  for (std::uint8_t i = 0; i < 16; ++i)
+    table[static_cast<unsigned char>("0123456789abcdef"[i])] = i;
+  return table;
+}();
+
 random_engine seeded_engine() {
   std::random_device device;
   std::array<std::uint64_t, 4> state;
@@ -50,16 +59,13 @@ void write_hex64(char* out, std::uint64_t value) noexcept {
 
 std::optional<std::uint64_t> read_hex64(std::string_view digits) noexcept {
   std::uint64_t value = 0;
+  unsigned seen = 0;
   for (const char c : digits) {
-    unsigned digit;
-    if (c >= '0' && c <= '9')
-      digit = static_cast<unsigned>(c - '0');
-    else if (c >= 'a' && c <= 'f')
-      digit = static_cast<unsigned>(c - 'a' + 10);
-    else
-      return std::nullopt;
+    const unsigned digit = hex_values[static_cast<unsigned char>(c)];
+    seen |= digit;
     value = value << 4 | digit;
   }
+  if (seen > 15) return std::nullopt;
   return value;
 }
 

@@ -1,10 +1,8 @@
-#include <oslo/messaging/detail/current_failure.hpp>
 #include <oslo/messaging/transport.hpp>
 #include <utility>
 
 #include "core/config/option_lookup.hpp"
 #include "core/features.hpp"
-#include "core/guarded_driver.hpp"
 #include "core/guarded_metrics.hpp"
 #include "core/saturating.hpp"
 #include "core/tasks/fork_guard.hpp"
@@ -44,28 +42,6 @@ std::shared_ptr<metrics> configured_metrics(const config& conf, const logger& lo
                       log);
 }
 
-/// Drivers of the application are guarded against their own exceptions. Ours complete whatever was
-/// begun themselves.
-std::unique_ptr<driver> make_driver(const driver_registry& drivers, const transport_url& url,
-                                    driver_environment env) {
-  if (&drivers == &default_drivers()) return drivers.make(url, std::move(env));
-  const auto loop = env.loop;
-  const auto log = env.log;
-  std::unique_ptr<driver> made;
-  try {
-    made = drivers.make(url, std::move(env));
-  } catch (const messaging_error&) {
-    throw;
-  } catch (...) {
-    throw driver_load_failure(detail::current_failure(
-        errc::unknown_driver, "Failed to load transport driver \"" + url.transport + "\""));
-  }
-  if (!made)
-    throw driver_load_failure({errc::unknown_driver, "Failed to load transport driver \"" +
-                                                         url.transport + "\": It is null."});
-  return guarded_driver(std::move(made), loop, log, url.transport);
-}
-
 constexpr std::chrono::milliseconds default_close_limit{5'000};
 constexpr std::chrono::milliseconds close_margin{1'000};
 
@@ -85,10 +61,9 @@ class transport::impl {
                                                   : std::string(url_text))),
         owns_loop(o.loop == nullptr),
         loop(owns_loop ? std::make_shared<net::io_loop>(log) : std::move(o.loop)),
-        driver(make_driver(
-            drivers, url,
-            {loop, conf, defaults.string("control_exchange"),
-             o.client_name.empty() ? default_client_name() : o.client_name, log, meter})) {
+        driver(drivers.make(
+            url, {loop, conf, defaults.string("control_exchange"),
+                  o.client_name.empty() ? default_client_name() : o.client_name, log, meter})) {
     driver->watch_health(
         [w = watchers, l = std::weak_ptr<scheduler>(loop)](const transport_health& now) {
           if (const auto locked = l.lock()) w->tell(*locked, now);

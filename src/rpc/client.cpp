@@ -79,7 +79,7 @@ class OSLO_HIDDEN client::impl {
     std::unique_ptr<send_observer> seen{};
   };
   /// Fills `r`, or says why nothing can be sent.
-  std::optional<failure> fill(request& r, bool wait, std::string_view name, context ctxt,
+  std::optional<failure> fill(request& r, bool wait, std::string_view name, context&& ctxt,
                               std::string_view args_json, detail::start_options& call) const;
 
   transport bus;
@@ -95,7 +95,7 @@ class OSLO_HIDDEN client::impl {
 };
 
 std::optional<failure> client::impl::fill(request& r, bool wait, std::string_view name,
-                                          context ctxt, std::string_view args_json,
+                                          context&& ctxt, std::string_view args_json,
                                           detail::start_options& call) const {
   if (!to.topic || to.topic->empty()) return bad_target("A topic is required to send:", to);
   if (wait && to.fanout) return bad_target("A call cannot be used with fanout:", to);
@@ -122,7 +122,6 @@ std::optional<failure> client::impl::fill(request& r, bool wait, std::string_vie
         r.message.ctxt = std::move(ctxt);
     }
     r.message.plain_keys = true;
-    r.to = to;
     r.options.retry = o.retry.value_or(-1);
     r.options.at_least_once = o.at_least_once;
     r.options.cancel = std::move(call.cancel);
@@ -205,7 +204,7 @@ std::optional<failure> detail::cannot_start(const client& c) {
   return of_another_process(c.impl_->bus);
 }
 
-void detail::start_call(const client& c, std::string_view method, context ctxt,
+void detail::start_call(const client& c, std::string_view method, context&& ctxt,
                         std::string_view args_json, start_options o,
                         unique_function<void(result<std::string>)> done) {
   if (!done) done = [](result<std::string>) {};
@@ -216,7 +215,7 @@ void detail::start_call(const client& c, std::string_view method, context ctxt,
     done = [s, caller = ctxt, done = std::move(done)](result<std::string> r) mutable {
       done(r ? translate_result(*s, caller, *r) : std::move(r));
     };
-  client::impl::request request;
+  client::impl::request request{self->to, {}, {}};
   auto refused = self->fill(request, true, method, std::move(ctxt), args_json, o);
   if (refused) {
     self->bus.loop().post(
@@ -236,14 +235,14 @@ void detail::start_call(const client& c, std::string_view method, context ctxt,
               });
 }
 
-void detail::start_cast(const client& c, std::string_view method, context ctxt,
+void detail::start_cast(const client& c, std::string_view method, context&& ctxt,
                         std::string_view args_json, start_options o,
                         unique_function<void(result<void>)> done) {
   if (!done) done = [](result<void>) {};
   if (auto why = cannot_start(c)) return done(*std::move(why));
   const auto& self = c.impl_;
   auto& driver = self->bus.driver();
-  client::impl::request request;
+  client::impl::request request{self->to, {}, {}};
   auto refused = self->fill(request, false, method, std::move(ctxt), args_json, o);
   if (refused) {
     self->bus.loop().post(

@@ -136,7 +136,7 @@ void served_request::run(boost::asio::awaitable<std::string> handler) {
                  });
 }
 
-void served_request::send(outgoing_reply r) noexcept {
+void served_request::send(outgoing_reply&& r) noexcept {
   stop_timers();
   server_->made_room();
   if (seen_) {
@@ -155,7 +155,7 @@ void served_request::send(outgoing_reply r) noexcept {
   }
 }
 
-void served_request::send_answer(outgoing_reply r) {
+void served_request::send_answer(outgoing_reply&& r) {
   const auto done = [s = server_](const result<void>& verdict) {
     if (!verdict)
       s->bus.log()(log_level::error,
@@ -217,6 +217,7 @@ std::stop_token served_request::cancellation() const {
   const std::lock_guard lock(cancel_mutex_);
   if (!canceller_) {
     canceller_ = std::make_unique<canceller>();
+    cancellable_ = true;
     auto& c = *canceller_;
     c.loop = server_->bus.shared_loop();
     const auto stop = [source = c.source]() mutable { source.request_stop(); };
@@ -232,10 +233,10 @@ void served_request::stop_timers() noexcept {
     beating_ = false;
     server_->bus.loop().cancel(heartbeat_);
   }
+  if (!cancellable_) return;
   // Waits for a callback that is running, which may itself ask for the token.
   std::unique_ptr<canceller::callback> ending;
   const std::lock_guard lock(cancel_mutex_);
-  if (!canceller_) return;
   canceller_->loop->cancel(canceller_->timer);
   ending = std::move(canceller_->server_hurries);
 }

@@ -53,8 +53,8 @@ class served_request final : public invocation,
   void drop_expired() noexcept;
   void find_method();
   void prepare_request();
-  void send(outgoing_reply r) noexcept;
-  void send_answer(outgoing_reply r);
+  void send(outgoing_reply&& r) noexcept;
+  void send_answer(outgoing_reply&& r);
   void finish_cast(bool succeeded) noexcept;
   void stop_timers() noexcept;
   void log_failure(const std::exception_ptr& error, const remote_failure& described,
@@ -88,7 +88,8 @@ class served_request final : public invocation,
     std::unique_ptr<callback> server_hurries{};
   };
   mutable std::mutex cancel_mutex_;
-  mutable std::unique_ptr<canceller> canceller_;  // made when a handler asks; guarded by it
+  mutable std::atomic<bool> cancellable_ = false;  // so that most requests need no lock to end
+  mutable std::unique_ptr<canceller> canceller_;   // made when a handler asks; guarded by it
   bool monitored_ = false;
   std::mutex monitor_mutex_;  // a heartbeat and the reply must not use the message at once
   scheduler::timer_id heartbeat_ = scheduler::timer_id::none;  // guarded by it

@@ -307,8 +307,11 @@ class driver_registry {
   /// `look`: what `examine` calls; empty: it says that there is nothing to look at.
   /// Throws `configuration_error` when the scheme is already taken.
   void add(std::string scheme, factory make, option_group options = {}, examiner look = {});
-  /// Throws `driver_load_failure` for an unknown scheme, `configuration_error` for bad options, and
-  /// what else the factory throws (`transport::open`: as `driver_load_failure`).
+  /// A driver that the application added comes behind a guard: what it throws ends in the
+  /// completion of the call, or in the log, and every completion is called once
+  /// (docs/architecture.md). Throws `driver_load_failure` for an unknown scheme and for what is no
+  /// `messaging_error` of such a factory, and the `messaging_error` of the factory,
+  /// `configuration_error` for bad options.
   std::unique_ptr<driver> make(const transport_url& url, driver_environment env) const;
   /// Throws `driver_load_failure` for an unknown scheme, and what the examiner throws.
   std::vector<finding> examine(const transport_url& url, const driver_environment& env,
@@ -317,9 +320,11 @@ class driver_registry {
   const std::vector<option_group>& options() const noexcept { return options_; }
 
  private:
+  friend const driver_registry& default_drivers();
   struct entry {
     factory make;
     examiner look;
+    bool is_ours = false;  // also in a copy
   };
   const entry& find(const transport_url& url) const;
 

@@ -6,11 +6,13 @@
 
 #include "core/send_stage.hpp"
 #include "core/unique_id.hpp"
+#include "drivers/inproc/names.hpp"
 #include "wire/request.hpp"
 
 namespace oslo::messaging::inproc {
 
-content::content(std::string body, context ctxt) : body_(std::move(body)), ctxt_(std::move(ctxt)) {
+content::content(std::string&& body, context&& ctxt)
+    : body_(std::move(body)), ctxt_(std::move(ctxt)) {
   json_reader in(body_);
   in.begin_object();
   std::string scratch;
@@ -78,12 +80,17 @@ std::shared_ptr<bus> bus::shared() {
   return found;
 }
 
-auto bus::find_topic(std::string_view exchange, std::string_view name) -> topic& {
+auto bus::known_topic(std::string_view exchange, std::string_view name) -> topic* {
   key_.assign(exchange);
   key_ += '\0';
   key_ += name;
   const auto found = topics_.find(std::string_view(key_));
-  return found != topics_.end() ? found->second : topics_[key_];
+  return found != topics_.end() ? &found->second : nullptr;
+}
+
+auto bus::find_topic(std::string_view exchange, std::string_view name) -> topic& {
+  auto* const known = known_topic(exchange, name);
+  return known != nullptr ? *known : topics_[key_];
 }
 
 bool bus::full(const queue& q, const content& what) const noexcept {
@@ -139,7 +146,11 @@ result<void> bus::deliver(const destination& to, std::shared_ptr<const content> 
   wake_list to_wake;
   {
     const std::lock_guard lock(mutex_);
-    topic& t = find_topic(to.exchange, to.topic);
+    topic* known = known_topic(to.exchange, to.topic);
+    // What is known is good, and its fanout may still have too long a name.
+    if (known == nullptr || to.fanout)
+      if (auto fits = check_names(to.exchange, to.topic, to.server, to.fanout); !fits) return fits;
+    topic& t = known != nullptr ? *known : topics_[key_];
     boost::container::small_vector<queue*, 4> receivers;
     if (to.fanout) {
       for (const auto& f : t.fanouts)
@@ -147,6 +158,7 @@ result<void> bus::deliver(const destination& to, std::shared_ptr<const content> 
     } else if (to.server) {
       auto found = t.servers.find(*to.server);
       if (found == t.servers.end()) {
+        if (auto fits = check_names(to.exchange, to.topic, to.server, false); !fits) return fits;
         if (at_least_once) return undeliverable(to, *what, "No server of that name listens.");
         found = t.servers.emplace(*to.server, std::make_shared<queue>()).first;
       }

@@ -33,7 +33,7 @@ struct reply_address {
 class content {
  public:
   /// Throws `messaging_error` (`errc::malformed_message`) when `body` is not one JSON object.
-  content(std::string body, context ctxt);
+  content(std::string&& body, context&& ctxt);
   content(const content&) = delete;
   content& operator=(const content&) = delete;
 
@@ -144,6 +144,7 @@ class bus {
   };
   using wake_list = boost::container::small_vector<std::shared_ptr<queue_reader>, 4>;
 
+  topic* known_topic(std::string_view exchange, std::string_view name);
   topic& find_topic(std::string_view exchange, std::string_view name);
   bool full(const queue& q, const content& what) const noexcept;
   static void push_back(queue& q, waiting_message m);
@@ -163,7 +164,7 @@ class bus {
   const std::shared_ptr<reply_gate> gate_;
   std::mutex mutex_;
   std::unordered_map<std::string, topic, hash, std::equal_to<>> topics_;
-  std::string key_;  // scratch of find_topic
+  std::string key_;  // what known_topic looked for
 };
 
 /// A listener's end of its queues.

@@ -2,8 +2,7 @@
 
 #include <utility>
 
-#include "core/shown_name.hpp"
-#include "core/utf8.hpp"
+#include "drivers/inproc/names.hpp"
 #include "drivers/inproc/node.hpp"
 #include "wire/failure_json.hpp"
 #include "wire/relayed.hpp"
@@ -92,32 +91,6 @@ class incoming final : public incoming_message {
   bool settled_ = false;
 };
 
-/// A name that RabbitMQ takes, or why it would not: what works here has to work there.
-result<void> check(std::string_view name) {
-  if (!is_utf8(name))
-    return failure(errc::invalid_argument, "The name " + shown_name(name) + " is not UTF-8.");
-  if (name.size() > longest_name)
-    return failure(errc::invalid_argument, "A name of AMQP may have at most " +
-                                               std::to_string(longest_name) +
-                                               " bytes; this one has not: " + shown_name(name));
-  return {};
-}
-
-/// The names that a message to `t` needs, which is what each send asks.
-result<void> check(std::string_view exchange, const target& t) {
-  const std::string_view topic = *t.topic;
-  const std::string_view server = t.server && !t.fanout ? *t.server : std::string_view();
-  constexpr std::string_view fanout = "_fanout";
-  if (exchange.size() <= longest_name &&
-      topic.size() + server.size() + fanout.size() < longest_name && is_utf8(exchange) &&
-      is_utf8(topic) && is_utf8(server))
-    return {};
-  auto r = check(exchange);
-  if (!r) return r;
-  if (t.fanout) return check(std::string(topic).append(fanout));
-  return check(t.server ? *t.topic + '.' + *t.server : *t.topic);
-}
-
 class inproc_listener final : public listener {
  public:
   inproc_listener(std::shared_ptr<node> owner, std::vector<std::shared_ptr<queue>> queues)
@@ -166,7 +139,7 @@ class inproc_driver final : public driver {
     } catch (const messaging_error& e) {
       return fail(std::move(done), e.failure());
     }
-    pass(std::move(to), std::move(m), std::move(o), std::move(done));
+    node_->send(std::move(to), std::move(m), std::move(o), std::move(done));
   }
   void send_notification(target to, outgoing_message m, notification_format f, send_options o,
                          send_completion done) override {
@@ -176,11 +149,12 @@ class inproc_driver final : public driver {
       return fail(std::move(done), e.failure());
     }
     o.wait_for_reply = false;
-    pass(std::move(to), std::move(m), std::move(o), std::move(done));
+    node_->send(std::move(to), std::move(m), std::move(o), std::move(done));
   }
   std::shared_ptr<listener> listen(target on, listen_options) override {
-    auto fits = check(node_->exchange_of(on), on);
-    if (fits) fits = check(*on.topic + "_fanout");
+    const std::string_view exchange = node_->exchange_of(on);
+    auto fits = check_names(exchange, *on.topic, std::string_view(*on.server), false);
+    if (fits) fits = check_names(exchange, *on.topic, std::nullopt, true);
     if (!fits) return std::make_shared<inproc_listener>(node_, fits.error());
     return std::make_unique<inproc_listener>(
         node_, node_->where()->declare_server(node_->exchange_of(on), *on.topic, *on.server));
@@ -189,11 +163,11 @@ class inproc_driver final : public driver {
                                                      std::optional<std::string> pool,
                                                      listen_options) override {
     std::vector<std::shared_ptr<queue>> queues;
-    result<void> fits = pool ? check(*pool) : result<void>();
-    for (const auto& t : topics) {
-      if (fits) fits = check(node_->exchange_of(t.where));
-      if (fits) fits = check(*t.where.topic + '.' + t.priority);
-    }
+    result<void> fits = pool ? check_name(*pool) : result<void>();
+    for (const auto& t : topics)
+      if (fits)
+        fits = check_names(node_->exchange_of(t.where), *t.where.topic + '.' + t.priority,
+                           std::nullopt, false);
     if (!fits) return std::make_shared<inproc_listener>(node_, fits.error());
     for (const auto& t : topics)
       queues.push_back(node_->where()->declare_listener(node_->exchange_of(t.where),
@@ -218,11 +192,6 @@ class inproc_driver final : public driver {
   }
 
  private:
-  void pass(target to, outgoing_message m, send_options o, send_completion done) {
-    if (const auto fits = check(node_->exchange_of(to), to); !fits)
-      return fail(std::move(done), fits.error());
-    node_->send(std::move(to), std::move(m), std::move(o), std::move(done));
-  }
   void fail(send_completion done, failure why) {
     node_->later([done = std::move(done), why = std::move(why)](auto) mutable { done(why); });
   }

@@ -1,6 +1,11 @@
 #include <gtest/gtest.h>
 
-#include <oslo/messaging/driver.hpp>
+#include <oslo/messaging/transport.hpp>
+#include <stdexcept>
+#include <typeinfo>
+
+#include "support/stub_driver.hpp"
+#include "testing/manual_loop.hpp"
 
 namespace oslo::messaging {
 namespace {
@@ -8,7 +13,7 @@ namespace {
 driver_registry::factory remember(std::string& seen, std::string name) {
   return [&seen, name](const transport_url& url, driver_environment env) {
     seen = name + " " + to_string(url) + " " + env.default_exchange;
-    return std::unique_ptr<driver>{};
+    return std::make_unique<testing::stub_driver>(env.loop);
   };
 }
 
@@ -28,6 +33,7 @@ TEST(driver_registry, chooses_by_the_scheme_before_the_plus) {
   drivers.add("fake", remember(seen, "F"));
   drivers.add("kombu", remember(seen, "K"));
   driver_environment env;
+  env.loop = std::make_shared<testing::manual_loop>();
   env.default_exchange = "nova";
   drivers.make(transport_url::parse("fake://h/v"), env);
   EXPECT_EQ(seen, "F fake://h/v nova");
@@ -70,6 +76,31 @@ TEST(driver_registry, lets_the_errors_of_a_factory_pass) {
   });
   EXPECT_EQ(text_of<configuration_error>([&] { drivers.make(transport_url::parse("bad:"), {}); }),
             "no");
+}
+
+TEST(driver_registry, says_of_which_driver_a_factory_has_failed) {
+  driver_registry drivers;
+  drivers.add("none",
+              [](const transport_url&, driver_environment) { return std::unique_ptr<driver>(); });
+  drivers.add("odd", [](const transport_url&, driver_environment) -> std::unique_ptr<driver> {
+    throw std::runtime_error("odd indeed");
+  });
+  const auto make = [&](std::string_view url) {
+    return text_of<driver_load_failure>([&] { drivers.make(transport_url::parse(url), {}); });
+  };
+  EXPECT_EQ(make("none:"), "Failed to load transport driver \"none\": It is null.");
+  EXPECT_EQ(make("odd:"), "Failed to load transport driver \"odd\": odd indeed");
+}
+
+/// Drivers of the library need none, also beside those of an application.
+TEST(driver_registry, guards_the_drivers_of_the_application_alone) {
+  auto drivers = default_drivers();
+  std::string seen;
+  drivers.add("mine", remember(seen, "M"));
+  const auto ours = open_transport("fake://");
+  const auto beside = transport::open("fake://", {}, drivers);
+  EXPECT_EQ(typeid(beside.driver()), typeid(ours.driver()));
+  EXPECT_NE(typeid(transport::open("mine://", {}, drivers).driver()), typeid(testing::stub_driver));
 }
 
 }  // namespace

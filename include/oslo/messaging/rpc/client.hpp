@@ -212,9 +212,9 @@ class client {
   using text = result<std::string>;
 
   friend std::optional<failure> detail::cannot_start(const client&);
-  friend void detail::start_call(const client&, std::string_view, context, std::string_view,
+  friend void detail::start_call(const client&, std::string_view, context&&, std::string_view,
                                  detail::start_options, unique_function<void(result<std::string>)>);
-  friend void detail::start_cast(const client&, std::string_view, context, std::string_view,
+  friend void detail::start_cast(const client&, std::string_view, context&&, std::string_view,
                                  detail::start_options, unique_function<void(result<void>)>);
 
   explicit client(std::shared_ptr<const impl> i) noexcept : impl_(std::move(i)) {}

@@ -1,6 +1,8 @@
 // The contract of a remote method: a constant that client and server both include.
 #pragma once
 
+#include <array>
+#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,7 +20,11 @@ struct method_version {
 
 /// "1.2".
 inline std::string to_string(method_version v) {
-  return std::to_string(v.major) + '.' + std::to_string(v.minor);
+  std::array<char, 24> text;
+  auto* end = std::to_chars(text.data(), text.data() + text.size(), v.major).ptr;
+  *end++ = '.';
+  end = std::to_chars(end, text.data() + text.size(), v.minor).ptr;
+  return {text.data(), end};
 }
 
 namespace detail {

@@ -207,7 +207,7 @@ TEST(inproc_content, has_one_context_from_the_body_and_from_beside_it) {
   context beside{{"b", 3}};
   beside.set("big", raw_json{"123456789012345678901"});
   const content c(R"({"_context_a": 1, "\u005fcontext_b": 2, "m": "_context_", "_context_a": [4]})",
-                  beside);
+                  std::move(beside));
   ASSERT_EQ(c.fields().size(), 1u);
   EXPECT_EQ(c.fields()[0].key, "m");
   context all{{"a", {4}}, {"b", 3}};

@@ -79,21 +79,21 @@ struct prepared_call {
 };
 
 template <class R, class A>
-prepared_call prepare(const client& c, const method<R(A)>& m, context ctxt, const A& args) {
+prepared_call prepare(const client& c, const method<R(A)>& m, context&& ctxt, const A& args) {
   return {c, std::string(m.name()), m.since(), std::move(ctxt), try_to_json(args)};
 }
 template <class R>
-prepared_call prepare(const client& c, const method<R()>& m, context ctxt) {
+prepared_call prepare(const client& c, const method<R()>& m, context&& ctxt) {
   return {c, std::string(m.name()), m.since(), std::move(ctxt), std::string("{}")};
 }
-inline prepared_call prepare(const client& c, std::string_view name, context ctxt,
+inline prepared_call prepare(const client& c, std::string_view name, context&& ctxt,
                              const value& args) {
   return {c, std::string(name), {}, std::move(ctxt), try_to_json(args)};
 }
 
 /// `is_call`: with a reply.
 template <bool is_call, class Deliver, class Signature, class Token>
-auto initiate(prepared_call call, Token&& token) {
+auto initiate(prepared_call&& call, Token&& token) {
   return boost::asio::async_initiate<Token, Signature>(
       [](auto handler, prepared_call c) {
         auto cancel = messaging::detail::cancellation_of(handler);

@@ -33,10 +33,12 @@ std::optional<failure> cannot_start(const client& c);
 /// only, also `errc::invalid_argument` for a value that is no object. What `done` throws is an
 /// error line in the log of the loop. Where `cannot_start` says why, `done` gets that before this
 /// returns.
-void start_call(const client& c, std::string_view method, context ctxt, std::string_view args_json,
-                start_options o, unique_function<void(result<std::string>)> done);
-void start_cast(const client& c, std::string_view method, context ctxt, std::string_view args_json,
-                start_options o, unique_function<void(result<void>)> done);
+void start_call(const client& c, std::string_view method, context&& ctxt,
+                std::string_view args_json, start_options o,
+                unique_function<void(result<std::string>)> done);
+void start_cast(const client& c, std::string_view method, context&& ctxt,
+                std::string_view args_json, start_options o,
+                unique_function<void(result<void>)> done);
 
 }  // namespace detail
 }  // namespace oslo::messaging::rpc
