@@ -9,7 +9,7 @@
 
 namespace oslo::messaging {
 
-enum class feature { rpc, notifications, requeue, fanout };
+enum class feature { rpc, notifications, requeue, fanout, pools };
 
 /// As the sentence "… cannot …" says it.
 constexpr std::string_view to_string(feature f) noexcept {
@@ -18,6 +18,7 @@ constexpr std::string_view to_string(feature f) noexcept {
     case feature::notifications: return "carry notifications";
     case feature::requeue: return "give messages back for another delivery";
     case feature::fanout: return "send to all servers of a topic";
+    case feature::pools: return "copy notifications to pools of listeners";
   }
   return "do this";
 }
@@ -28,6 +29,7 @@ constexpr bool has(const capabilities& c, feature f) noexcept {
     case feature::notifications: return c.notifications;
     case feature::requeue: return c.requeue;
     case feature::fanout: return c.fanout;
+    case feature::pools: return c.pools;
   }
   return false;
 }

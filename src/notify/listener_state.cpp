@@ -41,6 +41,7 @@ listener_options checked(listener_options o, const std::vector<target>& targets,
                                      std::to_string(o.batch->timeout->count()) + " ms."});
   require(bus, feature::notifications);
   if (o.allow_requeue) require(bus, feature::requeue);
+  if (o.pool) require(bus, feature::pools);
   if (o.dead_letters) {
     const auto& to = o.dead_letters->to;
     if (!o.allow_requeue)

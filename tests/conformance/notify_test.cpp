@@ -111,6 +111,7 @@ TEST_P(notify_over, what_was_sent_before_somebody_listened_waits) {
 }
 
 TEST_P(notify_over, each_pool_gets_everything_and_shares_it_among_its_listeners) {
+  OSLO_NEEDS(pools);
   expected<std::string> pool1, pool2;
   const std::string first = unique_name("pool"), second = unique_name("pool");
   const auto a = listen(writing(pool1), {.pool = first});
@@ -213,6 +214,7 @@ TEST_P(notify_over, a_batch_larger_than_the_drivers_own_prefetch_fills) {
 }
 
 TEST_P(notify_over, what_fails_too_often_becomes_a_dead_letter) {
+  OSLO_NEEDS(pools);
   OSLO_NEEDS(requeue);
   const std::string graveyard = unique_name("dead");
   expected<notification> dead;
@@ -252,6 +254,7 @@ TEST_P(notify_over, what_fails_too_often_becomes_a_dead_letter) {
 }
 
 TEST_P(notify_over, two_listeners_of_a_pool_give_a_message_up_together) {
+  OSLO_NEEDS(pools);
   OSLO_NEEDS(requeue);
   const std::string graveyard = unique_name("dead"), pool = unique_name("pool");
   expected<std::string> dead, got;

@@ -35,6 +35,7 @@ struct capabilities {
   bool notifications = true;  ///< `send_notification`, `listen_for_notifications`
   bool requeue = true;        ///< `incoming_message::requeue` brings another delivery
   bool fanout = true;         ///< `send` to a target with `fanout`
+  bool pools = true;          ///< `listen_for_notifications` with a pool
 };
 
 // ---- sending ------------------------------------------------------------------------------------

@@ -27,8 +27,11 @@ TEST(features, name_the_transport_and_what_it_cannot_do) {
                "The driver of recording:// cannot give messages back for another delivery."},
            row{feature::fanout, &capabilities::fanout,
                "The driver of recording:// cannot send to all servers of a topic."},
+           row{feature::pools, &capabilities::pools,
+               "The driver of recording:// cannot copy notifications to pools of listeners."},
        }) {
-    capabilities none{.rpc = false, .notifications = false, .requeue = false, .fanout = false};
+    capabilities none{
+        .rpc = false, .notifications = false, .requeue = false, .fanout = false, .pools = false};
     const auto why = missing(with(none), what);
     ASSERT_TRUE(why.has_value()) << text;
     EXPECT_EQ(why->message(), text);

@@ -84,6 +84,9 @@ TEST(listeners_need, a_driver_that_can_do_what_they_do) {
   EXPECT_EQ(refusal({.requeue = false}, {.allow_requeue = true}),
             "The driver of recording:// cannot give messages back for another delivery.");
   EXPECT_EQ(refusal({.requeue = false}), "");
+  EXPECT_EQ(refusal({.pools = false}, {.pool = "p"}),
+            "The driver of recording:// cannot copy notifications to pools of listeners.");
+  EXPECT_EQ(refusal({.pools = false}), "");
   EXPECT_EQ(refusal({.rpc = false}, {.allow_requeue = true}), "");
 }
 
