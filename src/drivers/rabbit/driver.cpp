@@ -1,8 +1,8 @@
 #include "drivers/rabbit/driver.hpp"
 
-#include <atomic>
 #include <utility>
 
+#include "core/crossing.hpp"
 #include "core/unique_id.hpp"
 #include "drivers/rabbit/engine.hpp"
 #include "drivers/rabbit/examiner.hpp"
@@ -23,28 +23,6 @@ std::uint16_t choose_prefetch(const options& o, const listen_options& l) {
   if (l.prefetch == listen_options::unlimited) return 0;
   return static_cast<std::uint16_t>(std::min<std::size_t>(l.prefetch, 65'535));
 }
-
-/// What other threads have handed to the loop and it has not come to yet, in bytes. A loop that
-/// falls behind is no queue without a bound.
-class crossing {
- public:
-  static constexpr std::size_t most = publisher::most_bytes;
-
-  crossing(std::atomic<std::size_t>& total, std::size_t bytes) noexcept
-      : total_(&total), bytes_(bytes), fits_(total.fetch_add(bytes) <= most) {}
-  crossing(crossing&& other) noexcept
-      : total_(std::exchange(other.total_, nullptr)), bytes_(other.bytes_), fits_(other.fits_) {}
-  crossing& operator=(crossing&&) = delete;
-  ~crossing() {
-    if (total_ != nullptr) total_->fetch_sub(bytes_);
-  }
-  bool fits() const noexcept { return fits_; }
-
- private:
-  std::atomic<std::size_t>* total_;  // the engine's, which whatever is posted holds
-  std::size_t bytes_;
-  bool fits_;
-};
 
 /// Hands everything to the engine on its loop.
 class rabbit_driver final : public driver {
@@ -70,7 +48,7 @@ class rabbit_driver final : public driver {
       if (engine_->loop().running_here())  // without a copy of it all
         return engine_->call(destination_of(to), std::move(m), std::move(o), std::move(done));
       crossing over(engine_->crossing_bytes, m.body.size());
-      if (!over.fits()) return fail(std::move(done), fell_behind());
+      if (!over.fits()) return fail(std::move(done), crossing::fell_behind());
       engine_->loop().post([e = engine_, over = std::move(over), to = destination_of(to),
                             m = std::move(m), o = std::move(o), done = std::move(done)]() mutable {
         e->call(std::move(to), std::move(m), std::move(o), std::move(done));
@@ -168,7 +146,7 @@ class rabbit_driver final : public driver {
       return engine_->send(std::move(to), std::move(body), std::move(headers), std::move(o),
                            std::move(done));
     crossing over(engine_->crossing_bytes, body.size());
-    if (!over.fits()) return fail(std::move(done), fell_behind());
+    if (!over.fits()) return fail(std::move(done), crossing::fell_behind());
     engine_->loop().post([e = engine_, over = std::move(over), to = std::move(to),
                           body = std::move(body), headers = std::move(headers), o = std::move(o),
                           done = std::move(done)]() mutable {
@@ -176,10 +154,6 @@ class rabbit_driver final : public driver {
     });
   }
 
-  static failure fell_behind() {
-    return {errc::limit_exceeded, "The transport's loop has not come to " +
-                                      std::to_string(crossing::most) + " bytes of messages yet."};
-  }
   void fail(send_completion done, failure why) {
     engine_->loop().post([done = std::move(done), why = std::move(why)]() mutable { done(why); });
   }
