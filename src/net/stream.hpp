@@ -32,8 +32,10 @@ struct tls_options {
   std::string ca_file{};    ///< empty: the system's certificates
   std::string cert_file{};  ///< client certificate, PEM
   std::string key_file{};
+  std::string key_password{};  ///< of the key file, when it is encrypted
   peer_check check = peer_check::chain_and_name;
-  bool only_1_2 = false;  ///< TLS 1.2 and nothing newer
+  bool only_1_2 = false;    ///< TLS 1.2 and nothing newer
+  std::string peer_name{};  ///< what the certificate has to be for; empty: the host
 };
 
 struct dial_failure {

@@ -158,9 +158,10 @@ std::string alert_name(const boost::system::error_code& ec) {
 }  // namespace
 
 bool tls_check::prepare(SSL* ssl, const endpoint& host) {
-  host_ = host;
+  host_ = wanted_ = host;
+  if (!options_.peer_name.empty()) wanted_.host = options_.peer_name;
   // The dot behind a complete name is DNS's: certificates and SNI do without (RFC 6066, 3).
-  auto asked = host.host;
+  auto asked = wanted_.host;
   if (asked.size() > 1 && asked.ends_with('.')) asked.pop_back();
   const auto* const name = asked.c_str();
   // Called when the broker asks; the answer is what the context holds.
@@ -171,11 +172,11 @@ bool tls_check::prepare(SSL* ssl, const endpoint& host) {
         return 1;
       },
       this);
-  if (!host.is_literal()) SSL_set_tlsext_host_name(ssl, name);
+  if (!wanted_.is_literal()) SSL_set_tlsext_host_name(ssl, name);
   if (options_.check != peer_check::chain_and_name) return true;
   ::SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  return (host.is_literal() ? ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(ssl), name)
-                            : ::SSL_set1_host(ssl, name)) == 1;
+  return (wanted_.is_literal() ? ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(ssl), name)
+                               : ::SSL_set1_host(ssl, name)) == 1;
 }
 
 bool tls_check::on_certificate(bool accepted, boost::asio::ssl::verify_context& chain) {
@@ -191,7 +192,7 @@ bool tls_check::on_certificate(bool accepted, boost::asio::ssl::verify_context& 
   switch (error) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      wrong_ = "the certificate is not for " + host_.host + ", but for " + names_in(certificate);
+      wrong_ = "the certificate is not for " + wanted_.host + ", but for " + names_in(certificate);
       break;
     case X509_V_ERR_CERT_HAS_EXPIRED:
       wrong_ = whose + " has expired on " + text_of(::X509_get0_notAfter(certificate)) +

@@ -36,6 +36,7 @@ class tls_check {
 
   tls_options options_;
   endpoint host_{};
+  endpoint wanted_{};                   ///< whom the certificate has to be for
   bool asked_for_certificate_ = false;  ///< by the broker
   std::string wrong_;                   ///< with the certificate; empty: nothing
 };

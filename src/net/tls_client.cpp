@@ -33,15 +33,19 @@ std::shared_ptr<ssl::context> read_files(const tls_options& o) {
   boost::system::error_code ec;
   // OpenSSL would ask on the terminal, and the loop would wait for somebody to type.
   bool encrypted = false;
-  ctx->set_password_callback([&encrypted](std::size_t, ssl::context::password_purpose) {
+  ctx->set_password_callback([&](std::size_t, ssl::context::password_purpose) {
     encrypted = true;
-    return std::string();
+    return o.key_password;
   });
   const auto check = [&](const char* what, const std::string& file) {
     if (ec && encrypted)
-      throw configuration_error({errc::invalid_config, std::string(what) + " " + file +
-                                                           " cannot be used: it is encrypted, and "
-                                                           "there is no option for its password."});
+      throw configuration_error(
+          {errc::invalid_config,
+           std::string(what) + " " + file +
+               (o.key_password.empty() ? " cannot be used: it is encrypted, and "
+                                         "there is no option for its password."
+                                       : " cannot be used: it is encrypted, and its password is "
+                                         "not the one that was given.")});
     if (ec)
       throw configuration_error({errc::invalid_config, std::string(what) + " " + file +
                                                            " cannot be used: " + ec.message()});

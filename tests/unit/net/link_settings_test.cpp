@@ -67,6 +67,13 @@ TEST(link_settings, an_encrypted_key_is_refused_and_nobody_is_asked) {
                 s.tls = {true, certificate().certificate(), certificate().certificate(), key};
               }),
               HasSubstr("encrypted.pem cannot be used: it is encrypted"));
+  const auto with = [&](const char* password) {
+    return complaint([&](auto& s) {
+      s.tls = {true, certificate().certificate(), certificate().certificate(), key, password};
+    });
+  };
+  EXPECT_THAT(with("another"), HasSubstr("its password is not the one that was given"));
+  EXPECT_EQ(with("secret"), "");
 }
 
 TEST(link_settings, a_password_is_not_shown) {

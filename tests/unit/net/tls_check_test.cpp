@@ -62,6 +62,16 @@ TEST(tls_check, the_name_that_was_wanted_and_those_in_the_certificate) {
             "the certificate is not for ::2, but for localhost, 127.0.0.2, ::1");
 }
 
+TEST(tls_check, another_name_than_that_of_the_host_may_be_wanted) {
+  const auto one = showing(trusted().sign({.name = "x", .hosts = "DNS:virtual.host"}));
+  auto tls = trusting();
+  tls.peer_name = "virtual.host";
+  EXPECT_EQ(refusal(one, "localhost", tls), "none");
+  tls.peer_name = "localhost";
+  EXPECT_EQ(refusal(one, "virtual.host", tls),
+            "the certificate is not for localhost, but for virtual.host");
+}
+
 TEST(tls_check, a_certificate_without_host_names_is_for_its_common_name) {
   const auto one = showing(trusted().sign({.name = "localhost"}));
   EXPECT_EQ(refusal(one), "none");
