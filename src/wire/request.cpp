@@ -277,6 +277,19 @@ void set_entry(context& out, const message_field& entry) {
     out.set(entry.key, std::move(v));
 }
 
+context merged(const std::vector<message_field>& entries, const context& beside) {
+  context all;
+  for (const auto& entry : entries) set_entry(all, entry);
+  for (const auto& entry : beside.entries()) {
+    const std::string_view key(entry.key().data(), entry.key().size());
+    if (const auto* const exact = beside.exact_text(key))
+      all.set(key, raw_json{*exact});
+    else
+      all.set(key, entry.value());
+  }
+  return all;
+}
+
 context incoming_request::make_context() const {
   context out;
   out.entries().reserve(context_fields.size());

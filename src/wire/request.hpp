@@ -19,6 +19,9 @@ inline constexpr std::string_view context_prefix = "_context_";
 /// Sets an entry of the context from its text, with all its digits.
 void set_entry(context& out, const message_field& entry);
 
+/// A context of entries that came as text, and of those beside them, which count in their place.
+context merged(const std::vector<message_field>& entries, const context& beside);
+
 /// What the transport adds to a request (docs/wire/rpc.md, RPC-1).
 struct request_keys {
   std::string_view msg_id{};   ///< names the call; empty for a cast, which has no call keys

@@ -30,6 +30,8 @@ struct bus_kind {
   std::function<transport(transport_options)> open;
   /// The bus throws away a message whose sender does not wait for it any more.
   bool drops_expired = false;
+  /// The bus makes a queue for whoever sends to it: every message has somewhere to wait.
+  bool keeps_for_nobody = false;
   /// What the bus keeps for single servers of a topic, as a text; null where nobody can look.
   std::function<std::string(const std::string& topic)> private_queues{};
 

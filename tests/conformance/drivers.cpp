@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "bus.hpp"
+#include "support/amqp1_broker.hpp"
 
 namespace oslo::messaging::conformance {
 namespace {
@@ -11,6 +12,15 @@ namespace {
 bus_kind over(std::string name, std::string url) {
   return {std::move(name),
           [url](transport_options o) { return open_transport(url, std::move(o)); }};
+}
+
+/// In one of its two modes of addressing, over a broker in this process.
+bus_kind over_amqp1(const std::string& mode) {
+  return {"amqp1_" + mode, [mode](transport_options o) {
+            // Lives until the process ends: so do transports of some tests.
+            static const auto* const broker = new testing::amqp1_broker;
+            return open_transport(broker->url() + "?addressing_mode=" + mode, std::move(o));
+          }};
 }
 
 /// Names of the queues on which single servers get what is meant for all.
@@ -26,6 +36,11 @@ std::string fanout_queues(const std::string& topic) {
 
 std::vector<bus_kind> all_buses() {
   std::vector<bus_kind> rows{over("fake", "fake://")};
+  for (const char* mode : {"legacy", "routable"}) {
+    rows.push_back(over_amqp1(mode));
+    rows.back().drops_expired = true;
+    rows.back().keeps_for_nobody = true;
+  }
   if (std::getenv("OSLO_TEST_RABBIT_URL") != nullptr) {
     rows.push_back(over("rabbit", testing::rabbit_url()));
     rows.back().drops_expired = true;

@@ -71,7 +71,9 @@ def main():
 
     conf = service.prepare("peer", options.config_file)
     # A reply whose caller is gone keeps a server busy for a minute by default, also when it stops.
-    url = options.url and options.url + ("&" if "?" in options.url else "?") + REPLY_LIMIT
+    url = options.url
+    if url and not url.startswith("amqp:"):
+        url += ("&" if "?" in url else "?") + REPLY_LIMIT
     transport = oslo_messaging.get_rpc_transport(conf, url)
     # The dispatcher registers its options only when the first one is made, which is too late here.
     conf.register_opts(dispatcher._dispatcher_opts)

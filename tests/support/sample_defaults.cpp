@@ -1,5 +1,6 @@
 // Reads a configuration file from standard input, and says where an option has another value than
 // its default, or is missing.
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 #include <oslo/messaging/config.hpp>
@@ -43,7 +44,10 @@ int main() {
       const option_values defaults(std::string(group.name), group.options, {});
       for (const auto& o : group.options) {
         const std::string name = "[" + std::string(group.name) + "] " + std::string(o.name);
-        if (conf.find(group.name, o.name).size() != 1) {
+        const auto values = o.type == option_type::multi_string
+                                ? std::max<std::size_t>(1, defaults.list(o.name).size())
+                                : 1;
+        if (conf.find(group.name, o.name).size() != values) {
           std::cout << name << " does not stand there once\n";
           ++faults;
         } else if (text_of(sample, o) != text_of(defaults, o)) {

@@ -76,9 +76,14 @@ void describe(std::string& out, std::string_view group, const option& o) {
         .append(1, '\n');
   }
   if (!o.has_default) out += "# Not set by default.\n";
-  out.append(1, '#').append(o.name).append(" =");
-  if (o.has_default && !o.default_value.empty()) out.append(1, ' ').append(o.default_value);
-  out += '\n';
+  auto rest = o.has_default ? o.default_value : std::string_view();
+  do {  // in a file each value of several has a line of its own
+    const auto comma = o.type == option_type::multi_string ? rest.find(',') : rest.npos;
+    out.append(1, '#').append(o.name).append(" =");
+    if (!rest.empty()) out.append(1, ' ').append(rest.substr(0, comma));
+    out += '\n';
+    rest.remove_prefix(comma == rest.npos ? rest.size() : comma + 1);
+  } while (!rest.empty());
 }
 
 std::string sample() {

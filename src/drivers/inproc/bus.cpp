@@ -33,21 +33,8 @@ content::content(std::string&& body, context&& ctxt)
       fields_.push_back({key, json});
   }
   in.finish();
-  if (!context_fields.empty()) merge(context_fields);
-}
-
-/// What was sent beside the body counts in place of what is in it.
-void content::merge(const std::vector<message_field>& context_fields) {
-  context all;
-  for (const auto& f : context_fields) wire::set_entry(all, f);
-  for (const auto& entry : ctxt_.entries()) {
-    const std::string_view key(entry.key().data(), entry.key().size());
-    if (const auto* const exact = ctxt_.exact_text(key))
-      all.set(key, raw_json{*exact});
-    else
-      all.set(key, entry.value());
-  }
-  merged_ = std::make_unique<const context>(std::move(all));
+  if (!context_fields.empty())
+    merged_ = std::make_unique<const context>(wire::merged(context_fields, ctxt_));
 }
 
 std::string_view content::text() const noexcept {

@@ -52,7 +52,6 @@ class content {
   std::optional<scheduler::time_point> deadline{};  ///< when the caller stops waiting
 
  private:
-  void merge(const std::vector<message_field>& context_fields);
   void write_text() const;
 
   std::string body_;
