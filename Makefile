@@ -26,14 +26,15 @@ export CCACHE_NOHASHDIR ?= 1
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
 export PYTHONDONTWRITEBYTECODE := 1
 
+# $(2): further settings of CMake.
 build_preset = \
-  tools/step.sh "Configuring $(1)" build/log/configure-$(1).log cmake --preset $(1) && \
+  tools/step.sh "Configuring $(1)" build/log/configure-$(1).log cmake --preset $(1) $(2) && \
   tools/step.sh "Building $(1)" build/log/build-$(1).log cmake --build --preset $(1)
 header_check = tools/step.sh "Compiling each public header alone" build/log/headers-$(1).log \
   cmake --build --preset $(1) --target all_verify_interface_header_sets
 venvs = tools/step.sh "Preparing Python peers" build/log/venv.log \
   $(PYTHON) tests/support/make_venv.py build/venv
-python_wheel = tools/step.sh "Building the wheel for Python" build/log/wheel.log tools/python_wheel.sh
+python_wheel = tools/step.sh "Building the wheel for Python" build/log/wheel.log tools/python_wheel.sh $(1)
 run_tests = $(PYTHON) tests/support/run_tests.py --build build/$(1) --jobs $(JOBS)
 
 .PHONY: help setup setup-test setup-python build demo test python-wheel python-test asan tsan fuzz chaos soak lint bench bench-check install docs deb clean
@@ -74,10 +75,11 @@ demo: setup
 	  cmake --build --preset demo --target oslo-msg
 	@build/demo/bin/oslo-msg --url "$(URL)" demo
 
-test: setup-test
-	@$(call build_preset,$(TEST_PRESET))
+test: setup-python
+	@$(call build_preset,$(TEST_PRESET),-DOSLO_MESSAGING_PYTHON_TESTS=choice)
 	@$(call header_check,$(TEST_PRESET))
 	@$(call venvs)
+	@$(call python_wheel,$(TEST_PRESET))
 	@$(call run_tests,$(TEST_PRESET)) -- $(TESTS)
 
 python-wheel:
@@ -87,10 +89,12 @@ python-wheel:
 
 python-test: setup-python
 	@tools/step.sh "Configuring $(TEST_PRESET)" build/log/configure-$(TEST_PRESET).log \
-	  cmake --preset $(TEST_PRESET) -DOSLO_MESSAGING_PYTHON_TESTS=ON
+	  cmake --preset $(TEST_PRESET) -DOSLO_MESSAGING_PYTHON_TESTS=full
+	@tools/step.sh "Building its peers" build/log/build-python-peers.log \
+	  cmake --build --preset $(TEST_PRESET) --target oslo-msg interop_notify ceilometer_agent
 	@$(call venvs)
 	@$(call python_wheel)
-	@OSLO_TEST_PYTHON_FULL=1 $(call run_tests,$(TEST_PRESET)) -- -L python $(TESTS)
+	@$(call run_tests,$(TEST_PRESET)) --label python -- $(TESTS)
 
 asan tsan: setup-test
 	@$(call build_preset,$@)

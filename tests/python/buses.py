@@ -52,6 +52,8 @@ def make_conf():
     conf.register_opts(metrics.oslo_messaging_metrics, group="oslo_messaging_metrics")
     if tracing is not None:
         conf.register_opts(tracing.oslo_messaging_tracing, group="oslo_messaging_tracing")
+    # Upstream's thread for metrics would hold up the end of each program for ten seconds.
+    conf.set_override("metrics_thread_stop_timeout", 0, group="oslo_messaging_metrics")
     return conf
 
 

@@ -117,9 +117,12 @@ class Green(unittest.TestCase):
             topic = unique("green")
             collector = Collector()
             collector.items = queue.Queue()
+            # Where they wait.
+            with notification_listener(transport, topic, Collector()):
+                pass
+            for number in range(12):
+                notifier(transport, topic).info({}, "happened", number)
             with notification_listener(transport, topic, collector, (5, 1)):
-                for number in range(12):
-                    notifier(transport, topic).info({}, "happened", number)
                 sizes = [len(collector.get()[0]) for _ in range(3)]
             self.assertEqual(sizes, [5, 5, 2])
 

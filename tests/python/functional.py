@@ -23,7 +23,6 @@ CHOICE = {
         f"{SUITE}.CallTestCase.test_timeout",
         f"{SUITE}.CastTestCase.test_fanout",
         f"{SUITE}.NotifyTestCase.test_all_categories",
-        f"{SUITE}.NotifyTestCase.test_simple_batch",
     ),
     "replaced": (
         f"{SUITE}.CallTestCase.test_mandatory_call",
