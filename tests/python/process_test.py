@@ -31,6 +31,13 @@ class Endpoint:
 def say(text):
     print(text, flush=True)
 
+def serving():  # a transport and a server that runs until the end
+    transport = rpc_transport(core_url())
+    target = oslo_messaging.Target(topic=topic, server="s")
+    server = oslo_messaging.get_rpc_server(transport, target, [Endpoint()], executor="threading")
+    server.start()
+    return transport, server
+
 topic = unique("process")
 """
 
@@ -229,11 +236,7 @@ class Processes(unittest.TestCase):
     def test_the_end_with_a_server_that_runs(self):
         self.check(
             """
-            transport = rpc_transport(core_url())
-            server = oslo_messaging.get_rpc_server(
-                transport, oslo_messaging.Target(topic=topic, server="s"), [Endpoint()],
-                executor="threading")
-            server.start()
+            transport, server = serving()
             client(transport, topic).call({}, "pid")
             say("end")
             """,
@@ -243,11 +246,7 @@ class Processes(unittest.TestCase):
     def test_the_end_while_daemon_threads_call(self):
         self.check(
             """
-            transport = rpc_transport(core_url())
-            server = oslo_messaging.get_rpc_server(
-                transport, oslo_messaging.Target(topic=topic, server="s"), [Endpoint()],
-                executor="threading")
-            server.start()
+            transport, server = serving()
             first = threading.Semaphore(0)
             def run():
                 while True:
