@@ -35,6 +35,8 @@ header_check = tools/step.sh "Compiling each public header alone" build/log/head
 venvs = tools/step.sh "Preparing Python peers" build/log/venv.log \
   $(PYTHON) tests/support/make_venv.py build/venv
 python_wheel = tools/step.sh "Building the wheel for Python" build/log/wheel.log tools/python_wheel.sh $(1)
+kafka = tools/step.sh "Fetching Kafka" build/log/kafka.log \
+  $(PYTHON) tests/support/kafka_broker.py fetch --jars build/kafka
 run_tests = $(PYTHON) tests/support/run_tests.py --build build/$(1) --jobs $(JOBS)
 
 .PHONY: help setup setup-test setup-python build demo test python-wheel python-test asan tsan fuzz chaos soak lint bench bench-check install docs deb clean
@@ -80,6 +82,7 @@ test: setup-python
 	@$(call header_check,$(TEST_PRESET))
 	@$(call venvs)
 	@$(call python_wheel,$(TEST_PRESET))
+	@$(call kafka)
 	@$(call run_tests,$(TEST_PRESET)) -- $(TESTS)
 
 python-wheel:

@@ -1,14 +1,17 @@
-# oslo_test(NAME COMMAND program [args...] [LABELS label...] [BUS none|fake|rabbitmq] [PEER version]
+# oslo_test(NAME COMMAND program [args...] [LABELS label...] [BUS none|fake|rabbitmq|kafka] [PEER version]
 #           [TIMEOUT seconds] [COST seconds] [SERIAL]): one ctest entry.
 #
 # BUS rabbitmq: the test gets the broker that the whole run shares, through the variables of
-# tests/support/broker.py, and the label `broker`. SERIAL: nothing else runs beside it (tests that
-# restart the broker, or measure). COST: about how long it takes, for those that should not begin
-# last: ctest knows nothing of times before it has run once. Cases are counted from the report that
-# each program leaves.
+# tests/support/broker.py, and the label `broker`; BUS kafka likewise, by kafka_broker.py. SERIAL:
+# nothing else runs beside it (tests that restart the broker, or measure). COST: about how long it
+# takes, for those that should not begin last: ctest knows nothing of times before it has run once.
+# Cases are counted from the report that each program leaves.
 find_program(OSLO_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 set(OSLO_BROKER_CONTROL ${OSLO_PYTHON} ${PROJECT_SOURCE_DIR}/tests/support/broker.py)
 set(OSLO_BROKER_DIR ${PROJECT_BINARY_DIR}/broker)
+set(OSLO_KAFKA_CONTROL ${OSLO_PYTHON} ${PROJECT_SOURCE_DIR}/tests/support/kafka_broker.py)
+set(OSLO_KAFKA_DIR ${PROJECT_BINARY_DIR}/broker-kafka)
+set(OSLO_SHARDED ${OSLO_PYTHON} ${PROJECT_SOURCE_DIR}/tests/support/sharded.py)
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/reports)
 
 function(oslo_test name)
@@ -30,6 +33,9 @@ function(oslo_test name)
   if(ARG_BUS STREQUAL "rabbitmq")
     list(APPEND labels broker)
     set(launcher ${OSLO_BROKER_CONTROL} exec --dir ${OSLO_BROKER_DIR} --)
+  elseif(ARG_BUS STREQUAL "kafka")
+    list(APPEND labels broker)
+    set(launcher ${OSLO_KAFKA_CONTROL} exec --dir ${OSLO_KAFKA_DIR} --)
   endif()
   add_test(NAME ${name} COMMAND ${launcher} ${program} ${ARG_COMMAND})
   set(report ${PROJECT_BINARY_DIR}/reports/${name}.xml)
@@ -37,8 +43,11 @@ function(oslo_test name)
     ${name} PROPERTIES
     LABELS "${labels}" TIMEOUT ${ARG_TIMEOUT}
     ENVIRONMENT "GTEST_OUTPUT=xml:${report};OSLO_TEST_REPORT=${report};GTEST_BRIEF=1")
-  if(ARG_BUS STREQUAL "rabbitmq")
-    set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED rabbitmq)
+  if(ARG_BUS MATCHES "rabbitmq|kafka")
+    set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED ${ARG_BUS})
+  endif()
+  if(ARG_BUS STREQUAL "kafka") # as kafka_broker.py says where there is none
+    set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
   endif()
   if(OSLO_SANITIZE MATCHES "thread")
     set_tests_properties(

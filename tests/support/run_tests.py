@@ -20,7 +20,7 @@ import xml.etree.ElementTree as xml
 
 from broker import Broker
 
-BUSES = [("bus_none", "no bus"), ("bus_fake", "fake://"), ("bus_rabbitmq", "RabbitMQ")]
+BUSES = [("bus_none", "no bus"), ("bus_fake", "fake://"), ("bus_rabbitmq", "RabbitMQ"), ("bus_kafka", "Kafka")]
 
 
 class Count:
