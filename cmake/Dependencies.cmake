@@ -29,6 +29,13 @@ if(OSLO_MESSAGING_FIBER)
     oslo_is_missing("Boost.Fiber" libboost-fiber1.81-dev OSLO_MESSAGING_FIBER)
   endif()
 endif()
+if(OSLO_MESSAGING_KAFKA)
+  find_library(OSLO_RDKAFKA rdkafka) # Debian's has no CMake package
+  if(NOT OSLO_RDKAFKA)
+    oslo_is_missing(librdkafka librdkafka-dev OSLO_MESSAGING_KAFKA)
+  endif()
+  set(OSLO_RDKAFKA_LIB rdkafka)
+endif()
 if(OSLO_MESSAGING_RE2)
   find_library(OSLO_RE2 re2) # Debian's RE2 has no CMake package
   if(NOT OSLO_RE2)

@@ -1,7 +1,7 @@
 # What is built. A part that is left out needs nothing and says so where it is used.
 
 # The drivers that open_transport knows: each a folder of src/drivers.
-set(OSLO_DRIVERS inproc rabbit amqp1)
+set(OSLO_DRIVERS inproc rabbit amqp1 kafka)
 foreach(driver IN LISTS OSLO_DRIVERS)
   string(TOUPPER ${driver} upper)
   option(OSLO_MESSAGING_${upper} "The driver ${driver}" ON)

@@ -60,6 +60,8 @@ void look_at_unknown_keys(const config& conf, findings& all) {
   for (const auto& group : option_groups()) {
     if (group.name == "DEFAULT") continue;
     for (const auto& key : conf.keys(group.name)) {
+      // Settings of librdkafka, which only that library knows (docs/kafka.md).
+      if (group.name == "oslo_messaging_kafka" && key.starts_with("cpp_rdkafka")) continue;
       const bool known = std::ranges::any_of(group.options, [&](const option& o) {
         return o.name == key || std::ranges::find(o.deprecated, key) != o.deprecated.end();
       });

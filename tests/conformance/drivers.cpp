@@ -5,6 +5,7 @@
 
 #include "bus.hpp"
 #include "support/amqp1_broker.hpp"
+#include "support/mock_kafka.hpp"
 
 namespace oslo::messaging::conformance {
 namespace {
@@ -32,6 +33,25 @@ std::string fanout_queues(const std::string& topic) {
   return found;
 }
 
+/// A group of its own for each transport, so that no test waits for members of another one. All
+/// goes to one partition: only there Kafka keeps an order.
+transport over_kafka(std::string url, transport_options o) {
+  url +=
+      "?cpp_rdkafka_producer.partitioner=consistent"
+      "&cpp_rdkafka_consumer.topic.metadata.refresh.interval.ms=300"
+      "&consumer_group=" +
+      unique_name("group");
+  return open_transport(url, std::move(o));
+}
+
+/// The cluster of librdkafka lets a member that joins again wait for a second less than its
+/// session.
+transport over_mock_kafka(transport_options o) {
+  o.conf.set("oslo_messaging_kafka", "cpp_rdkafka_consumer.session.timeout.ms", "4000");
+  o.conf.set("oslo_messaging_kafka", "cpp_rdkafka_consumer.heartbeat.interval.ms", "300");
+  return over_kafka(testing::mock_kafka().url(), std::move(o));
+}
+
 }  // namespace
 
 std::vector<bus_kind> all_buses() {
@@ -41,6 +61,11 @@ std::vector<bus_kind> all_buses() {
     rows.back().drops_expired = true;
     rows.back().keeps_for_nobody = true;
   }
+  rows.push_back({"kafka_mock", over_mock_kafka});
+  if (std::getenv("OSLO_TEST_KAFKA_URL") != nullptr)
+    rows.push_back({"kafka", [](transport_options o) {
+                      return over_kafka(testing::environment("OSLO_TEST_KAFKA_URL"), std::move(o));
+                    }});
   if (std::getenv("OSLO_TEST_RABBIT_URL") != nullptr) {
     rows.push_back(over("rabbit", testing::rabbit_url()));
     rows.back().drops_expired = true;

@@ -6,7 +6,7 @@ set -euo pipefail
 project=$1 build=$2 compiler=$3
 shift 3
 mkdir -p "$build"
-parts=(INPROC RABBIT AMQP1 FIBER RE2 YAML SPDLOG HTTPLIB SHARED TOOLS EXAMPLES)
+parts=(INPROC RABBIT AMQP1 KAFKA FIBER RE2 YAML SPDLOG HTTPLIB SHARED TOOLS EXAMPLES)
 configure() { # configure FOLDER PART…: without these parts
   local folder=$1 options=()
   shift
@@ -28,12 +28,12 @@ for part in "${parts[@]}"; do
   }
 done
 
-configure "$build/few" INPROC AMQP1 FIBER RE2 YAML SPDLOG HTTPLIB TOOLS EXAMPLES
+configure "$build/few" INPROC AMQP1 KAFKA FIBER RE2 YAML SPDLOG HTTPLIB TOOLS EXAMPLES
 cmake --build "$build/few"
 rm -rf "$build/prefix"
 cmake --install "$build/few" --prefix "$build/prefix" >/dev/null
 libraries=$(dirname "$(find "$build/prefix" -name liboslo_messaging.a)")
-if readelf -d "$libraries/liboslo_messaging.so" | grep 'NEEDED.*\(fiber\|context\|re2\|yaml\|proton\)'; then
+if readelf -d "$libraries/liboslo_messaging.so" | grep 'NEEDED.*\(fiber\|context\|re2\|yaml\|proton\|rdkafka\)'; then
   echo "The library needs what was left out." >&2
   exit 1
 fi

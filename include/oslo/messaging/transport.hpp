@@ -98,7 +98,7 @@ class transport {
   detail::handle<impl> impl_;
 };
 
-/// All drivers this library was built with: fake, rabbit (also as kombu), amqp.
+/// All drivers this library was built with: fake, rabbit (also as kombu), amqp, kafka.
 const driver_registry& default_drivers();
 
 /// `transport::open` with `default_drivers()`.

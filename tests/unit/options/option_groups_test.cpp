@@ -24,8 +24,8 @@ TEST(option_groups, are_those_that_the_library_reads) {
   std::vector<std::string_view> names;
   for (const auto& g : option_groups()) names.push_back(g.name);
   EXPECT_THAT(names, ElementsAre("DEFAULT", "oslo_messaging_notifications", "oslo_messaging_rabbit",
-                                 "oslo_messaging_amqp", "oslo_messaging_tracing",
-                                 "oslo_messaging_metrics"));
+                                 "oslo_messaging_amqp", "oslo_messaging_kafka",
+                                 "oslo_messaging_tracing", "oslo_messaging_metrics"));
 }
 
 TEST(option_groups, say_what_an_option_is_and_what_becomes_of_it) {
