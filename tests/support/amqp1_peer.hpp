@@ -126,11 +126,15 @@ class peer {
   }
   int credit_of(const std::string& address) { return pn_link_credit(link_of(address, true).link); }
   /// The outcome of the oldest message without one.
-  void settle(std::uint64_t outcome, const char* why = nullptr, bool failed = false) {
+  void settle(std::uint64_t outcome, const char* why = nullptr, bool failed = false,
+              const char* words = "") {
     for (auto& m : received) {
       if (m.delivery == nullptr) continue;
       auto* const local = pn_delivery_local(m.delivery);
-      if (why != nullptr) pn_condition_set_name(pn_disposition_condition(local), why);
+      if (why != nullptr) {
+        pn_condition_set_name(pn_disposition_condition(local), why);
+        pn_condition_set_description(pn_disposition_condition(local), words);
+      }
       if (failed) pn_disposition_set_failed(local, true);
       pn_delivery_update(m.delivery, outcome);
       pn_delivery_settle(m.delivery);

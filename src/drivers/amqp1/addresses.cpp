@@ -56,10 +56,13 @@ std::string address_rules::name_of(const destination& d) const {
   return exchange_of(d) + "/" + d.key();
 }
 
+bool is_broker_j(std::string_view product) noexcept {
+  return product.find("Broker-J") != product.npos;
+}
+
 addressing mode_for(addressing configured, std::string_view product) noexcept {
   if (configured != addressing::dynamic) return configured;
-  const bool legacy =
-      product.empty() || product == "qpid-cpp" || product.find("Broker-J") != product.npos;
+  const bool legacy = product.empty() || product == "qpid-cpp" || is_broker_j(product);
   return legacy ? addressing::legacy : addressing::routable;
 }
 

@@ -52,6 +52,9 @@ struct address_rules {
   std::string name_of(const destination& d) const;
 };
 
+/// By the product of its Open.
+bool is_broker_j(std::string_view product) noexcept;
+
 /// What mode `dynamic` is at a broker of that product (of its Open): as upstream, and legacy also
 /// for Qpid Broker-J, which has no routing of its own.
 addressing mode_for(addressing configured, std::string_view product) noexcept;

@@ -13,6 +13,8 @@ namespace oslo::messaging::amqp1 {
 namespace {
 
 constexpr std::uint32_t max_frame = 64 * 1024;
+/// Some of what a broker says in the login stays in the engine's memory.
+constexpr std::size_t most_before_open = 256 * 1024;
 constexpr std::size_t output_piece = 256 * 1024;
 
 /// The engine's clock: milliseconds, never 0.
@@ -110,6 +112,11 @@ connection::~connection() = default;
 // ---- the transport below ------------------------------------------------------------------------
 
 void connection::on_bytes(std::string_view in, instant now) {
+  if (!open_ && (before_open_ += in.size()) > most_before_open) {
+    ending e{ending::origin::engine, {"amqp:connection:framing-error", "its login has no end"}};
+    e.logging_in = true;
+    return end(std::move(e));
+  }
   auto* const t = engine_->transport;
   while (!in.empty() && !ended_) {
     const auto room = pn_transport_capacity(t);

@@ -179,6 +179,7 @@ class connection {
   std::map<link_id, link_state> links_;
   link_id last_link_ = 0;
   delivery_id last_delivery_ = 0;
+  std::size_t before_open_ = 0;  ///< bytes of the broker
   instant deadline_ = instant::max();
   bool open_ = false;
   bool closing_ = false;

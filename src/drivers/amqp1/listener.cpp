@@ -142,6 +142,7 @@ void amqp1_listener::on_tick(instant now) {
     }
     return;
   }
+  if (const auto line = copies_.on_tick(now)) engine_->link().log()(log_level::warning, *line);
   if (!engine_->link().is_open()) return;
   for (auto& s : sources_)
     if (s.link == 0 && now >= s.reopen_at) attach(s);
@@ -150,7 +151,7 @@ void amqp1_listener::on_tick(instant now) {
 amqp1_listener::instant amqp1_listener::next_deadline() const noexcept {
   if (gone_) return instant::max();
   if (stopped_) return farewell_until_;
-  auto next = instant::max();
+  auto next = copies_.next_deadline();
   if (!engine_->link().is_open()) return next;
   for (const auto& s : sources_)
     if (s.link == 0) next = std::min(next, s.reopen_at);
@@ -214,7 +215,10 @@ bool amqp1_listener::is_copy(const incoming& m) {
     }
   }
   if (!seen_.seen(m.mark().id, m.mark().content, engine_->loop().now())) return false;
-  engine_->link().log()(log_level::warning, "Ignoring duplicate message " + m.mark().id + ".");
+  if (const auto line = copies_.ignored(m.mark().id, engine_->loop().now()))
+    engine_->link().log()(log_level::warning, *line);
+  else
+    engine_->wake_at(copies_.next_deadline());
   engine_->count("server_duplicates_total");
   settle_now(m.where(), settlement::accept);
   return true;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "drivers/amqp1/engine.hpp"
+#include "protocol/copy_report.hpp"
 #include "protocol/dedup_window.hpp"
 #include "wire/request.hpp"
 #include "wire/sender_clocks.hpp"
@@ -108,6 +109,7 @@ class amqp1_listener final : public listener, public std::enable_shared_from_thi
   std::vector<unique_function<void(result<void>)>> ready_waiters_;
   std::optional<failure> refused_;  ///< until the broker changes its mind
   protocol::dedup_window seen_;
+  protocol::copy_report copies_;
   wire::sender_clocks clocks_;
   /// Messages that are acknowledged after their work, and copies of them that came meanwhile.
   std::map<message_mark, std::vector<delivery_place>> in_work_;

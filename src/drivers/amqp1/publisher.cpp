@@ -19,6 +19,11 @@ milliseconds left_until(pending_send::instant when, pending_send::instant now) {
   return std::max(milliseconds(1), std::chrono::ceil<milliseconds>(when - now));
 }
 
+/// Artemis says in words alone that there is no such address.
+bool is_about_the_address(const condition& why) {
+  return why.is("amqp:not-found") || why.description.starts_with("AMQ119002");
+}
+
 std::uint32_t to_ttl(milliseconds t) {
   return static_cast<std::uint32_t>(std::min<std::int64_t>(t.count(), 0xffff'ffff));
 }
@@ -117,6 +122,13 @@ void publisher::encode(const route& r, const pending_send& s) {
                 s.empty_body ? std::nullopt : std::optional<std::string_view>(s.body));
 }
 
+/// Over the relay a settled message for an address that is gone ends the link of all others.
+/// Broker-J 9.2 gives credit for one of several settled messages, and drops a connection whose link
+/// carries settled messages beside others.
+bool publisher::goes_settled(const route& r, const pending_send& s) const {
+  return s.pre_settled && !r.address.empty() && !is_broker_j(peer_.product);
+}
+
 void publisher::write(route& r, const send_ptr& s) {
   encode(r, *s);
   auto& machine = link_.machine();
@@ -127,12 +139,13 @@ void publisher::write(route& r, const send_ptr& s) {
         failure(errc::limit_exceeded,
                 "The message for " + named(r.to) + " has " + std::to_string(encoded_.size()) +
                     " bytes; the broker takes " + std::to_string(most_here) + "."));
-  const auto id = machine.send(r.sender, encoded_, s->pre_settled);
+  const bool settled = goes_settled(r, *s);
+  const auto id = machine.send(r.sender, encoded_, settled);
   r.used = link_.now();
   s->was_written = true;
   s->at = stage::written;
   link_.flush_later();
-  if (s->pre_settled)
+  if (settled)
     end(r, s, {});
   else
     r.written.emplace(id, s);
@@ -153,7 +166,7 @@ bool publisher::on_outcome(link_id l, delivery_id message, const disposition& v)
     case outcome::accepted: end(*r, s, {}); break;
     case outcome::released: came_back(*r, s, "the broker gave it back"); break;
     case outcome::rejected:
-      if (v.why.is("amqp:not-found"))
+      if (is_about_the_address(v.why))
         nobody_there(*r, s, v.why.text());
       else
         end(*r, s,

@@ -106,6 +106,7 @@ class publisher {
   void pump(route& r);
   bool can_write(const route& r);
   void write(route& r, const send_ptr& s);
+  bool goes_settled(const route& r, const pending_send& s) const;
   void encode(const route& r, const pending_send& s);
   void came_back(route& r, const send_ptr& s, const std::string& how);
   void take_back(route& r);

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "drivers/rabbit/consumer.hpp"
-#include "drivers/rabbit/copy_report.hpp"
 #include "drivers/rabbit/engine.hpp"
+#include "protocol/copy_report.hpp"
 #include "protocol/dedup_window.hpp"
 #include "wire/request.hpp"
 #include "wire/sender_clocks.hpp"
@@ -106,7 +106,7 @@ class rabbit_listener final : public listener,
   std::vector<unique_function<void(result<void>)>> ready_waiters_;
   std::optional<failure> refused_;  ///< until the broker changes its mind
   protocol::dedup_window seen_;
-  copy_report copies_;
+  protocol::copy_report copies_;
   scheduler::timer_id copies_timer_ = scheduler::timer_id::none;
   wire::sender_clocks clocks_;
   struct copy {

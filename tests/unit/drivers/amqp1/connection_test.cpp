@@ -375,6 +375,20 @@ TEST_F(amqp1_connection, garbage_ends_it) {
   EXPECT_EQ(to_failure(*user.end, "b:1").code(), errc::protocol_error);
 }
 
+TEST_F(amqp1_connection, a_login_without_end_ends_it) {
+  start();
+  c->on_bytes(std::string("AMQP\x03\x01\x00\x00", 8), now);
+  // A list of mechanisms, again and again.
+  const std::string mechanisms(
+      "\0\0\0\x1c\2\1\0\0\0\x53\x40\xc0\x0f\1\xe0\x0c\1\xa3\x09"
+      "ANONYMOUS",
+      28);
+  for (int i = 0; i < 20'000 && !user.end; ++i) c->on_bytes(mechanisms, now);
+  ASSERT_TRUE(user.end);
+  EXPECT_EQ(to_failure(*user.end, "b:1").code(), errc::protocol_error);
+  EXPECT_THAT(to_failure(*user.end, "b:1").message(), HasSubstr("its login has no end"));
+}
+
 /// Everything a broker says in a session, with a few bytes changed, cut or doubled.
 TEST_F(amqp1_connection, damaged_bytes_end_it_once_or_not_at_all) {
   std::mt19937 random(1);

@@ -82,6 +82,20 @@ TEST_F(amqp1_engine, casts_are_settled_unless_somebody_wants_to_know) {
   EXPECT_THAT(ends["sure"], ElementsAre("null"));
 }
 
+TEST_F(amqp1_engine, to_broker_j_nothing_is_settled) {
+  link.broker.product = "Apache Qpid Broker-J Core";
+  link.broker.accepts = false;
+  connect();
+  cast("a");
+  EXPECT_FALSE(link.broker.received[0].settled);
+  EXPECT_THAT(ends["a"], IsEmpty());
+  link.drop();
+  link.broker.accepts = true;
+  connect();
+  EXPECT_EQ(link.broker.received.size(), 2u);
+  EXPECT_THAT(ends["a"], ElementsAre("null"));
+}
+
 TEST_F(amqp1_engine, messages_that_come_back_are_sent_again) {
   link.broker.accepts = false;
   o.pre_settled.casts = false;

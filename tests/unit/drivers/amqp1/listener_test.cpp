@@ -159,6 +159,19 @@ TEST_F(amqp1_listening, second_copies_are_settled_and_not_handed_out) {
   EXPECT_EQ(batch.size(), 2u);
 }
 
+TEST_F(amqp1_listening, many_copies_are_two_lines) {
+  connect();
+  listen();
+  pull();
+  deliver(request("a"), {.message_id = "1"});
+  batch[0]->acknowledge();
+  pull();
+  for (int i = 0; i < 100; ++i) deliver(request("a"), {.message_id = "1"});
+  link.advance(30s);
+  EXPECT_EQ(link.lines.count(log_level::warning, ""), 2);
+  EXPECT_EQ(link.lines.count(log_level::warning, "Ignored 99 more duplicate messages"), 1);
+}
+
 TEST_F(amqp1_listening, a_copy_of_a_message_in_work_is_settled_with_it) {
   connect();
   listen();
@@ -253,7 +266,8 @@ TEST_F(amqp1_listening, replies_go_over_the_relay) {
   EXPECT_THAT(done, ElementsAre(true));
   ASSERT_EQ(link.broker.received.size(), 1u);
   EXPECT_EQ(link.broker.received[0].address, "");
-  EXPECT_TRUE(link.broker.received[0].settled);
+  EXPECT_FALSE(link.broker.received[0].settled)
+      << "one for a caller who is gone would end the link";
   const auto m = sections(0);
   EXPECT_EQ(m.body, R"({"response": 5})");
   EXPECT_EQ(m.correlation_id, "theirs");
@@ -292,6 +306,7 @@ TEST_F(amqp1_listening, a_caller_who_is_gone_is_one_quiet_line) {
 }
 
 TEST_F(amqp1_listening, a_heartbeat_that_is_asked_after_has_an_outcome) {
+  link.broker.relay = false;
   connect();
   listen();
   pull();
@@ -306,6 +321,26 @@ TEST_F(amqp1_listening, a_heartbeat_that_is_asked_after_has_an_outcome) {
   batch[0]->heartbeat({});
   link.run();
   EXPECT_TRUE(link.broker.received.at(1).settled);
+}
+
+TEST_F(amqp1_listening, over_the_relay_brokers_say_differently_that_a_caller_is_gone) {
+  link.broker.accepts = false;
+  connect();
+  listen();
+  pull();
+  deliver(request("a"), {.message_id = "1", .reply_to = "back"});
+  batch[0]->acknowledge();
+  std::vector<errc> done;
+  const auto beat = [&](const char* name, const char* words) {
+    batch[0]->heartbeat([&](result<void> r) { done.push_back(r ? errc{} : r.error().code()); });
+    link.run();
+    link.broker.settle(PN_REJECTED, name, false, words);
+    link.run();
+  };
+  beat("amqp:not-found", "");
+  beat("failed", "AMQ119002: target address back does not exist");
+  beat("failed", "the disk is full");
+  EXPECT_THAT(done, ElementsAre(errc::undeliverable, errc::undeliverable, errc::rejected));
 }
 
 TEST_F(amqp1_listening, what_runs_when_the_transport_closes_goes_to_others) {

@@ -1,8 +1,8 @@
-#include "drivers/rabbit/copy_report.hpp"
+#include "protocol/copy_report.hpp"
 
 #include <utility>
 
-namespace oslo::messaging::rabbit {
+namespace oslo::messaging::protocol {
 
 std::optional<std::string> copy_report::ignored(std::string_view unique_id, instant now) {
   if (now < quiet_until_ || counted_ != 0) {
@@ -21,4 +21,4 @@ std::optional<std::string> copy_report::on_tick(instant now) {
          " within " + std::to_string(period.count()) + " s.";
 }
 
-}  // namespace oslo::messaging::rabbit
+}  // namespace oslo::messaging::protocol

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace oslo::messaging::rabbit {
+namespace oslo::messaging::protocol {
 
 /// A restart of the broker may bring thousands of second copies: the first one is a line, those
 /// after it are counted, and their number is a line every 30 s.
@@ -29,4 +29,4 @@ class copy_report {
   std::size_t counted_ = 0;
 };
 
-}  // namespace oslo::messaging::rabbit
+}  // namespace oslo::messaging::protocol

@@ -1,8 +1,8 @@
-#include "drivers/rabbit/copy_report.hpp"
+#include "protocol/copy_report.hpp"
 
 #include <gtest/gtest.h>
 
-namespace oslo::messaging::rabbit {
+namespace oslo::messaging::protocol {
 namespace {
 
 using namespace std::chrono_literals;
@@ -49,4 +49,4 @@ TEST(copy_report, nothing_is_said_of_no_copies) {
 }
 
 }  // namespace
-}  // namespace oslo::messaging::rabbit
+}  // namespace oslo::messaging::protocol
