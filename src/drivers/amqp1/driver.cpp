@@ -7,6 +7,7 @@
 #include "core/shown_name.hpp"
 #include "drivers/amqp1/bodies.hpp"
 #include "drivers/amqp1/engine.hpp"
+#include "drivers/amqp1/examiner.hpp"
 #include "drivers/amqp1/listener.hpp"
 #include "net/asio_loop.hpp"
 #include "wire/relayed.hpp"
@@ -228,7 +229,7 @@ std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment
 }
 
 void add_to(driver_registry& r) {
-  r.add("amqp", make_driver, {"oslo_messaging_amqp", option_table()});
+  r.add("amqp", make_driver, {"oslo_messaging_amqp", option_table()}, examine);
 }
 
 }  // namespace oslo::messaging::amqp1

@@ -78,6 +78,10 @@ std::string_view socket_link::peer() const noexcept {
   return is_open() ? std::string_view(session_->peer) : std::string_view();
 }
 
+std::optional<std::chrono::sys_seconds> socket_link::peer_valid_until() const {
+  return session_ ? session_->wire->peer_valid_until() : std::nullopt;
+}
+
 connection& socket_link::machine() noexcept {
   return *session_->machine;
 }

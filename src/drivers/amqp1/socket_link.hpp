@@ -61,6 +61,8 @@ class socket_link final : public link,
   bool is_idle() const noexcept { return policy_.is_idle(); }
   /// The address that the open connection was dialled at, "host:port"; empty without one.
   std::string_view peer() const noexcept;
+  /// When the certificate that the broker has shown expires; none without TLS or a connection.
+  std::optional<std::chrono::sys_seconds> peer_valid_until() const;
   /// The last failure when it was a verdict of every host.
   const failure* verdict() const noexcept { return policy_.verdict(); }
 
