@@ -1,11 +1,11 @@
-# oslo_test(NAME COMMAND program [args...] [LABELS label...] [BUS none|fake|rabbitmq|kafka] [PEER version]
+# oslo_test(NAME COMMAND program [args...] [LABELS label...] [BUS bus] [PEER version]
 #           [TIMEOUT seconds] [COST seconds] [SERIAL]): one ctest entry.
 #
-# BUS rabbitmq: the test gets the broker that the whole run shares, through the variables of
-# tests/support/broker.py, and the label `broker`; BUS kafka likewise, by kafka_broker.py. SERIAL:
-# nothing else runs beside it (tests that restart the broker, or measure). COST: about how long it
-# takes, for those that should not begin last: ctest knows nothing of times before it has run once.
-# Cases are counted from the report that each program leaves.
+# BUS none, fake, rabbitmq, kafka, qpid or artemis. rabbitmq: the test gets the broker that the whole
+# run shares, through the variables of tests/support/broker.py, and the label `broker`; the last three
+# likewise, by kafka_broker.py and so on. SERIAL: nothing else runs beside it (tests that restart the
+# broker, or measure). COST: about how long it takes, for those that should not begin last: ctest knows
+# nothing of times before it has run once. Cases are counted from the report that each program leaves.
 find_program(OSLO_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 set(OSLO_BROKER_CONTROL ${OSLO_PYTHON} ${PROJECT_SOURCE_DIR}/tests/support/broker.py)
 set(OSLO_BROKER_DIR ${PROJECT_BINARY_DIR}/broker)
@@ -36,6 +36,10 @@ function(oslo_test name)
   elseif(ARG_BUS STREQUAL "kafka")
     list(APPEND labels broker)
     set(launcher ${OSLO_KAFKA_CONTROL} exec --dir ${OSLO_KAFKA_DIR} --)
+  elseif(ARG_BUS MATCHES "^(qpid|artemis)$")
+    list(APPEND labels broker)
+    set(launcher ${OSLO_PYTHON} ${PROJECT_SOURCE_DIR}/tests/support/${ARG_BUS}_broker.py exec --dir
+                 ${PROJECT_BINARY_DIR}/${ARG_BUS} --)
   endif()
   add_test(NAME ${name} COMMAND ${launcher} ${program} ${ARG_COMMAND})
   set(report ${PROJECT_BINARY_DIR}/reports/${name}.xml)
@@ -43,10 +47,10 @@ function(oslo_test name)
     ${name} PROPERTIES
     LABELS "${labels}" TIMEOUT ${ARG_TIMEOUT}
     ENVIRONMENT "GTEST_OUTPUT=xml:${report};OSLO_TEST_REPORT=${report};GTEST_BRIEF=1")
-  if(ARG_BUS MATCHES "rabbitmq|kafka")
+  if(ARG_BUS MATCHES "^(rabbitmq|kafka|qpid|artemis)$")
     set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED ${ARG_BUS})
   endif()
-  if(ARG_BUS STREQUAL "kafka") # as kafka_broker.py says where there is none
+  if(ARG_BUS MATCHES "^(kafka|qpid|artemis)$") # as their scripts say where there is none
     set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
   endif()
   if(OSLO_SANITIZE MATCHES "thread")

@@ -32,6 +32,8 @@ struct bus_kind {
   bool drops_expired = false;
   /// The bus makes a queue for whoever sends to it: every message has somewhere to wait.
   bool keeps_for_nobody = false;
+  /// The bus knows the address of a caller for a moment longer than the caller is there.
+  bool forgets_late = false;
   /// What the bus keeps for single servers of a topic, as a text; null where nobody can look.
   std::function<std::string(const std::string& topic)> private_queues{};
 

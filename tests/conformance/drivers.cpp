@@ -71,6 +71,14 @@ std::vector<bus_kind> all_buses() {
     rows.back().drops_expired = true;
     rows.back().private_queues = fanout_queues;
   }
+  for (const auto& [name, variable] :
+       {std::pair("qpid", "OSLO_TEST_QPID_URL"), std::pair("artemis", "OSLO_TEST_ARTEMIS_URL")})
+    if (const char* const url = std::getenv(variable)) {
+      rows.push_back(over(name, url));
+      rows.back().drops_expired = true;
+      rows.back().keeps_for_nobody = true;
+      rows.back().forgets_late = true;
+    }
   return rows;
 }
 

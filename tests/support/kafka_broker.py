@@ -31,6 +31,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 READY = "Kafka Server started"
 FETCH_LIMIT = 240.0
 SKIPPED = 77
+POM = os.path.join(HERE, "kafka_pom.xml")
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -64,12 +65,11 @@ class Unavailable(BrokerError):
     """This machine cannot run it."""
 
 
-def fetch(jars):
+def fetch(jars, pom=POM):
     """Fills the folder, once for each content of the POM."""
     for program in ("java", "mvn"):
         if shutil.which(program) is None:
             raise Unavailable(f"{program} is missing: run tools/setup.sh test.")
-    pom = os.path.join(HERE, "kafka_pom.xml")
     with open(pom, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
     stamp = os.path.join(jars, "made-from")

@@ -18,9 +18,19 @@ import subprocess
 import sys
 import xml.etree.ElementTree as xml
 
+from artemis_broker import ArtemisBroker
 from broker import Broker
+from qpid_broker import QpidBroker
 
-BUSES = [("bus_none", "no bus"), ("bus_fake", "fake://"), ("bus_rabbitmq", "RabbitMQ"), ("bus_kafka", "Kafka")]
+BUSES = [
+    ("bus_none", "no bus"),
+    ("bus_fake", "fake://"),
+    ("bus_rabbitmq", "RabbitMQ"),
+    ("bus_kafka", "Kafka"),
+    ("bus_qpid", "Qpid Broker-J"),
+    ("bus_artemis", "ActiveMQ Artemis"),
+]
+JAVA_BROKERS = [QpidBroker, ArtemisBroker]
 
 
 class Count:
@@ -169,10 +179,17 @@ def main():
         # Fixtures and tests stop theirs, but not when they or ctest were ended.
         for folder in glob.glob(os.path.join(build, "broker*", "")):
             Broker(folder).stop()
+        for kind in JAVA_BROKERS:
+            for folder in glob.glob(os.path.join(build, f"{kind.name}*", "")):
+                kind(folder).stop()
     version = ""
     if os.path.exists(version_file):
         with open(version_file, encoding="ascii") as file:
             version = file.read().strip()
+    for kind in JAVA_BROKERS:
+        missing = kind(os.path.join(build, kind.name)).why_missing()
+        if missing and any(f"bus_{kind.name}" in own for own in labels.values()):
+            print(f"\nTests on {kind.title} were skipped: {missing}")
     results = list(counts(build, labels))
     total = print_summary(results, version)
     with open(summary, "w", encoding="utf-8") as file:
