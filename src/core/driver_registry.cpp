@@ -6,13 +6,14 @@
 
 namespace oslo::messaging {
 
-void driver_registry::add(std::string scheme, factory make, option_group options, examiner look) {
+void driver_registry::add(std::string scheme, factory make, option_group options, examiner look,
+                          driver_trust trust) {
   if (scheme.empty() || scheme.find('+') != std::string::npos)
     throw_failure({errc::invalid_argument, "\"" + scheme + "\" cannot name a transport driver."});
   if (!make)
     throw_failure({errc::invalid_argument, "Transport driver \"" + scheme + "\" has no factory."});
   const auto [it, added] =
-      entries_.emplace(std::move(scheme), entry{std::move(make), std::move(look)});
+      entries_.emplace(std::move(scheme), entry{std::move(make), std::move(look), trust});
   if (!added)
     throw_failure({errc::invalid_argument,
                    "There is a transport driver for the scheme \"" + it->first + "\" already."});
@@ -38,9 +39,8 @@ const driver_registry::entry& driver_registry::find(const transport_url& url) co
 
 std::unique_ptr<driver> driver_registry::make(const transport_url& url,
                                               driver_environment env) const {
-  const auto& [make_one, look, is_ours] = find(url);
-  // Ours complete whatever was begun themselves.
-  if (is_ours) return make_one(url, std::move(env));
+  const auto& [make_one, look, trust] = find(url);
+  if (trust == driver_trust::trusted) return make_one(url, std::move(env));
   const auto loop = env.loop;
   const auto log = env.log;
   const auto fail = [&](const failure& why) { throw driver_load_failure(why); };

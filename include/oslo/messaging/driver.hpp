@@ -293,6 +293,15 @@ struct examination {
   }
 };
 
+/// Whether a driver comes behind a guard: what it throws ends in the completion of the call, or in
+/// the log, and each completion is called once, on the loop, also one that the driver forgets. That
+/// costs about two allocations a message.
+enum class driver_trust {
+  guarded,
+  /// It keeps all that this header asks of it. The library's own drivers are added so.
+  trusted
+};
+
 /// Scheme of a URL to driver. Explicit: an application lists what it wants, or takes
 /// `default_drivers()`.
 class driver_registry {
@@ -307,12 +316,10 @@ class driver_registry {
   /// `options`: the section of a configuration file that the driver reads; without a name: none.
   /// `look`: what `examine` calls; empty: it says that there is nothing to look at.
   /// Throws `configuration_error` when the scheme is already taken.
-  void add(std::string scheme, factory make, option_group options = {}, examiner look = {});
-  /// A driver that the application added comes behind a guard: what it throws ends in the
-  /// completion of the call, or in the log, and every completion is called once
-  /// (docs/architecture.md). Throws `driver_load_failure` for an unknown scheme and for what is no
-  /// `messaging_error` of such a factory, and the `messaging_error` of the factory,
-  /// `configuration_error` for bad options.
+  void add(std::string scheme, factory make, option_group options = {}, examiner look = {},
+           driver_trust trust = driver_trust::guarded);
+  /// Throws `driver_load_failure` for an unknown scheme, and what the factory throws: of one that
+  /// is guarded only its `messaging_error`, and all else as `driver_load_failure`.
   std::unique_ptr<driver> make(const transport_url& url, driver_environment env) const;
   /// Throws `driver_load_failure` for an unknown scheme, and what the examiner throws.
   std::vector<finding> examine(const transport_url& url, const driver_environment& env,
@@ -321,11 +328,10 @@ class driver_registry {
   const std::vector<option_group>& options() const noexcept { return options_; }
 
  private:
-  friend const driver_registry& default_drivers();
   struct entry {
     factory make;
     examiner look;
-    bool is_ours = false;  // also in a copy
+    driver_trust trust;
   };
   const entry& find(const transport_url& url) const;
 

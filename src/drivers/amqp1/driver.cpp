@@ -229,7 +229,8 @@ std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment
 }
 
 void add_to(driver_registry& r) {
-  r.add("amqp", make_driver, {"oslo_messaging_amqp", option_table()}, examine);
+  r.add("amqp", make_driver, {"oslo_messaging_amqp", option_table()}, examine,
+        driver_trust::trusted);
 }
 
 }  // namespace oslo::messaging::amqp1

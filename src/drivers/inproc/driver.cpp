@@ -210,9 +210,12 @@ std::unique_ptr<driver> make_driver(std::shared_ptr<bus> shared, driver_environm
 }
 
 void add_to(driver_registry& r) {
-  r.add("fake", [](const transport_url& url, driver_environment env) {
-    return make_driver(url, std::move(env));
-  });
+  r.add(
+      "fake",
+      [](const transport_url& url, driver_environment env) {
+        return make_driver(url, std::move(env));
+      },
+      {}, {}, driver_trust::trusted);
 }
 
 }  // namespace oslo::messaging::inproc

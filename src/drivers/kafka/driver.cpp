@@ -115,7 +115,7 @@ std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment
 }
 
 void add_to(driver_registry& r) {
-  r.add("kafka", make_driver, {"oslo_messaging_kafka", option_table()});
+  r.add("kafka", make_driver, {"oslo_messaging_kafka", option_table()}, {}, driver_trust::trusted);
 }
 
 }  // namespace oslo::messaging::kafka

@@ -183,9 +183,10 @@ std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment
 /// Python's library knows RabbitMQ under the first two names. The third is TLS by name, as others
 /// write it.
 void add_to(driver_registry& r) {
-  r.add("rabbit", make_driver, {"oslo_messaging_rabbit", option_table()}, examine);
-  r.add("kombu", make_driver, {}, examine);
-  r.add("rabbits", make_driver, {}, examine);
+  r.add("rabbit", make_driver, {"oslo_messaging_rabbit", option_table()}, examine,
+        driver_trust::trusted);
+  r.add("kombu", make_driver, {}, examine, driver_trust::trusted);
+  r.add("rabbits", make_driver, {}, examine, driver_trust::trusted);
 }
 
 }  // namespace oslo::messaging::rabbit

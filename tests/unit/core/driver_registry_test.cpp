@@ -2,6 +2,7 @@
 
 #include <oslo/messaging/transport.hpp>
 #include <stdexcept>
+#include <typeindex>
 #include <typeinfo>
 
 #include "support/stub_driver.hpp"
@@ -92,15 +93,22 @@ TEST(driver_registry, says_of_which_driver_a_factory_has_failed) {
   EXPECT_EQ(make("odd:"), "Failed to load transport driver \"odd\": odd indeed");
 }
 
-/// Drivers of the library need none, also beside those of an application.
-TEST(driver_registry, guards_the_drivers_of_the_application_alone) {
+/// Those of the library are, also beside one of an application.
+TEST(driver_registry, guards_no_driver_that_is_trusted) {
   auto drivers = default_drivers();
   std::string seen;
   drivers.add("mine", remember(seen, "M"));
+  drivers.add("careful", remember(seen, "C"), {}, {}, driver_trust::trusted);
+  const auto type = [&](std::string_view url) {
+    const auto bus = transport::open(url, {}, drivers);
+    const auto& d = bus.driver();
+    return std::type_index(typeid(d));
+  };
   const auto ours = open_transport("fake://");
-  const auto beside = transport::open("fake://", {}, drivers);
-  EXPECT_EQ(typeid(beside.driver()), typeid(ours.driver()));
-  EXPECT_NE(typeid(transport::open("mine://", {}, drivers).driver()), typeid(testing::stub_driver));
+  const auto& of_ours = ours.driver();
+  EXPECT_EQ(type("fake://"), std::type_index(typeid(of_ours)));
+  EXPECT_EQ(type("careful://"), std::type_index(typeid(testing::stub_driver)));
+  EXPECT_NE(type("mine://"), std::type_index(typeid(testing::stub_driver)));
 }
 
 }  // namespace
