@@ -19,7 +19,7 @@ namespace oslo::messaging::kafka {
 using namespace std::chrono_literals;
 
 /// Longer than anything takes that works.
-inline constexpr auto patience = 30s;
+inline constexpr auto patience = 60s;
 
 /// What `f` completes with, waited for.
 template <class T>
