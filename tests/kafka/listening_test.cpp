@@ -8,6 +8,7 @@ namespace {
 
 using oslo::messaging::testing::kafka_mock_cluster;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 /// A topic of one partition on a cluster of its own.
 class kafka_listening : public ::testing::Test {
@@ -147,6 +148,16 @@ TEST_F(kafka_listening, with_latest_a_listener_that_is_ready_misses_nothing) {
   auto got = latest.pull_all(*l, 1);
   EXPECT_THAT(events_of(got), ElementsAre("after"));
   got[0]->acknowledge();
+}
+
+TEST_F(kafka_listening, a_session_that_the_broker_does_not_take_is_an_error_at_once) {
+  cluster.fail_join(1'000, 26);  // INVALID_SESSION_TIMEOUT
+  const auto l = k.subscribe("t", "info", "g");
+  const auto r = k.ready(*l);
+  ASSERT_TRUE(r.has_error());
+  EXPECT_EQ(r.error().code(), errc::invalid_config);
+  EXPECT_THAT(r.error().message(), HasSubstr("cpp_rdkafka_consumer.session.timeout.ms has to lie"));
+  EXPECT_FALSE(l->consuming());
 }
 
 // ---- rebalances ---------------------------------------------------------------------------------

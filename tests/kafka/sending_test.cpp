@@ -181,7 +181,10 @@ TEST(kafka_sending, a_broker_that_comes_back_gets_what_waited) {
   ASSERT_TRUE(k.send("back.info", "first").has_value());
   cluster.set_down(true);
   auto waiting = k.begin("back.info", "second");
-  EXPECT_EQ(k.send("back.info", "third", {.retry = 1}).error().code(), errc::unreachable);
+  // Of one that librdkafka got before it knew, nobody can tell.
+  const auto third = k.send("back.info", "third", {.retry = 1}).error().code();
+  EXPECT_THAT(third, ::testing::AnyOf(errc::unreachable, errc::outcome_unknown));
+  EXPECT_EQ(k.send("back.info", "fourth", {.retry = 0}).error().code(), errc::unreachable);
   EXPECT_FALSE(waiting.is_there());
   cluster.set_down(false);
   EXPECT_TRUE(waiting.get().has_value());
@@ -200,6 +203,27 @@ TEST(kafka_sending, nothing_is_sent_later_for_those_who_have_given_up) {
   const auto l = k.listen("later", "info", "g");
   auto got = k.pull_all(*l, 2);
   EXPECT_THAT(events_of(got), ::testing::ElementsAre("first", "last"));
+}
+
+TEST(kafka_sending, what_is_begun_without_a_broker_can_be_taken_back_alone) {
+  kafka_mock_cluster cluster;
+  cluster.create_topic("alone.info", 1);
+  kafka_bus k(cluster.url());
+  ASSERT_TRUE(k.send("alone.info", "first").has_value());
+  cluster.set_down(true);
+  while (k.send("alone.info", "none", {.retry = 0}).error().code() != errc::unreachable) {
+  }
+  auto waiting = k.begin("alone.info", "second");
+  const auto over = k.send("alone.info", "never", {.timeout = 300ms});
+  EXPECT_EQ(over.error().code(), errc::timed_out);
+  EXPECT_EQ(over.error().detail().stage, "connecting");
+  EXPECT_FALSE(waiting.is_there());
+  cluster.set_down(false);
+  EXPECT_TRUE(waiting.get().has_value());
+  const auto l = k.listen("alone", "info", "g");
+  const auto got = events_of(k.pull_all(*l, 2));
+  EXPECT_THAT(got, ::testing::Contains("second"));
+  EXPECT_THAT(got, ::testing::Not(::testing::Contains("never")));
 }
 
 }  // namespace

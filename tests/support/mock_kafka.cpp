@@ -9,7 +9,6 @@ namespace oslo::messaging::testing {
 namespace {
 
 constexpr std::int32_t the_broker = 1;
-constexpr std::int16_t produce_request = 0;
 
 }  // namespace
 
@@ -62,9 +61,9 @@ void kafka_mock_cluster::set_down(bool down) {
     rd_kafka_mock_broker_set_up(cluster_, the_broker);
 }
 
-void kafka_mock_cluster::fail_produce(int count, int error) {
+void kafka_mock_cluster::fail(int request, int count, int error) {
   for (int i = 0; i < count; ++i)
-    rd_kafka_mock_push_request_errors(cluster_, produce_request, 1, error);
+    rd_kafka_mock_push_request_errors(cluster_, static_cast<std::int16_t>(request), 1, error);
 }
 
 kafka_mock_cluster& mock_kafka() {

@@ -25,9 +25,13 @@ class kafka_mock_cluster {
   /// Connections to it fail, those that there are end; and back.
   void set_down(bool down);
   /// The next `count` produce requests get this error of the protocol.
-  void fail_produce(int count, int error);
+  void fail_produce(int count, int error) { fail(0, count, error); }
+  /// Likewise the next ones to join a group.
+  void fail_join(int count, int error) { fail(11, count, error); }
 
  private:
+  void fail(int request, int count, int error);
+
   rd_kafka_s* owner_ = nullptr;
   rd_kafka_mock_cluster_s* cluster_ = nullptr;
   std::string url_;

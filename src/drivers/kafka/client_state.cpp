@@ -9,6 +9,15 @@
 
 namespace oslo::messaging::kafka {
 
+namespace {
+
+/// It says a part of the nonce twice, which brokers since Kafka 4.0 take for a wrong password.
+bool knows_scram_of_kafka_4() noexcept {
+  return rd_kafka_version() >= 0x020601ff;
+}
+
+}  // namespace
+
 bool client_state::on_error(rd_kafka_resp_err_t e, std::string_view text) {
   const auto before = std::tuple(state(), down_, verdict_.has_value(), reason_);
   if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
@@ -20,8 +29,14 @@ bool client_state::on_error(rd_kafka_resp_err_t e, std::string_view text) {
     if (auto b = broker_of(text); !b.empty()) broker_ = std::move(b);
     last_verdict_.reset();
     const auto code = code_of(e);
+    if (code == errc::authentication_failed && text.find("SCRAM") != text.npos &&
+        !knows_scram_of_kafka_4())
+      reason_ += "; by SCRAM librdkafka " + std::string(rd_kafka_version_str()) +
+                 " cannot log in to Kafka 4.0 and later, librdkafka 2.6.1 can";
     if (code == errc::authentication_failed || code == errc::tls_failed)
       last_verdict_ = failure(code, reason_);
+    // Without a token it connects to no broker.
+    if (text.starts_with("Failed to acquire SASL OAUTHBEARER token") && !connected_) down_ = true;
   }
   if (down_) verdict_ = last_verdict_;
   // One of several brokers that fails is no trouble yet.

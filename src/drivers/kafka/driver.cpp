@@ -6,6 +6,7 @@
 #include "core/crossing.hpp"
 #include "drivers/kafka/body.hpp"
 #include "drivers/kafka/engine.hpp"
+#include "drivers/kafka/examiner.hpp"
 #include "drivers/kafka/options.hpp"
 #include "drivers/kafka/subscription.hpp"
 #include "drivers/kafka/topics.hpp"
@@ -115,7 +116,8 @@ std::unique_ptr<driver> make_driver(const transport_url& url, driver_environment
 }
 
 void add_to(driver_registry& r) {
-  r.add("kafka", make_driver, {"oslo_messaging_kafka", option_table()}, {}, driver_trust::trusted);
+  r.add("kafka", make_driver, {"oslo_messaging_kafka", option_table()}, examine,
+        driver_trust::trusted);
 }
 
 }  // namespace oslo::messaging::kafka

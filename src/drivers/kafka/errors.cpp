@@ -28,6 +28,9 @@ errc code_of(rd_kafka_resp_err_t e) noexcept {
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__RESOLVE:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: return errc::unreachable;
+    case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
+    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+    case RD_KAFKA_RESP_ERR_INVALID_GROUP_ID: return errc::invalid_config;
     case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
     case RD_KAFKA_RESP_ERR__INVALID_ARG: return errc::invalid_argument;
     case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
@@ -40,21 +43,31 @@ errc code_of(rd_kafka_resp_err_t e) noexcept {
   }
 }
 
+std::string_view advice(rd_kafka_resp_err_t e) noexcept {
+  switch (e) {
+    case RD_KAFKA_RESP_ERR__QUEUE_FULL: return {};
+    case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
+      return "; cpp_rdkafka_consumer.session.timeout.ms has to lie between "
+             "group.min.session.timeout.ms and group.max.session.timeout.ms of the brokers";
+    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+      return "; other members of the group use another "
+             "cpp_rdkafka_consumer.partition.assignment.strategy";
+    default: break;
+  }
+  switch (code_of(e)) {
+    case errc::undeliverable: return "; the topic does not exist, and the broker has not made it";
+    case errc::limit_exceeded:
+      return "; see cpp_rdkafka_producer.message.max.bytes, and max.message.bytes of the topic";
+    default: return {};
+  }
+}
+
 std::string explained(rd_kafka_resp_err_t e) {
   std::string text = to_valid_utf8(rd_kafka_err2str(e));
   text += " (";
   text += to_valid_utf8(rd_kafka_err2name(e));
   text += ')';
-  switch (code_of(e)) {
-    case errc::undeliverable:
-      text += "; the topic does not exist, and the broker has not made it";
-      break;
-    case errc::limit_exceeded:
-      if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-        text += "; see cpp_rdkafka_producer.message.max.bytes, and max.message.bytes of the topic";
-      break;
-    default: break;
-  }
+  text += advice(e);
   return text;
 }
 

@@ -12,6 +12,9 @@ namespace oslo::messaging::kafka {
 /// By what the caller can do about it. `errc::broker_error` for what is not known here.
 errc code_of(rd_kafka_resp_err_t e) noexcept;
 
+/// What may be done about it, as the end of a sentence; empty: not known.
+std::string_view advice(rd_kafka_resp_err_t e) noexcept;
+
 /// "Broker: Topic authorization failed (TOPIC_AUTHORIZATION_FAILED)", and what may be done where
 /// that is known.
 std::string explained(rd_kafka_resp_err_t e);

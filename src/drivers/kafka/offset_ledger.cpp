@@ -23,11 +23,22 @@ void offset_ledger::forget(table::iterator at) {
   partitions_.erase(at);
 }
 
-std::optional<offset_ticket> offset_ledger::arrived(const partition_name& p, std::int64_t offset) {
+bool offset_ledger::begins_anew(const partition_name& p, std::int64_t offset,
+                                std::int64_t made) const {
+  const auto at = partitions_.find(p);
+  if (at == partitions_.end() || offset > at->second.highest) return false;
+  const auto& part = at->second;
+  return offset < part.committed.value_or(part.first) || made > part.newest;
+}
+
+std::optional<offset_ticket> offset_ledger::arrived(const partition_name& p, std::int64_t offset,
+                                                    std::int64_t made) {
   const auto at = partitions_.find(p);
   if (at == partitions_.end() || offset <= at->second.highest) return std::nullopt;
   auto& part = at->second;
+  if (part.highest < 0) part.first = offset;
   part.highest = offset;
+  part.newest = std::max(part.newest, made);
   part.entries.push_back({offset, false});
   if (part.entries.size() == most_) ++full_;
   ++part.open;

@@ -50,9 +50,14 @@ class offset_ledger {
   /// Forgets the partition, with all that is not settled.
   void revoke(const partition_name& p);
 
+  /// True for a message that cannot be a second copy of one that arrived: its topic was deleted and
+  /// made again, and has its offsets again. It lies below what was committed, or it was made
+  /// (`made`: milliseconds) after all that have arrived. Then the partition is to be assigned anew.
+  bool begins_anew(const partition_name& p, std::int64_t offset, std::int64_t made) const;
   /// A message has arrived. None when the partition is not assigned, or when the offset is not
   /// above all that have arrived: that is not to be handed out. Offsets may leave gaps.
-  std::optional<offset_ticket> arrived(const partition_name& p, std::int64_t offset);
+  std::optional<offset_ticket> arrived(const partition_name& p, std::int64_t offset,
+                                       std::int64_t made = 0);
   /// The message is done with. False when its ticket settles nothing (any more).
   bool settle(const offset_ticket& t);
   /// True for a message that was handed out and is neither settled nor of an earlier assignment.
@@ -80,7 +85,8 @@ class offset_ledger {
     std::uint64_t assignment = 0;
     std::deque<entry> entries{};  ///< in order; the first is not settled
     std::size_t open = 0;
-    std::int64_t highest = -1;
+    std::int64_t first = -1, highest = -1;
+    std::int64_t newest = 0;                  ///< when the last one of them was made
     std::optional<std::int64_t> next{};       ///< all before it is done
     std::optional<std::int64_t> committed{};  ///< as the broker has it
   };

@@ -26,7 +26,7 @@ const option table[] = {
     {"compression_codec", t::string, "none", "Compresses everything that is sent. What arrives is understood without it.", true, false, {}, {}, {"none", "gzip", "snappy", "lz4", "zstd"}},
     // Connections.
     {"security_protocol", t::string, "PLAINTEXT", "How brokers are spoken to; SSL is TLS.", true, false, {}, {}, {"PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"}},
-    {"sasl_mechanism", t::string, "PLAIN", "How to log in with a SASL_ protocol: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and what else librdkafka was built with. User name and password are those of the URL's first host."},
+    {"sasl_mechanism", t::string, "PLAIN", "How to log in with a SASL_ protocol: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER (cpp_oauthbearer_token_file) and what else librdkafka was built with. User name and password are those of the URL's first host."},
     {"ssl_cafile", t::string, "", "Certificates that may have signed the broker's; empty: those of the system."},
     {"ssl_client_cert_file", t::string, "", "Client certificate."},
     {"ssl_client_key_file", t::string, "", "Key of the client certificate."},
@@ -36,6 +36,7 @@ const option table[] = {
     no_effect({"conn_pool_ttl", t::integer, "1200", "Likewise."}),
     // Ours. A file may hold them for Python, too, which ignores them.
     {"cpp_auto_offset_reset", t::string, "earliest", "Where a consumer group begins in a partition that it has never committed: earliest: with what the broker still has. latest: with what comes from now on, as Python does.", true, false, {}, {}, {"earliest", "latest"}},
+    {"cpp_oauthbearer_token_file", t::string, "", "A file with the token (JWT) for sasl_mechanism = OAUTHBEARER. Somebody else renews it there; it is read again after 80 % of the time that the last one had."},
     {"cpp_commit_interval", t::floating, "0.1", "Seconds after which an acknowledged message is committed at the latest: so much comes again when the process dies.", true, false, 0, 3600},
 };
 // clang-format on

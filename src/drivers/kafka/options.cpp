@@ -200,6 +200,7 @@ options read_options(const config& conf, const transport_url& url, std::string_v
   o.most_at_once = static_cast<std::size_t>(v.integer("max_poll_records"));
   o.auto_commit = v.boolean("enable_auto_commit");
   o.latest = v.string("cpp_auto_offset_reset") == "latest";
+  o.token_file = v.string("cpp_oauthbearer_token_file");
   o.commit_interval =
       std::chrono::milliseconds(std::llround(v.floating("cpp_commit_interval") * 1000));
   if (o.group.empty())

@@ -37,6 +37,7 @@ struct options {
   bool auto_commit = false;
   bool latest = false;  ///< cpp_auto_offset_reset
   std::chrono::milliseconds commit_interval{100};
+  std::string token_file;             ///< of OAUTHBEARER; empty: none
   std::vector<setting> producer;      ///< all of a producer
   std::vector<setting> consumer;      ///< all of a consumer, but for group.id
   std::vector<std::string> warnings;  ///< what the user should know of his options

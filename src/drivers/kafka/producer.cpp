@@ -5,14 +5,18 @@
 
 #include "core/saturating.hpp"
 #include "core/send_stage.hpp"
-#include "core/tasks/guarded.hpp"
 #include "core/utf8.hpp"
 #include "drivers/kafka/errors.hpp"
 #include "drivers/kafka/log_events.hpp"
+#include "drivers/kafka/pending_send.hpp"
+#include "drivers/kafka/token.hpp"
 
 namespace oslo::messaging::kafka {
 namespace {
 
+/// The bounds of docs/architecture.md; librdkafka has the same for its part.
+constexpr std::size_t most_messages = 200'000;
+constexpr std::size_t most_bytes = std::size_t{256} << 20;
 /// How often librdkafka says which of its brokers are up, in milliseconds.
 constexpr const char* producer_statistics = "1000";
 /// What the attempt under way gets once the brokers are said to be down: that may be no more than
@@ -20,21 +24,6 @@ constexpr const char* producer_statistics = "1000";
 constexpr std::chrono::milliseconds attempt_under_way{500};
 
 }  // namespace
-
-struct producer::pending_send : std::enable_shared_from_this<pending_send> {
-  std::string topic, body;
-  std::vector<message_header> headers;
-  int retry = -1;
-  instant begun;
-  std::optional<instant> deadline{};  ///< of the sender
-  std::optional<instant> give_up{};   ///< when its attempts to reach a broker are over
-  std::optional<instant> due{};       ///< its place in `due_`
-  send_completion done;               ///< empty: it has ended
-  bool ended = false;
-  bool in_library = false;
-  std::unique_ptr<std::stop_callback<unique_function<void()>>> on_cancel{};
-  std::list<send_ptr>::iterator place;
-};
 
 producer::producer(context_ptr c, unique_function<void()> changed)
     : context_(std::move(c)), loop_(context_->loop), changed_(std::move(changed)) {}
@@ -82,11 +71,19 @@ void producer::send(std::string topic, std::string body, std::vector<message_hea
   if (o.timeout) s->deadline = deadline_after(now, *o.timeout);
   all_->push_back(s);
   s->place = std::prev(all_->end());
+  bytes_ += s->body.size();
   ++waiting_;
 
   if (closed_) return finish(s, failure(errc::closed, "The transport was closed."), true);
   if (o.cancel.stop_requested())
     return finish(s, failure(errc::cancelled, "The send was cancelled before it began."), true);
+  if (all_->size() > most_messages || bytes_ > most_bytes)
+    return finish(s,
+                  failure(errc::limit_exceeded,
+                          "Topic " + s->topic + " cannot be sent to: " +
+                              std::to_string(all_->size() - 1) + " messages wait already.",
+                          detail_of(*s, to_string(send_stage::queued))),
+                  true);
   if (auto connected = connect(); !connected) return finish(s, connected.error(), true);
   if (const auto& refused = state_.verdict())
     return finish(s,
@@ -108,7 +105,8 @@ void producer::send(std::string topic, std::string body, std::vector<message_hea
           });
         }));
   const bool no_time = s->due && *s->due <= now;
-  if (!replacing_ && !no_time) produce(s);
+  // While no broker can be reached it stays here, where it can be taken back.
+  if (!replacing_ && !no_time && !state_.is_down()) produce(s);
   arm();
 }
 
@@ -177,7 +175,7 @@ void producer::on_event(rd_kafka_event_t& e) {
     }
     case RD_KAFKA_EVENT_LOG: log_event(context_->env.log, e); break;
     case RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH:
-      rd_kafka_oauthbearer_set_token_failure(client_.get(), "the application gives no tokens");
+      give_token(client_.get(), context_->opts.token_file);
       break;
     default: break;
   }
@@ -191,11 +189,12 @@ void producer::on_report(const rd_kafka_message_t& m) {
   if (s->ended) return erase(s);
   if (m.err == RD_KAFKA_RESP_ERR_NO_ERROR) return finish(s, reply{});
   const bool sent_perhaps = rd_kafka_message_status(&m) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
+  if (s->expired) return finish(s, timed_out(*s, sent_perhaps));
   const bool only_time = m.err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
   const bool not_its_fault = only_time || replacing_ || m.err == RD_KAFKA_RESP_ERR__FATAL ||
                              m.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE;
   if (not_its_fault && !sent_perhaps && !closed_) {
-    if (!replacing_) produce(s);  // its own time is not over
+    if (!replacing_ && !state_.is_down()) produce(s);  // its own time is not over
     return;
   }
   const bool unknown = sent_perhaps && (not_its_fault || code_of(m.err) == errc::unreachable ||
@@ -253,12 +252,17 @@ void producer::on_down() {
 void producer::on_alive() {
   const bool was_down = state_.is_down();
   if (!state_.alive()) return;
-  if (was_down)
-    for (const auto& s : *all_) {
-      if (s->ended || !s->give_up) continue;
-      s->give_up.reset();
-      set_due(s);
+  if (was_down) {
+    const std::vector<send_ptr> all(all_->begin(), all_->end());
+    for (const auto& s : all) {
+      if (s->ended || s->expired) continue;
+      if (s->give_up) {
+        s->give_up.reset();
+        set_due(s);
+      }
+      if (!s->in_library && !replacing_) produce(s);
     }
+  }
   changed_();
 }
 
@@ -284,116 +288,6 @@ void producer::replace() {
     else
       finish(s, connected.error(), true);
   }
-}
-
-// ---- the end of a send --------------------------------------------------------------------------
-
-void producer::finish(const send_ptr& s, result<reply> r, bool later) {
-  const auto kept = s;
-  s->ended = true;
-  s->on_cancel.reset();
-  clear_due(s);
-  --waiting_;
-  if (!s->in_library) erase(s);
-  auto done = std::exchange(kept->done, nullptr);
-  if (later)
-    loop_->post([done = std::move(done), r = std::move(r)]() mutable { done(std::move(r)); });
-  else
-    call_guarded(*loop_, done, std::move(r));
-  if (waiting_ == 0 && drained_) std::exchange(drained_, nullptr)();
-}
-
-void producer::erase(const send_ptr& s) {
-  const auto kept = s;
-  all_->erase(kept->place);
-}
-
-void producer::set_due(const send_ptr& s) {
-  clear_due(s);
-  s->due = s->deadline;
-  if (s->give_up && (!s->due || *s->give_up < *s->due)) s->due = s->give_up;
-  if (s->due) due_.emplace(*s->due, s.get());
-}
-
-void producer::clear_due(const send_ptr& s) {
-  if (s->due) due_.erase({*s->due, s.get()});
-  s->due.reset();
-}
-
-void producer::arm() {
-  if (due_.empty() || due_.begin()->first >= armed_) return;
-  loop_->cancel(timer_);
-  armed_ = due_.begin()->first;
-  timer_ = loop_->run_at(armed_, [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (!self) return;
-    self->armed_ = instant::max();
-    self->expire();
-  });
-}
-
-void producer::expire() {
-  const auto now = loop_->now();
-  while (!due_.empty() && due_.begin()->first <= now) {
-    const auto s = due_.begin()->second->shared_from_this();
-    finish(s, timed_out(*s));
-  }
-  purge_if_unwanted();
-  arm();
-}
-
-/// Nobody waits for anything that librdkafka holds, and nothing of it can be on its way: then it
-/// shall not be sent when a broker is back.
-void producer::purge_if_unwanted() {
-  if (state_.is_down() && waiting_ == 0 && in_library_ != 0)
-    rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING);
-}
-
-failure producer::timed_out(const pending_send& s) const {
-  const auto& why = state_.reason();
-  const bool attempts_over = s.give_up && (!s.deadline || *s.give_up <= *s.deadline);
-  const bool connected = state_.state() == link_state::connected;
-  const auto stage = !connected     ? send_stage::connecting
-                     : s.in_library ? send_stage::sent
-                                    : send_stage::queued;
-  auto detail = detail_of(s, to_string(stage));
-  std::string text = attempts_over ? "No broker can be reached for topic " + s.topic
-                                   : "Topic " + s.topic + " has not taken the message within " +
-                                         std::to_string(detail.elapsed.count()) + " ms";
-  if (!why.empty()) text += " (" + why + ")";
-  return {attempts_over ? errc::unreachable : errc::timed_out, text + ".", std::move(detail)};
-}
-
-failure_detail producer::detail_of(const pending_send& s, std::string_view stage) const {
-  failure_detail d;
-  d.stage = stage;
-  d.destination = s.topic;
-  d.broker = state_.broker();
-  d.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(loop_->now() - s.begun);
-  return d;
-}
-
-// ---- the end ------------------------------------------------------------------------------------
-
-void producer::drain(unique_function<void()> done) {
-  if (waiting_ == 0) return done();
-  drained_ = std::move(done);
-}
-
-void producer::close(const failure& why) {
-  if (std::exchange(closed_, true)) return;
-  const auto self = shared_from_this();
-  loop_->cancel(timer_);
-  drained_ = nullptr;
-  const std::vector<send_ptr> all(all_->begin(), all_->end());
-  for (const auto& s : all)
-    if (!s->ended) finish(s, why);
-  if (!client_) return;
-  event_fd::detach(events_.get());
-  wake_.reset();
-  events_.reset();
-  client_.keep_until_the_end(std::exchange(all_, std::make_shared<std::list<send_ptr>>()));
-  client_ = {};
 }
 
 }  // namespace oslo::messaging::kafka

@@ -22,8 +22,8 @@ namespace oslo::messaging::kafka {
 /// The one producer of a transport; it connects at the first send. Each send ends with its delivery
 /// report (all replicas in sync have it), or before that: at its deadline, when its attempts are
 /// over, when it is cancelled. What librdkafka has been given cannot be taken back one by one: a
-/// send that ended early may still be delivered, until message.timeout.ms is over
-/// (docs/delivery.md).
+/// send that ended early, and says so, may still be delivered until message.timeout.ms is over.
+/// While no broker can be reached it is given nothing more.
 ///
 /// On the loop.
 class producer final : public std::enable_shared_from_this<producer> {
@@ -67,8 +67,10 @@ class producer final : public std::enable_shared_from_this<producer> {
   void clear_due(const send_ptr& s);
   void arm();
   void expire();
+  void wait_for_verdict(const send_ptr& s);
+  void purge();
   void purge_if_unwanted();
-  failure timed_out(const pending_send& s) const;
+  failure timed_out(const pending_send& s, bool sent_perhaps) const;
   failure_detail detail_of(const pending_send& s, std::string_view stage) const;
 
   const context_ptr context_;
@@ -83,6 +85,8 @@ class producer final : public std::enable_shared_from_this<producer> {
   /// Those that wait, and those that librdkafka still holds although nobody waits.
   std::shared_ptr<std::list<send_ptr>> all_ = std::make_shared<std::list<send_ptr>>();
   std::size_t waiting_ = 0;     ///< sends that have not ended
+  std::size_t bytes_ = 0;       ///< of the bodies in `all_`
+  std::size_t expired_ = 0;     ///< of these, those whose time is over
   std::size_t in_library_ = 0;  ///< sends whose delivery report is still to come
   std::set<std::pair<instant, pending_send*>> due_;
   scheduler::timer_id timer_ = scheduler::timer_id::none;

@@ -179,9 +179,21 @@ std::shared_ptr<content> subscription::read(const rd_kafka_message_t& m) {
     return nullptr;
   }
   alive();
+  if (refused_) {
+    refused_.reset();
+    set_consuming();
+  }
   const partition_name name{rd_kafka_topic_name(m.rkt), m.partition};
   const auto at = partitions_.find(name);
-  const auto ticket = ledger_.arrived(name, m.offset);
+  const auto made = rd_kafka_message_timestamp(&m, nullptr);
+  if (ledger_.begins_anew(name, m.offset, made)) {
+    context_->log(log_level::warning, "Topic " + name.topic + ", partition " +
+                                          std::to_string(name.number) +
+                                          " begins anew with offset " + std::to_string(m.offset) +
+                                          ": it was deleted and made again.");
+    ledger_.assign(name);
+  }
+  const auto ticket = ledger_.arrived(name, m.offset, made);
   if (at == partitions_.end() || !ticket) return nullptr;  // of an assignment that is over
   auto body = read_body({static_cast<const char*>(m.payload), m.payload == nullptr ? 0 : m.len});
   if (!body) {

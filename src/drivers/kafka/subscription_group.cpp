@@ -8,6 +8,7 @@
 #include "drivers/kafka/errors.hpp"
 #include "drivers/kafka/log_events.hpp"
 #include "drivers/kafka/subscription.hpp"
+#include "drivers/kafka/token.hpp"
 
 namespace oslo::messaging::kafka {
 namespace {
@@ -126,7 +127,7 @@ void subscription::on_event(rd_kafka_event_t& e) {
       break;
     case RD_KAFKA_EVENT_LOG: log_event(context_->env.log, e); break;
     case RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH:
-      rd_kafka_oauthbearer_set_token_failure(client_.get(), "the application gives no tokens");
+      give_token(client_.get(), context_->opts.token_file);
       break;
     default: break;
   }
@@ -154,9 +155,12 @@ void subscription::on_error(rd_kafka_event_t& e) {
     alive();
     return check_ready();
   }
-  if (rd_kafka_event_error_is_fatal(&e) != 0 || code_of(code) == errc::access_refused) {
-    log(log_level::error, "Group " + group_ + " cannot consume: " + text);
-    return refuse(failure(code_of(code), text + "."));
+  if (rd_kafka_event_error_is_fatal(&e) != 0 || code_of(code) == errc::access_refused ||
+      code_of(code) == errc::invalid_config) {
+    failure why(code_of(code), text + std::string(advice(code)) + ".");
+    if (!refused_ || refused_->message() != why.message())  // librdkafka goes on trying
+      log(log_level::error, "Group " + group_ + " cannot consume: " + why.message());
+    return refuse(why);
   }
   if (code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {
     log(log_level::warning, "Group " + group_ + " has taken this listener for dead: " + text);
@@ -171,9 +175,12 @@ void subscription::on_error(rd_kafka_event_t& e) {
 void subscription::on_partition_error(const rd_kafka_message_t& m) {
   if (m.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return;
   const char* const topic = m.rkt == nullptr ? nullptr : rd_kafka_topic_name(m.rkt);
-  context_->log(log_level::warning, "Topic " + std::string(topic == nullptr ? "?" : topic) +
-                                        ", partition " + std::to_string(m.partition) + ": " +
-                                        explained(m.err));
+  const std::string text = "Topic " + std::string(topic == nullptr ? "?" : topic) + ", partition " +
+                           std::to_string(m.partition) + ": " + explained(m.err);
+  if (code_of(m.err) != errc::access_refused) return context_->log(log_level::warning, text);
+  // librdkafka goes on asking, and so this may end.
+  if (!refused_) context_->log(log_level::error, "Group " + group_ + " cannot consume: " + text);
+  refuse(failure(errc::access_refused, text + "."));
 }
 
 // ---- rebalances ---------------------------------------------------------------------------------

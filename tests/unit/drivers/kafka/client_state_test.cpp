@@ -1,5 +1,6 @@
 #include "drivers/kafka/client_state.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -75,6 +76,25 @@ TEST(kafka_client_state, a_verdict_ends_with_another_error_and_with_an_answer) {
   EXPECT_FALSE(s.verdict().has_value());
 }
 
+TEST(kafka_client_state, without_a_token_no_broker_is_asked) {
+  client_state s;
+  s.on_error(RD_KAFKA_RESP_ERR__AUTHENTICATION, "Failed to acquire SASL OAUTHBEARER token: why");
+  ASSERT_TRUE(s.verdict());
+  EXPECT_EQ(s.verdict()->code(), errc::authentication_failed);
+  s.alive();
+  s.on_error(RD_KAFKA_RESP_ERR__AUTHENTICATION, "Failed to acquire SASL OAUTHBEARER token: why");
+  EXPECT_FALSE(s.verdict()) << "what is connected goes on";
+}
+
+TEST(kafka_client_state, an_old_librdkafka_may_be_why_scram_fails) {
+  client_state s;
+  s.on_error(RD_KAFKA_RESP_ERR__AUTHENTICATION, "h:1/bootstrap: invalid credentials with SCRAM-X");
+  EXPECT_EQ(s.reason().find("librdkafka 2.6.1 can") != std::string::npos,
+            rd_kafka_version() < 0x020601ff);
+  s.on_error(RD_KAFKA_RESP_ERR__AUTHENTICATION, refused_password);
+  EXPECT_EQ(s.reason(), refused_password);
+}
+
 TEST(kafka_client_state, the_broker_is_what_the_text_begins_with) {
   EXPECT_EQ(broker_of("ssl://[::1]:9093/bootstrap: x"), "[::1]:9093");
   EXPECT_EQ(broker_of("h:1/2: x"), "h:1");
@@ -106,6 +126,7 @@ TEST(kafka_errors, codes_say_what_the_caller_can_do) {
   EXPECT_EQ(code_of(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC), errc::undeliverable);
   EXPECT_EQ(code_of(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE), errc::limit_exceeded);
   EXPECT_EQ(code_of(RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS), errc::rejected);
+  EXPECT_EQ(code_of(RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT), errc::invalid_config);
   EXPECT_EQ(code_of(RD_KAFKA_RESP_ERR_UNKNOWN), errc::broker_error);
 }
 
@@ -116,6 +137,15 @@ TEST(kafka_errors, the_text_says_what_may_be_done) {
   EXPECT_EQ(explained(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE),
             "Broker: Message size too large (MSG_SIZE_TOO_LARGE); see "
             "cpp_rdkafka_producer.message.max.bytes, and max.message.bytes of the topic");
+}
+
+TEST(kafka_errors, advice_names_the_setting) {
+  EXPECT_THAT(advice(RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT),
+              testing::HasSubstr("cpp_rdkafka_consumer.session.timeout.ms"));
+  EXPECT_THAT(advice(RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL),
+              testing::HasSubstr("cpp_rdkafka_consumer.partition.assignment.strategy"));
+  EXPECT_EQ(advice(RD_KAFKA_RESP_ERR__QUEUE_FULL), "");
+  EXPECT_EQ(advice(RD_KAFKA_RESP_ERR_UNKNOWN), "");
 }
 
 TEST(kafka_errors, a_topic_that_does_not_exist_is_found_in_the_text) {

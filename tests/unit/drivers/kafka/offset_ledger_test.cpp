@@ -54,6 +54,29 @@ TEST_F(offset_ledger_test, one_that_is_open_holds_back_all_behind_it) {
   EXPECT_THAT(ledger.due(), ElementsAre(position{a0, 9}));
 }
 
+TEST_F(offset_ledger_test, a_second_copy_is_told_from_a_topic_that_was_made_again) {
+  ledger.arrived(a0, 10, 1'000);
+  ledger.arrived(a0, 12, 1'500);
+  EXPECT_FALSE(ledger.begins_anew(a0, 13, 1)) << "it is the next one, whatever its clock says";
+  for (const std::int64_t copy : {10, 11, 12})
+    EXPECT_FALSE(ledger.begins_anew(a0, copy, 1'500)) << copy;
+  EXPECT_TRUE(ledger.begins_anew(a0, 12, 1'501)) << "made after all that have arrived";
+  EXPECT_TRUE(ledger.begins_anew(a0, 9, 1)) << "before the first";
+  ledger.committed({a0, 12});
+  EXPECT_TRUE(ledger.begins_anew(a0, 11, 1)) << "before what was committed";
+  EXPECT_FALSE(ledger.begins_anew(a0, 12, 1));
+  EXPECT_FALSE(ledger.begins_anew({"other", 0}, 0, 9'999));
+}
+
+TEST_F(offset_ledger_test, what_begins_anew_leaves_nothing_of_the_former_topic) {
+  const auto former = take(10);
+  ledger.assign(a0);
+  const auto first = ledger.arrived(a0, 0, 2'000).value();
+  EXPECT_FALSE(ledger.settle(former));
+  EXPECT_TRUE(ledger.settle(first));
+  EXPECT_THAT(ledger.due(), ElementsAre(position{a0, 1}));
+}
+
 TEST_F(offset_ledger_test, each_partition_is_on_its_own) {
   const auto x = take(10, a0), y = take(20, a1), z = take(30, b0);
   ledger.settle(z);
