@@ -39,7 +39,7 @@ kafka = tools/step.sh "Fetching Kafka" build/log/kafka.log \
   $(PYTHON) tests/support/kafka_broker.py fetch --jars build/kafka
 run_tests = $(PYTHON) tests/support/run_tests.py --build build/$(1) --jobs $(JOBS)
 
-.PHONY: help setup setup-test setup-python build demo test python-wheel python-test asan tsan fuzz chaos soak lint bench bench-check install docs deb clean
+.PHONY: help setup setup-test setup-python build demo test python-wheel python-test asan tsan fuzz chaos soak lint bench bench-check bench-kafka install docs deb clean
 
 help:
 	@echo "make demo [URL=rabbit://...]  the main job in one process, or over a broker"
@@ -53,6 +53,7 @@ help:
 	@echo "make soak [SOAK_MINUTES=30]   load for that long, a broker restart a minute, nothing grows"
 	@echo "make bench [BENCH=--quick]    speed beside everything a user would pick instead"
 	@echo "make bench-check [UPDATE=1]   instructions and allocations of each step, beside the record"
+	@echo "make bench-kafka [BENCH=...]  notifications over Kafka beside other clients of it"
 	@echo "make lint                     format, layers, headers, scripts"
 	@echo "make install [PREFIX=DIR]     headers, libraries, CMake package, pkg-config, oslo-msg"
 	@echo "make docs                     pages and API reference, in build/docs/site"
@@ -145,6 +146,17 @@ bench-check:
 	  cmake --build --preset bench --target oslo_micro
 	@$(PYTHON) bench/micro/check_counts.py --program build/bench/bin/oslo_micro \
 	  $(if $(UPDATE),--update)
+
+bench-kafka:
+	@tools/setup.sh test bench
+	@tools/step.sh "Configuring bench" build/log/configure-bench.log cmake --preset bench
+	@tools/step.sh "Building bench" build/log/build-bench.log \
+	  cmake --build --preset bench --target oslo-msg rdkafka_performance
+	@tools/step.sh "Preparing Python peers" build/log/venv-bench.log \
+	  $(PYTHON) tests/support/make_venv.py build/venv tests/support/requirements-18.3.1.txt \
+	  tests/support/requirements-confluent-kafka-2.16.1.txt
+	@$(PYTHON) bench/kafka.py --bin build/bench/bin --jars build/kafka --dir build/bench/kafka \
+	  --json build/bench/kafka.json $(BENCH)
 
 install: build
 	@cmake --install build/release --prefix "$(PREFIX)"
