@@ -67,13 +67,18 @@ io_loop::~io_loop() {
     raw->guard.reset();
   });
   if (running_here()) {
+    // Its thread takes the state along when it ends: nothing of it waits until that is joined.
     adopt_orphan(
         std::move(s.thread),
-        [state = state_] {
+        [weak = std::weak_ptr(state_)] {
+          const auto state = weak.lock();
+          if (!state) return true;
           const std::lock_guard lock(state->mutex);
           return state->finished;
         },
-        [state = state_] { state->io.stop(); });
+        [weak = std::weak_ptr(state_)] {
+          if (const auto state = weak.lock()) state->io.stop();
+        });
     return;
   }
   {

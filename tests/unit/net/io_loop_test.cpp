@@ -200,6 +200,20 @@ TEST(io_loop, its_own_thread_may_destroy_it) {
   EXPECT_TRUE(future.get() != std::this_thread::get_id());
 }
 
+TEST(io_loop, what_it_held_goes_with_its_own_thread) {
+  std::promise<void> gone;
+  const auto tell = [&gone](int* held) {
+    delete held;
+    gone.set_value();
+  };
+  logger log;
+  log.sink = [held = std::shared_ptr<int>(new int, tell)](log_level, std::string_view) {};
+  auto loop = std::make_shared<net::io_loop>(std::move(log));
+  auto* raw = loop.get();
+  raw->post([loop = std::move(loop)]() mutable { loop.reset(); });
+  EXPECT_EQ(gone.get_future().wait_for(patience), std::future_status::ready);
+}
+
 TEST(io_loop_death, one_that_is_still_busy_at_exit_is_stopped) {
   // A fork beside the thread of an earlier test would report what that thread holds as a leak.
   testing::FLAGS_gtest_death_test_style = "threadsafe";
