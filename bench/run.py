@@ -42,6 +42,8 @@ def read_arguments():
     parser.add_argument("--python-18", type=pathlib.Path,
                         default=ROOT / "build/venv/18.3.1/bin/python3",
                         help="a Python that has oslo.messaging 18.3.1")
+    parser.add_argument("--python-site", type=pathlib.Path, default=ROOT / "build/python/site",
+                        help="where the wheel of oslo-messaging-cpp is installed")
     parser.add_argument("--quick", action="store_true",
                         help="one short round: to see that all works, not for figures")
     parser.add_argument("--rounds", type=int, help="[5; quick: 1]")
@@ -70,14 +72,17 @@ def read_arguments():
 def choose(options):
     context = cases.Context(bin=options.bin, url=options.url,
                             broker_pid=broker_pid(os.environ.get("OSLO_TEST_BROKER_DIR")),
-                            python_18=options.python_18, seconds=options.seconds)
+                            python_18=options.python_18, python_site=options.python_site,
+                            seconds=options.seconds)
     chosen = cases.all_cases(context)
     if options.only:
         chosen = [case for case in chosen if re.search(options.only, case.name)]
     for case in chosen:
         left_out = set(case.quick) if options.quick else set()
         if not options.python_18.exists():
-            left_out.add(cases.OSLO_18)
+            left_out |= {cases.OSLO_18, cases.ON_OURS_18}
+        if not options.python_site.exists():
+            left_out |= {*cases.ON_OURS, cases.ON_OURS_EVENTLET}
         case.programs = {k: v for k, v in case.programs.items() if k not in left_out
                          and (not options.programs or re.fullmatch(options.programs, k))}
     return [case for case in chosen if case.programs]
@@ -98,6 +103,9 @@ def main():
     if not options.python_18.exists():
         print(f"{options.python_18} is missing: oslo.messaging 18.3.1 is left out.",
               file=sys.stderr)
+    if not options.python_site.exists():
+        print(f"{options.python_site} is missing (make python-wheel): oslo.messaging on ours is "
+              "left out.", file=sys.stderr)
     about = environment.describe(options.bin, options.python_18, ROOT)
     begin = time.monotonic()
     try:

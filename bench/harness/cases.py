@@ -15,6 +15,10 @@ KOMBU = "kombu"
 OSLO_14 = "oslo.messaging 14.0.3"
 OSLO_18 = "oslo.messaging 18.3.1"
 EVENTLET = "oslo.messaging 14.0.3, eventlet"
+ON_OURS_14 = "oslo.messaging 14.0.3 on ours"
+ON_OURS_18 = "oslo.messaging 18.3.1 on ours"
+ON_OURS_EVENTLET = "oslo.messaging 14.0.3 on ours, eventlet"
+ON_OURS = (ON_OURS_14, ON_OURS_18)
 THREADS, COROUTINES, COMPLETIONS = "ours, 64 threads", "ours, 64 coroutines", "ours, completions"
 GRPC_INPROC, GRPC_LOOPBACK = "gRPC in-process", "gRPC over loopback"
 TYPED, TYPED_2 = "ours, int(a, b)", "ours, int(a, b), 2 transports"
@@ -41,6 +45,9 @@ WORK = {
              "Python and packages",
     OSLO_18: "the same, newest release",
     EVENTLET: "the same with green threads in client and server",
+    ON_OURS_14: "as oslo.messaging 14.0.3, with cpp+rabbit:// in place of rabbit:// at both ends",
+    ON_OURS_18: "the same, newest release",
+    ON_OURS_EVENTLET: "the same with green threads in client and server",
     GRPC_INPROC: "protobuf with one bytes field, callback API at both ends, in-process channel; "
                  "--sync at 1 in flight by the synchronous API",
     GRPC_LOOPBACK: "the same between two processes over TCP; no broker between them",
@@ -55,6 +62,7 @@ class Context:
     url: str
     broker_pid: int | None
     python_18: pathlib.Path
+    python_site: pathlib.Path  # where the wheel is installed
     seconds: float  # how long one program should take to do its work
 
 
@@ -102,9 +110,14 @@ class Programs:
                 "--count", self.count(rate), *self.broker]
 
     def oslo(self, version, mode, *options, rate):
-        python = self.c.python_18 if version == OSLO_18 else "/usr/bin/python3"
-        if version == EVENTLET:
+        python = self.c.python_18 if version in (OSLO_18, ON_OURS_18) else "/usr/bin/python3"
+        if version in (EVENTLET, ON_OURS_EVENTLET):
             options += ("--executor", "eventlet")
+        if version in (*ON_OURS, ON_OURS_EVENTLET):
+            # The last --url counts.
+            options += ("--url", f"cpp+{self.c.url}")
+            python_path = ("env", f"PYTHONPATH={self.c.python_site}")
+            return [*python_path, *self.python(python, "oslo_peer.py", mode, *options, rate=rate)]
         return self.python(python, "oslo_peer.py", mode, *options, rate=rate)
 
     def kombu(self, mode, *options, rate):
@@ -127,6 +140,8 @@ def calls(p):
         if flight <= 64:
             for version in (OSLO_14, OSLO_18):
                 programs[version] = p.oslo(version, "call", *at, rate=500)
+            for version in ON_OURS:
+                programs[version] = p.oslo(version, "call", *at, rate=min(1_000 * flight, 6_000))
         if flight in (64, 1024):
             programs[UNACKNOWLEDGED] = p.ours("call", *at, rate=rate,
                                               query="?cpp_unacknowledged_replies=true")
@@ -135,9 +150,11 @@ def calls(p):
             programs["ours, executor threads"] = p.ours("call", *at, "--executor", "threads",
                                                         rate=rate)
             programs[EVENTLET] = p.oslo(EVENTLET, "call", *at, rate=500)
+            programs[ON_OURS_EVENTLET] = p.oslo(ON_OURS_EVENTLET, "call", *at, rate=3_000)
         title = f"{flight:,} call{'s' * (flight > 1)} in flight"
         yield Case(f"call-{flight}", title, programs, flight,
-                   quick=("ours, executor threads", UNACKNOWLEDGED, FOLDED, EVENTLET))
+                   quick=("ours, executor threads", UNACKNOWLEDGED, FOLDED, EVENTLET,
+                          ON_OURS_EVENTLET))
 
 
 def others(p):
@@ -146,6 +163,7 @@ def others(p):
     drained = ("--count", waiting)
     # Three seconds' work: the clock of oslo.messaging includes its start, some 30 ms.
     oslo_drain = {v: p.oslo(v, "drain", rate=9_000) for v in (OSLO_14, OSLO_18, EVENTLET)}
+    oslo_drain |= {v: p.oslo(v, "drain", rate=20_000) for v in ON_OURS}
     yield Case("drain", f"{waiting:,} waiting casts drained (Python peers: fewer)", {
         OURS: p.ours("drain", "--in-flight", 1024, *drained),
         "ours, executor threads": p.ours("drain", "--in-flight", 1024, "--executor", "threads",
@@ -162,6 +180,7 @@ def others(p):
                                  rate=25_000),
         OSLO_14: p.oslo(OSLO_14, "cast", "--in-flight", 8, rate=1_500),
         OSLO_18: p.oslo(OSLO_18, "cast", "--in-flight", 8, rate=1_500),
+        **{v: p.oslo(v, "cast", "--in-flight", 8, rate=5_000) for v in ON_OURS},
     })
     yield Case("notify", "notifications with confirms, 1,024 unconfirmed (oslo: 8 threads, kombu: 1)", {
         OURS: p.ours("notify", "--in-flight", 1024, rate=30_000),
@@ -169,6 +188,7 @@ def others(p):
         KOMBU: p.kombu("publish", rate=2_000),
         OSLO_14: p.oslo(OSLO_14, "notify", "--in-flight", 8, rate=1_500),
         OSLO_18: p.oslo(OSLO_18, "notify", "--in-flight", 8, rate=1_500),
+        **{v: p.oslo(v, "notify", "--in-flight", 8, rate=5_000) for v in ON_OURS},
     })
     yield Case("fanout", "fanout to 10 servers, until each has every cast", {
         OURS: p.ours("fanout", "--in-flight", 64, rate=2_000),
@@ -185,6 +205,12 @@ def others(p):
             RABBITMQ_C: p.rabbitmq_c("rpc", *options, "--overhead", CALL, "--reply-overhead", REPLY,
                                      rate=rate),
         })
+    heavier = ("--in-flight", 64, "--body", 3_500, "--context", 20)
+    yield Case("context", "64 threads call: 3.5 kB, of Python with a context of 20 keys", {
+        OURS: p.ours("call", "--in-flight", 64, "--body", 3_500, rate=8_000),
+        **{v: p.oslo(v, "call", *heavier, rate=3_000) for v in ON_OURS},
+        **{v: p.oslo(v, "call", *heavier, rate=400) for v in (OSLO_14, OSLO_18)},
+    }, quick=(ON_OURS_14, OSLO_14))
     for rate in (200, 500, 2_000, 8_000):
         at = ("--in-flight", 64, "--rate", rate)
         count = max(600, rate)  # three seconds of 200 calls: enough for a 99th percentile

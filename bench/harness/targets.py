@@ -4,10 +4,10 @@ from harness import cases as c
 from harness import running
 
 
-def by_round(results, case, figure, *programs):
-    """A figure of each round; of several programs the highest. Empty when it was not measured."""
+def by_round(results, case, figure, *programs, best=max):
+    """A figure of each round; of several programs the best. Empty when it was not measured."""
     found = [results[case][p][figure] for p in programs if p in results.get(case, {})]
-    return [max(one_round) for one_round in zip(*found)]
+    return [best(one_round) for one_round in zip(*found)]
 
 
 def rate(results, case, program):
@@ -20,9 +20,9 @@ def ratio(results, case, *others, ours=c.OURS):
                          by_round(results, case, "rates", *others))
 
 
-def cpu_ratio(results, case, other):
-    return running.ratio(by_round(results, case, "cpu_us_totals", c.OURS),
-                         by_round(results, case, "cpu_us_totals", other))
+def cpu_ratio(results, case, *others, ours=c.OURS):
+    return running.ratio(by_round(results, case, "cpu_us_totals", ours),
+                         by_round(results, case, "cpu_us_totals", *others, best=min))
 
 
 def pending_call(results):
@@ -48,6 +48,16 @@ def check(results):
          ratio(results, "call-8", *oslo)),
         ("calls/s, 64 callers, ours / the better oslo.messaging", 30,
          ratio(results, "call-64", *oslo)),
+        ("calls/s, 1 thread of Python, on ours / the better upstream", 3,
+         ratio(results, "call-1", *oslo, ours=c.ON_OURS_18)),
+        ("calls/s, 64 threads of Python, on ours / the better upstream", 10,
+         ratio(results, "call-64", *oslo, ours=c.ON_OURS_18)),
+        ("calls/s, 64 green threads, on ours / the better upstream", 6,
+         ratio(results, "call-64", *oslo, ours=c.ON_OURS_EVENTLET)),
+        ("notifications/s of Python, on ours / the better upstream", 10,
+         ratio(results, "notify", *oslo, ours=c.ON_OURS_18)),
+        ("casts drained/s by Python, on ours / the better upstream", 5,
+         ratio(results, "drain", *oslo, ours=c.ON_OURS_18)),
         ("casts drained/s, ours / plain kombu", 2.5, ratio(results, "drain", c.KOMBU)),
         ("casts drained/s, ours / the better oslo.messaging", 7, ratio(results, "drain", *oslo)),
         ("in-process calls/s, 64 in flight, int(a, b), 2 transports", 500_000,
@@ -60,6 +70,8 @@ def check(results):
     at_most = [
         ("CPU a call of client and server, 64 in flight, ours / rabbitmq-c", 0.6,
          cpu_ratio(results, "call-64", c.RABBITMQ_C)),
+        ("CPU a call of client and server, 64 threads of Python, on ours / the better upstream", 0.1,
+         cpu_ratio(results, "call-64", *oslo, ours=c.ON_OURS_18)),
         ("memory of a pending call, 10,000 in flight, bytes", 2048, pending_call(results)),
     ]
     rows = [{"what": what, "target": f">= {want:,}", "measured": got,

@@ -6,7 +6,8 @@ import kombu
 
 
 def amqp_url(url):
-    return url.replace("rabbit://", "amqp://").replace("kombu://", "amqp://")
+    """Of a transport URL, whichever driver it names."""
+    return url.removeprefix("cpp+").replace("rabbit://", "amqp://").replace("kombu://", "amqp://")
 
 
 def fill(url, exchange, key, messages):

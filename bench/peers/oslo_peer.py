@@ -2,8 +2,8 @@
 """Python's oslo.messaging doing the work of `oslo-msg bench`; prints one JSON line.
 
     oslo_peer.py call|cast|fanout|notify|drain --url URL [--in-flight N] [--count N]
-                 [--rate R] [--body BYTES|simulator] [--executor threading|eventlet]
-                 [--servers N] [--broker-pid P]
+                 [--rate R] [--body BYTES|simulator] [--context KEYS]
+                 [--executor threading|eventlet] [--servers N] [--broker-pid P]
 
 N threads (green ones with eventlet) make the calls, each one at a time, as an application of
 oslo.messaging does. With --rate (call only) each takes the next call that is due and waits for its
@@ -185,14 +185,15 @@ def measure_rpc(options, topic):
                                    fanout=options.mode == "fanout" or None)
     client = oslo_messaging.get_rpc_client(transport, target, timeout=60)
     texts = figures.bodies(options.body)
+    context = {f"key_{n}": f"{n:032x}" for n in range(options.context)}
 
     def call(n):
         text = texts[n % len(texts)]
-        if client.call({}, "echo", data=text) != {"data": text}:
+        if client.call(context, "echo", data=text) != {"data": text}:
             raise ValueError("An echo differs from what was sent.")
 
     def cast(n):
-        client.cast({}, "hit", data=texts[n % len(texts)])
+        client.cast(context, "hit", data=texts[n % len(texts)])
 
     work = cast if counted else call
     in_threads(options.in_flight, warm_up, work)
@@ -275,6 +276,7 @@ def main():
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--rate", type=float)
     parser.add_argument("--body", default="100")
+    parser.add_argument("--context", type=int, default=0)
     parser.add_argument("--executor", choices=["threading", "eventlet"], default="threading")
     parser.add_argument("--servers", type=int, default=10)
     parser.add_argument("--broker-pid", type=int)

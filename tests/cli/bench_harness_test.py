@@ -31,7 +31,7 @@ class Cases(unittest.TestCase):
     def setUp(self):
         self.all = cases.all_cases(cases.Context(
             bin=pathlib.Path("/b"), url="rabbit://u:p@h:1/v", broker_pid=7,
-            python_18=pathlib.Path("/p18"), seconds=1))
+            python_18=pathlib.Path("/p18"), python_site=pathlib.Path("/site"), seconds=1))
 
     def test_names_are_unique_and_ours_comes_first(self):
         names = [case.name for case in self.all]
