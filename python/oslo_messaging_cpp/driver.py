@@ -7,7 +7,6 @@ import uuid
 
 from oslo_messaging import exceptions
 from oslo_messaging._drivers import base
-from oslo_serialization import jsonutils
 
 from oslo_messaging_cpp import _core
 from oslo_messaging_cpp import errors
@@ -142,7 +141,7 @@ class CppDriver(base.BaseDriver):
             bool(transport_options and transport_options.at_least_once),
         )
         outcome = self._finish(pending, message)
-        return jsonutils.loads(outcome) if wait_for_reply else None
+        return messages.loads(outcome) if wait_for_reply else None
 
     def send_notification(self, target, ctxt, message, version, retry=None):
         body, plain_keys = messages.encode(ctxt, message)

@@ -1,5 +1,6 @@
 """What arrived, and how it is answered."""
 
+import json
 import logging
 import uuid
 
@@ -18,6 +19,11 @@ _CONTEXT_LENGTH = len(_CONTEXT)
 # Keys of an inner message that are the transport's.
 TRANSPORT_KEYS = frozenset(("_msg_id", "_reply_q", "_timeout", "_unique_id"))
 
+# What those of jsonutils do with objects and with str, which make an encoder for each text, and look
+# for bytes.
+dumps = json.JSONEncoder(default=jsonutils.to_primitive).encode
+loads = json.loads
+
 # Seconds that a heartbeat of a call may wait for the broker.
 _HEARTBEAT_LIMIT = 30
 
@@ -31,7 +37,7 @@ def encode(ctxt, message):
     entries = ctxt if isinstance(ctxt, dict) else ctxt.to_dict()
     for key, value in entries.items():
         inner[f"{_CONTEXT}{key}"] = value
-    return jsonutils.dumps(inner), TRANSPORT_KEYS.isdisjoint(message)
+    return dumps(inner), TRANSPORT_KEYS.isdisjoint(message)
 
 
 class RpcMessage(base.RpcIncomingMessage):
@@ -42,7 +48,7 @@ class RpcMessage(base.RpcIncomingMessage):
         inner = {}
         ctxt = {}
         own = {}
-        for key, value in jsonutils.loads(message.body()).items():
+        for key, value in loads(message.body()).items():
             if key[:1] != "_":
                 inner[key] = value
             elif key[:_CONTEXT_LENGTH] == _CONTEXT:
@@ -71,7 +77,7 @@ class RpcMessage(base.RpcIncomingMessage):
         if failure:
             self._message.reply_failure(rpc_common.serialize_remote_exception(failure))
         else:
-            self._message.reply(jsonutils.dumps(reply))
+            self._message.reply(dumps(reply))
 
     def heartbeat(self):
         if not self._wants_reply:

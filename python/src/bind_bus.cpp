@@ -88,9 +88,9 @@ void add_bus(nb::module_& m) {
   nb::class_<bus>(m, "Bus", "A transport: two connections that keep themselves up.")
       .def("send", &send, "exchange"_a.none(), "topic"_a, "server"_a.none(), "fanout"_a, "body"_a,
            "plain_keys"_a, "wait_for_reply"_a, "timeout"_a.none(), "call_monitor_timeout"_a.none(),
-           "retry"_a, "at_least_once"_a, "Sends a call or a cast.")
+           "retry"_a, "at_least_once"_a, "Sends a call or a cast, once somebody waits for it.")
       .def("send_notification", &send_notification, "exchange"_a.none(), "topic"_a, "body"_a,
-           "plain_keys"_a, "envelope"_a, "retry"_a, "Sends a notification.")
+           "plain_keys"_a, "envelope"_a, "retry"_a, "Sends a notification, likewise.")
       .def("listen", &listen, "exchange"_a.none(), "topic"_a, "server"_a, "prefetch"_a,
            "Takes requests, and acknowledges them as they arrive.")
       .def("listen_for_notifications", &listen_for_notifications, "topics"_a, "pool"_a.none(),

@@ -66,20 +66,23 @@ bus::bus(const std::string& url, const std::vector<setting>& settings, std::stri
                           make_options(settings, std::move(client_name), level, std::move(log)))) {}
 
 std::shared_ptr<pending> bus::send(target to, std::string body, const sending& how) {
-  auto p = std::make_shared<pending>();
-  bus_.driver().send(std::move(to), make_message(std::move(body), how), make_send_options(how, *p),
-                     complete(p));
-  return p;
+  return std::make_shared<pending>([b = bus_, to = std::move(to), body = std::move(body),
+                                    how](std::shared_ptr<pending> p) mutable {
+    auto options = make_send_options(how, *p);
+    b.driver().send(std::move(to), make_message(std::move(body), how), std::move(options),
+                    complete(std::move(p)));
+  });
 }
 
 std::shared_ptr<pending> bus::send_notification(target to, std::string body, bool envelope,
                                                 const sending& how) {
-  auto p = std::make_shared<pending>();
-  bus_.driver().send_notification(
-      std::move(to), make_message(std::move(body), how),
-      envelope ? notification_format::envelope : notification_format::bare,
-      make_send_options(how, *p), complete(p));
-  return p;
+  const auto format = envelope ? notification_format::envelope : notification_format::bare;
+  return std::make_shared<pending>([b = bus_, to = std::move(to), body = std::move(body), format,
+                                    how](std::shared_ptr<pending> p) mutable {
+    auto options = make_send_options(how, *p);
+    b.driver().send_notification(std::move(to), make_message(std::move(body), how), format,
+                                 std::move(options), complete(std::move(p)));
+  });
 }
 
 std::shared_ptr<subscription> bus::subscribe(bool acknowledge, subscription::opener o) {

@@ -35,7 +35,9 @@ class bus {
   bus(const std::string& url, const std::vector<setting>& settings, std::string client_name,
       log_level level, std::shared_ptr<log_queue> log);
 
+  /// Sent once somebody waits for it.
   std::shared_ptr<pending> send(target to, std::string body, const sending& how);
+  /// Likewise.
   std::shared_ptr<pending> send_notification(target to, std::string body, bool envelope,
                                              const sending& how);
   /// `prefetch`: messages that the bus sends ahead; 0: the library's own choice, since requests

@@ -13,6 +13,7 @@ bool waitable::wait_until(std::optional<time_point> when) {
 }
 
 bool waitable::watch(std::shared_ptr<announcer> to, std::uint64_t number) {
+  start();
   const std::lock_guard lock(mutex_);
   if (ready()) return false;
   watcher_ = std::move(to);

@@ -19,6 +19,8 @@ class waitable {
 
   virtual ~waitable() = default;
 
+  /// Does what was put off until somebody waits: there the interpreter's lock need not be held.
+  virtual void start() {}
   /// Blocks this thread. False: the time came first.
   bool wait_until(std::optional<time_point> when);
   /// `number` is announced once, when this becomes ready. False: it is ready already, and nothing

@@ -28,6 +28,7 @@ bool wait(waitable& w, std::optional<double> seconds) {
   if (seconds) end = clock::now() + span_of(*seconds);
   if (!on_main_thread()) {
     const without_gil released;
+    w.start();
     return w.wait_until(end);
   }
   for (;;) {
@@ -36,6 +37,7 @@ bool wait(waitable& w, std::optional<double> seconds) {
     bool ready;
     {
       const without_gil released;
+      w.start();
       ready = w.wait_until(until);
     }
     if (ready) return true;
