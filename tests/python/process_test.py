@@ -46,7 +46,7 @@ def program(text):
     return HEAD.format(here=HERE) + textwrap.dedent(text)
 
 
-def run(text, limit=2 * LIMIT):
+def run(text, limit=4 * LIMIT):
     """Exit code and output of a program; it may not hang."""
     done = subprocess.run(
         [sys.executable, "-c", program(text)],
@@ -60,7 +60,7 @@ def run(text, limit=2 * LIMIT):
 
 
 class Processes(unittest.TestCase):
-    def check(self, text, *lines, limit=2 * LIMIT):
+    def check(self, text, *lines, limit=4 * LIMIT):
         code, output = run(text, limit)
         self.assertEqual(code, 0, output)
         self.assertEqual(output.splitlines(), list(lines), output)
@@ -304,7 +304,7 @@ class Processes(unittest.TestCase):
             say("done")
             """,
             "done",
-            limit=2 * LIMIT + count / 10,
+            limit=4 * LIMIT + count / 10,
         )
 
 
