@@ -6,12 +6,15 @@ What Python cannot do there (pools) and what is about RabbitMQ is left out.
 import os
 import unittest
 
+# Python attaches the links of callers who are gone again and again, by default every 10 s, and a
+# server that ends waits for that.
+OPTIONS = "?link_retry_delay=1"
 if "OSLO_TEST_QPID_URL" in os.environ:
     # Python takes Broker-J for a router, and its servers make no exchange for fanouts.
-    OPTIONS = "?addressing_mode=legacy&broadcast_prefix=amq.direct/broadcast"
+    OPTIONS += "&addressing_mode=legacy&broadcast_prefix=amq.direct/broadcast"
     os.environ["OSLO_TEST_RABBIT_URL"] = os.environ["OSLO_TEST_QPID_URL"] + OPTIONS
 else:
-    os.environ["OSLO_TEST_RABBIT_URL"] = os.environ["OSLO_TEST_ARTEMIS_URL"]
+    os.environ["OSLO_TEST_RABBIT_URL"] = os.environ["OSLO_TEST_ARTEMIS_URL"] + OPTIONS
 
 import notify_test  # noqa: E402
 import rpc_test  # noqa: E402
