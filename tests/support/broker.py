@@ -120,6 +120,8 @@ def amqp_version(port, limit=2.0):
 
 
 class Broker:
+    ports = 3
+
     def __init__(self, folder):
         self.folder = os.path.abspath(folder)
         self.state_file = os.path.join(self.folder, "state.json")
@@ -211,7 +213,7 @@ class Broker:
                 return
             self.end_all(self.state())
             for attempt in range(3):
-                state = self.fresh_state(*free_ports(3))
+                state = self.fresh_state(*free_ports(self.ports))
                 self.prepare(settings, plugins)
                 try:
                     self.launch(state)

@@ -37,9 +37,9 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners={listeners},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners={listeners}
+listener.security.protocol.map={protocols},CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 num.partitions=1
@@ -111,9 +111,13 @@ def random_id():
 
 
 class KafkaBroker(Broker):
+    #: Name, protocol and host of each listener; the first one is that of `url`.
+    listeners = [("PLAINTEXT", "PLAINTEXT", "127.0.0.1")]
+
     def __init__(self, folder, jars=None):
         super().__init__(folder)
         self.jars = jars and os.path.abspath(jars)
+        self.ports = 1 + len(self.listeners)
         self.reason_file = os.path.join(self.folder, "unavailable")
 
     def start_if_available(self, settings):
@@ -148,12 +152,18 @@ class KafkaBroker(Broker):
         return {
             "OSLO_TEST_KAFKA_URL": self.url(),
             "OSLO_TEST_KAFKA_DIR": self.folder,
+            "OSLO_TEST_KAFKA_JARS": self.state()["jars"],
             "OSLO_TEST_KAFKA_CONTROL": control,
         }
 
     @staticmethod
-    def fresh_state(port, controller_port, _unused):
-        return {"port": port, "controller_port": controller_port}
+    def fresh_state(controller_port, port, *others):
+        return {"controller_port": controller_port, "port": port, "others": others}
+
+    def port_of(self, listener):
+        state = self.state()
+        names = [name for name, *_ in self.listeners]
+        return [state["port"], *state["others"]][names.index(listener)]
 
     def prepare(self, settings, plugins=()):
         """Nothing of an earlier node stays. The settings are written once the ports are known."""
@@ -171,7 +181,18 @@ class KafkaBroker(Broker):
                 f"version=1\ncluster.id={random_id()}\nnode.id=1\ndirectory.id={random_id()}\n"
             )
         with open(os.path.join(self.folder, "server.properties"), "w", encoding="ascii") as file:
-            file.write(PROPERTIES.format(data=data, **state))
+            ports = [state["port"], *state["others"]]
+            file.write(
+                PROPERTIES.format(
+                    data=data,
+                    controller_port=state["controller_port"],
+                    listeners=",".join(
+                        f"{name}://{host}:{port}"
+                        for (name, _, host), port in zip(self.listeners, ports)
+                    ),
+                    protocols=",".join(f"{name}:{kind}" for name, kind, _ in self.listeners),
+                )
+            )
             file.write("".join(f"{line}\n" for line in self.settings))
 
     def launch(self, state):
