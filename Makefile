@@ -39,7 +39,7 @@ kafka = tools/step.sh "Fetching Kafka" build/log/kafka.log \
   $(PYTHON) tests/support/kafka_broker.py fetch --jars build/kafka
 run_tests = $(PYTHON) tests/support/run_tests.py --build build/$(1) --jobs $(JOBS)
 
-.PHONY: help setup setup-test setup-python build demo test python-wheel python-test asan tsan fuzz chaos soak lint bench bench-check bench-kafka install docs deb clean
+.PHONY: help setup setup-test setup-python build demo test test-brokers python-wheel python-test asan tsan fuzz chaos soak lint bench bench-check bench-kafka install docs deb clean
 
 help:
 	@echo "make demo [URL=rabbit://...]  the main job in one process, or over a broker"
@@ -79,12 +79,18 @@ demo: setup
 	@build/demo/bin/oslo-msg --url "$(URL)" demo
 
 test: setup-python
-	@$(call build_preset,$(TEST_PRESET),-DOSLO_MESSAGING_PYTHON_TESTS=choice)
+	@$(call build_preset,$(TEST_PRESET),-DOSLO_MESSAGING_PYTHON_TESTS=choice -DOSLO_MESSAGING_MORE_BROKERS=OFF)
 	@$(call header_check,$(TEST_PRESET))
 	@$(call venvs)
 	@$(call python_wheel,$(TEST_PRESET))
 	@$(call kafka)
 	@$(call run_tests,$(TEST_PRESET)) -- $(TESTS)
+
+test-brokers: setup-python
+	@$(call build_preset,$(TEST_PRESET),-DOSLO_MESSAGING_MORE_BROKERS=ON)
+	@$(call venvs)
+	@$(call kafka)
+	@$(call run_tests,$(TEST_PRESET)) -- -R 'qpid|artemis|kafka' $(TESTS)
 
 python-wheel:
 	@tools/setup.sh python

@@ -9,7 +9,7 @@ import unittest
 import urllib.parse
 
 import kombu
-from programs import oslo_msg, unique
+from programs import oslo_msg, oslo_msg_program, unique
 
 DONE, REMOTE, USAGE, TIMED_OUT, NOT_DELIVERED, UNUSABLE = range(6)
 PASSWORD = "s3cr3t-Pässword"
@@ -44,7 +44,7 @@ def full_listener():
 
 class ErrorCase(unittest.TestCase):
     def run_program(self, *arguments, url=None):
-        command = [oslo_msg()[0]]
+        command = [oslo_msg_program()]
         if url is not None:
             command += ["--url", url]
         done = subprocess.run(

@@ -16,7 +16,7 @@ for folder in ("chaos", "interop", "integration"):
 from error_case import DONE, UNUSABLE, ErrorCase
 from load import let_pass
 from notify_test import Listener
-from programs import oslo_msg, unique
+from programs import oslo_msg_program, unique
 from secured_kafka import PASSWORD, SecuredKafka, write_token
 
 kafka = None
@@ -72,7 +72,7 @@ class Secured(ErrorCase):
     def assert_carried(self, where):
         kafka.make_topics(f"{self.topic}.info")
         with Listener(
-            [oslo_msg()[0], "--url", where], self.topic, count=1, priority="info",
+            [oslo_msg_program(), "--url", where], self.topic, count=1, priority="info",
             pool=unique("pool"),
         ) as listener:  # fmt: skip
             done = self.run_program(*self.notify(), url=where)
@@ -130,7 +130,7 @@ class Logins(Secured):
         write_token(file, "ada", 8)
         kafka.make_topics(f"{self.topic}.info")
         with Listener(
-            [oslo_msg()[0], "--url", self.oauth(file)], self.topic, count=6, priority="info",
+            [oslo_msg_program(), "--url", self.oauth(file)], self.topic, count=6, priority="info",
             pool=unique("pool"),
         ) as listener:  # fmt: skip
             for _ in range(6):
@@ -223,7 +223,7 @@ class Permissions(Secured):
 
     def listen(self, **options):
         return Listener(
-            [oslo_msg()[0], "--url", self.bob], self.topic, count=1, priority="info",
+            [oslo_msg_program(), "--url", self.bob], self.topic, count=1, priority="info",
             pool=self.group, **options,
         )  # fmt: skip
 

@@ -20,8 +20,12 @@ def rabbit_url():
     return os.environ["OSLO_TEST_RABBIT_URL"]
 
 
+def oslo_msg_program():
+    return os.environ["OSLO_TEST_OSLO_MSG"]
+
+
 def oslo_msg(url=None):
-    return [os.environ["OSLO_TEST_OSLO_MSG"], "--url", url or rabbit_url()]
+    return [oslo_msg_program(), "--url", url or rabbit_url()]
 
 
 def unique(name):
