@@ -109,7 +109,7 @@ TEST(cluster, calls_end_with_their_results_although_the_node_of_their_reply_queu
   constexpr int calls = 50;
   auto& cluster = own_cluster();
   const auto topic = unique_name("cluster");
-  constexpr auto options = "?rabbit_quorum_queue=true";
+  constexpr auto options = "?rabbit_quorum_queue=true&rabbit_transient_quorum_queue=true";
   constexpr auto exchange = "kept";  // such queues want one that is durable, which others do not
   keeper requests;
   const auto server_bus = open_transport(cluster.url() + options);
