@@ -103,21 +103,18 @@ class keeper {
   std::vector<std::pair<int, rpc::responder<int>>> kept_;
 };
 
-/// Their requests are with the server, their answers are to come when the node is gone. Those that
-/// are made then are in a queue that no node takes along.
+/// Their requests are with the server, their answers are to come when the node is gone.
 TEST(cluster, calls_end_with_their_results_although_the_node_of_their_reply_queue_dies) {
   constexpr int calls = 50;
   auto& cluster = own_cluster();
   const auto topic = unique_name("cluster");
-  constexpr auto options = "?rabbit_quorum_queue=true&rabbit_transient_quorum_queue=true";
-  constexpr auto exchange = "kept";  // such queues want one that is durable, which others do not
   keeper requests;
-  const auto server_bus = open_transport(cluster.url() + options);
-  rpc::server server(server_bus, {.exchange = exchange, .topic = topic, .server = "s1"},
-                     {requests.endpoint()}, {.executor = thread_pool(4), .max_running = 1000});
+  const auto server_bus = open_transport(cluster.url());
+  rpc::server server(server_bus, {.topic = topic, .server = "s1"}, {requests.endpoint()},
+                     {.executor = thread_pool(4), .max_running = 1000});
   server.start();
-  const auto client_bus = open_transport(cluster.url({2, 1, 0}) + options);
-  const rpc::client client(client_bus, {.exchange = exchange, .topic = topic}, {.timeout = 60s});
+  const auto client_bus = open_transport(cluster.url({2, 1, 0}));
+  const rpc::client client(client_bus, {.topic = topic}, {.timeout = 60s});
   std::size_t asked = 0;
   for (int round = 0; round < 2; ++round) {
     outcomes ended;
