@@ -43,7 +43,8 @@ run_tests = $(PYTHON) tests/support/run_tests.py --build build/$(1) --jobs $(JOB
 
 help:
 	@echo "make demo [URL=rabbit://...]  the main job in one process, or over a broker"
-	@echo "make test [TESTS='-R NAME']   every test; starts and stops its own RabbitMQ"
+	@echo "make test [TESTS='-R NAME']   the tests; starts and stops its own RabbitMQ and Kafka"
+	@echo "make test-brokers             those over Broker-J, Artemis and a Kafka that is broken"
 	@echo "make build                    release build; programs are in build/release/bin"
 	@echo "make python-wheel             the driver for Python's oslo.messaging, in build/python/dist"
 	@echo "make python-test              its tests, upstream's functional suite included"

@@ -43,19 +43,16 @@ std::unique_ptr<driver> driver_registry::make(const transport_url& url,
   if (trust == driver_trust::trusted) return make_one(url, std::move(env));
   const auto loop = env.loop;
   const auto log = env.log;
-  const auto fail = [&](const failure& why) { throw driver_load_failure(why); };
+  const auto words = "Failed to load transport driver \"" + url.transport + "\"";
   std::unique_ptr<driver> made;
   try {
     made = make_one(url, std::move(env));
   } catch (const messaging_error&) {
     throw;
   } catch (...) {
-    fail(detail::current_failure(errc::unknown_driver,
-                                 "Failed to load transport driver \"" + url.transport + "\""));
+    throw driver_load_failure(detail::current_failure(errc::unknown_driver, words));
   }
-  if (!made)
-    fail({errc::unknown_driver,
-          "Failed to load transport driver \"" + url.transport + "\": It is null."});
+  if (!made) throw driver_load_failure({errc::unknown_driver, words + ": It is null."});
   return guarded_driver(std::move(made), loop, log, url.transport);
 }
 
