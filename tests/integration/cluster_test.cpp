@@ -103,33 +103,55 @@ class keeper {
   std::vector<std::pair<int, rpc::responder<int>>> kept_;
 };
 
-/// Their requests are with the server, their answers are to come when the node is gone.
+/// A server that keeps its requests for a while, and who calls it. An exchange of its own: one
+/// cannot be durable and not.
+struct kept_service {
+  kept_service(const std::string& server_url, const std::string& client_url)
+      : server_bus(open_transport(server_url)), client_bus(open_transport(client_url)) {
+    server.start();
+  }
+  void call(int first, int last) {
+    for (int i = first; i < last; ++i)
+      rpc::detail::start_call(client, "keep", {}, mark_json(i), {}, ended->completion(i));
+  }
+
+  const std::string topic = unique_name("cluster"), exchange = unique_name("exchange");
+  keeper requests;
+  transport server_bus, client_bus;
+  rpc::server server{server_bus,
+                     {.exchange = exchange, .topic = topic, .server = "s1"},
+                     {requests.endpoint()},
+                     {.executor = thread_pool(4), .max_running = 1000}};
+  rpc::client client{client_bus, {.exchange = exchange, .topic = topic}, {.timeout = 60s}};
+  std::optional<outcomes> ended{std::in_place};
+};
+
+/// Their requests are with the server, their answers are to come when the node is gone. With it go
+/// the reply queues, and of the quorum queue the leader.
 TEST(cluster, calls_end_with_their_results_although_the_node_of_their_reply_queue_dies) {
   constexpr int calls = 50;
   auto& cluster = own_cluster();
-  const auto topic = unique_name("cluster");
-  keeper requests;
-  const auto server_bus = open_transport(cluster.url());
-  rpc::server server(server_bus, {.topic = topic, .server = "s1"}, {requests.endpoint()},
-                     {.executor = thread_pool(4), .max_running = 1000});
-  server.start();
-  const auto client_bus = open_transport(cluster.url({2, 1, 0}));
-  const rpc::client client(client_bus, {.topic = topic}, {.timeout = 60s});
+  const auto quorum = "?rabbit_quorum_queue=true";
+  kept_service transient(cluster.url(), cluster.url({2, 1, 0}));
+  kept_service durable(cluster.url({2, 1, 0}) + quorum, cluster.url({2, 1, 0}) + quorum);
   std::size_t asked = 0;
   for (int round = 0; round < 2; ++round) {
-    outcomes ended;
-    requests.hold();
-    for (int i = 0; i < calls; ++i)
-      rpc::detail::start_call(client, "keep", {}, mark_json(i), {}, ended.completion(i));
-    ASSERT_TRUE(requests.wait(calls, 20s));
+    for (auto* s : {&transient, &durable}) {
+      s->ended.emplace();
+      s->requests.hold();
+      s->call(0, calls);
+      ASSERT_TRUE(s->requests.wait(calls, 20s));
+    }
     const auto victim = node_of_queue(asked, "reply_");
     cluster.node(victim).kill();
-    requests.let_go();
-    // These are made while both sides look for another node.
-    for (int i = calls; i < 2 * calls; ++i)
-      rpc::detail::start_call(client, "keep", {}, mark_json(i), {}, ended.completion(i));
-    EXPECT_TRUE(ended.wait(2 * calls, 30s)) << ended;
-    EXPECT_THAT(ended.failed(), IsEmpty()) << ended;
+    for (auto* s : {&transient, &durable}) {
+      s->requests.let_go();
+      s->call(calls, 2 * calls);  // while both sides look for another node
+    }
+    for (auto* s : {&transient, &durable}) {
+      EXPECT_TRUE(s->ended->wait(2 * calls, 30s)) << *s->ended;
+      EXPECT_THAT(s->ended->failed(), IsEmpty()) << *s->ended;
+    }
     cluster.node(victim).restart();
     asked = other_than(victim);
   }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -53,6 +54,9 @@ struct lane {
   std::set<std::string, std::less<>> declared;  ///< exchanges, on this channel
   instant confirmed_at{};  ///< the last time that a confirm came, or that the channel was opened
   bool confirmed = false;  ///< in this read
+  /// Set: nothing more is written here, and once all is confirmed another channel follows; if it is
+  /// not by then, this one goes on.
+  std::optional<instant> leaves_by{};
 };
 
 }  // namespace oslo::messaging::rabbit

@@ -142,7 +142,7 @@ void publisher::set_reply_queue(bool ready) {
 /// Of suspects that could end the connection only one at a time is on the way, in whatever lane.
 bool publisher::can_write(const lane& l) noexcept {
   return link_.is_open() && (&l == &main_ || main_.suspects == 0) && l.channel != 0 &&
-         !link_.is_blocked() && (l.suspects == 0 || l.suspects_written < l.probe) &&
+         !l.leaves_by && !link_.is_blocked() && (l.suspects == 0 || l.suspects_written < l.probe) &&
          l.window.size() < l.most_written && link_.machine().output_size() < output_high_water;
 }
 
@@ -246,7 +246,10 @@ void publisher::on_confirm(amqp091::channel_id ch, std::uint64_t sequence, bool 
 void publisher::confirmed(lane& l, const send_ptr& s, bool ack) {
   if (s->suspect && l.suspects_written != 0) --l.suspects_written;
   clear_suspicion(*s);
-  if (&l == &apart_ && s->on != nullptr) s->on->comes_back = true;
+  if (s->on != nullptr) {
+    if (&l == &apart_) s->on->comes_back = true;
+    weigh(l, *s->on, s->to, ack);
+  }
   leave_window(*s);
   if (s->at == stage::ended) return discharge(*s);
   if (ack && !s->returned) return end(s, {});
@@ -299,6 +302,7 @@ void publisher::on_tick(instant now) {
   for (auto* l : {&main_, &apart_}) {
     clear_silent_suspects(*l, now);
     forget_old_confirms(*l, now);
+    leave_when_drained(*l, now);
     reopen_channel(*l, now);
   }
   pump();
@@ -311,6 +315,7 @@ publisher::instant publisher::next_deadline() const {
     next = std::min(next, silence_deadline(*l));
     if (l->suspects_written != 0) next = std::min(next, l->probed_until);
     if (needs_channel(*l)) next = std::min(next, l->reopen_at);
+    if (l->leaves_by) next = std::min(next, *l->leaves_by);
   }
   return next;
 }
@@ -339,7 +344,10 @@ void publisher::on_unblocked() {
 
 void publisher::input_done() {
   for (auto* l : {&main_, &apart_})
-    if (std::exchange(l->confirmed, false)) l->confirmed_at = link_.now();
+    if (std::exchange(l->confirmed, false)) {
+      l->confirmed_at = link_.now();
+      leave_when_drained(*l, link_.now());
+    }
   if (!main_.ready.empty() || !apart_.ready.empty()) pump();
   if (main_.window.empty() && apart_.window.empty())
     link_.read_with(net::patience::none);  // so that heartbeats are seen

@@ -46,6 +46,9 @@ class send_owner {
 /// for that one, and the destination of its oldest message goes through a channel of its own, until
 /// it confirms again.
 ///
+/// A channel of RabbitMQ may go on refusing what goes to a queue that has moved to another node.
+/// One that only refuses is left, in between two messages, so that nothing is repeated for it.
+///
 /// No socket and no clock of its own: time comes with `on_tick` and from the link.
 /// Not thread safe; lives on the loop.
 class publisher final : public net::link_user {
@@ -60,6 +63,9 @@ class publisher final : public net::link_user {
   static constexpr std::chrono::milliseconds again_after{250};
   /// A message that ends its channel does so by then.
   static constexpr std::chrono::milliseconds probe_limit{200};
+  /// A channel that refuses (nack) all for a destination for so long may know an old way to its
+  /// queue: another one follows. While that does not help, after a pause that doubles up to 16 s.
+  static constexpr std::chrono::seconds refusal_limit{1};
   /// Of one destination, and of all.
   static constexpr std::size_t most_of_route = 100'000, most = 2 * most_of_route;
   static constexpr std::size_t most_bytes_of_route = 128u << 20, most_bytes = 256u << 20;
@@ -155,6 +161,10 @@ class publisher final : public net::link_user {
   void close_apart();
   void forget_old_confirms(lane& l, instant now);
 
+  // publisher_staleness.cpp: channels that go on refusing.
+  void weigh(lane& l, route& r, const destination& to, bool ack);
+  void leave_when_drained(lane& l, instant now);
+
   // publisher_faults.cpp: channels and connections that end.
   lane* lane_of(amqp091::channel_id ch) noexcept;
   void open_channel(lane& l);
@@ -212,6 +222,8 @@ class publisher final : public net::link_user {
   instant looked_at_{};                ///< when `next_main_` was last asked for
   amqp091::channel_id next_main_ = 0;  ///< to follow the present one, which is silent
   std::optional<instant> next_main_open_{};
+  instant leave_again_at_{};  ///< not before is a channel left because it refuses
+  std::chrono::seconds leave_pause_{};
   name_set foreign_;  ///< exists with other properties: not declared
   struct prohibition {
     failure why;

@@ -34,6 +34,7 @@ void publisher::begin_channel(lane& l, amqp091::channel_id ch) {
   l.window.begin_channel();
   l.confirmed_at = link_.now();
   l.life = ++lives_;
+  l.leaves_by.reset();
   link_.machine().confirm_select(ch, 0);
 }
 
@@ -59,6 +60,8 @@ void publisher::link_down(const net::link_loss& loss) {
     one_channel_ = true;
   main_.channel = apart_.channel = next_main_ = 0;
   next_main_open_.reset();
+  main_.leaves_by.reset();
+  apart_.leaves_by.reset();
   blocked_reason_.clear();
   if (!loss.was_open) {
     pass_failed(loss, false);

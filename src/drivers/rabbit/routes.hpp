@@ -30,6 +30,8 @@ struct route {
   std::deque<send_ptr> held;
   std::uint64_t exchange_on = 0;  ///< the channel's life in which it was declared
   std::uint64_t queue_on = 0;
+  std::uint64_t refused_on = 0;  ///< the channel's life that has only refused since `refused_from`
+  pending_send::instant refused_from{};
 
   bool has_room() const noexcept { return admitted < window && !comes_back; }
   bool idle() const noexcept { return admitted == 0 && count == 0 && held.empty(); }

@@ -210,7 +210,9 @@ TEST_F(rabbit_publisher, a_refusal_that_lasts_is_reported_in_the_end) {
   std::uint64_t tries = 0;
   while (!outcome.contains("a")) {
     ASSERT_EQ(arrived(), "a");
-    nack(++tries);
+    ++tries;
+    const auto ch = link.script.last_channel();
+    nack(link.script.published(ch), ch);
     advance(publisher::again_after);
   }
   EXPECT_EQ(outcome["a"], code_name(errc::rejected));
