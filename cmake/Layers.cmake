@@ -40,13 +40,25 @@ function(oslo_objects target)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON
                                              CXX_VISIBILITY_PRESET hidden)
   if(ARG_ASIO)
-    target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch_asio.hpp)
+    oslo_precompiled(${target} pch_asio)
   else()
-    target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch_std.hpp)
+    oslo_precompiled(${target} pch_std)
   endif()
   set_property(GLOBAL APPEND PROPERTY OSLO_OBJECTS ${target})
   set_property(GLOBAL APPEND PROPERTY OSLO_LINK ${ARG_LINK})
   set_property(GLOBAL APPEND PROPERTY OSLO_PRIVATE_LINK ${ARG_PRIVATE_LINK})
+endfunction()
+
+# oslo_precompiled(TARGET HEADER): the first one that needs a header compiles it for all others. Each
+# would take some 200 MB of disk and ten seconds.
+function(oslo_precompiled target header)
+  get_property(first GLOBAL PROPERTY OSLO_${header})
+  if(first)
+    target_precompile_headers(${target} REUSE_FROM ${first})
+  else()
+    target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/${header}.hpp)
+    set_property(GLOBAL PROPERTY OSLO_${header} ${target})
+  endif()
 endfunction()
 
 # oslo_default_drivers(): OSLO_DRIVERS, but for those that an option leaves out. Each is
