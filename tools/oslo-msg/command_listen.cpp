@@ -200,16 +200,18 @@ RE is a regular expression that the beginning of the text has to match, as Pytho
 message that does not match is taken and not printed.
 
 Example: oslo-msg listen notifications --priority info --priority error --pool audit)");
-  command->add_option("TOPIC", o->topics, "Topics to listen on")->required();
+  command->add_option("TOPIC", o->topics, "Topics to listen on")->required()->check(filled());
   repeatable(command->add_option(
                  "--priority", o->priorities,
                  "audit, debug, info, warn, error, critical or sample; may be repeated [all]"))
       ->type_name("P")
       ->check(one_of({"audit", "debug", "info", "warn", "error", "critical", "sample"}));
   command->add_option("--exchange", o->exchange, "Exchange [control_exchange: openstack]")
-      ->type_name("NAME");
+      ->type_name("NAME")
+      ->check(filled());
   command->add_option("--pool", o->pool, "Share the messages with other listeners of this pool")
-      ->type_name("NAME");
+      ->type_name("NAME")
+      ->check(filled());
   command
       ->add_option("--batch-size", o->batch_size,
                    "Take messages in batches of up to N [100 if there is a --batch-timeout]")

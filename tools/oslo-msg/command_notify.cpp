@@ -52,7 +52,8 @@ void add_notify(CLI::App& app, program& p) {
   command->add_option("JSON", o->payload, "Payload, any JSON value")->required();
   repeatable(command->add_option("--topic", o->topics,
                                  "Topic; may be repeated [option topics: notifications]"))
-      ->type_name("T");
+      ->type_name("T")
+      ->check(filled());
   command
       ->add_option("--priority", o->priority,
                    "audit, debug, info, warn, error, critical or sample [info]")

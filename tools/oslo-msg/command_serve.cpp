@@ -88,12 +88,14 @@ void add_serve(CLI::App& app, program& p) {
   auto o = std::make_shared<serve_options>();
   CLI::App* command = app.add_subcommand("serve", "Serve methods to try a bus with");
   command->footer(methods);
-  command->add_option("TOPIC", o->where.topic, "Topic to serve")->required();
+  command->add_option("TOPIC", o->where.topic, "Topic to serve")->required()->check(filled());
   command->add_option("--server", o->where.server, "Name of this server")
       ->type_name("NAME")
+      ->check(filled())
       ->required();
   command->add_option("--exchange", o->where.exchange, "Exchange [control_exchange: openstack]")
-      ->type_name("NAME");
+      ->type_name("NAME")
+      ->check(filled());
   command->add_option("--namespace", o->namespace_, "Namespace of the methods [none]")
       ->type_name("N");
   command->add_option("--version", o->version, "Version of the methods [1.0]")->type_name("V");

@@ -14,10 +14,13 @@ constexpr double most_seconds = 7 * 24 * 3600.0;
 }  // namespace
 
 void add_destination(CLI::App& command, message_options& o) {
-  command.add_option("TOPIC", o.topic, "Topic of the servers")->required();
-  command.add_option("--server", o.server, "One server of the topic [any]")->type_name("NAME");
+  command.add_option("TOPIC", o.topic, "Topic of the servers")->required()->check(filled());
+  command.add_option("--server", o.server, "One server of the topic [any]")
+      ->type_name("NAME")
+      ->check(filled());
   command.add_option("--exchange", o.exchange, "Exchange [control_exchange: openstack]")
-      ->type_name("NAME");
+      ->type_name("NAME")
+      ->check(filled());
   command
       .add_option("--timeout", o.timeout,
                   "Total time in seconds [rpc_response_timeout: 60; cast: no limit]")

@@ -26,6 +26,15 @@ inline CLI::Validator one_of(std::initializer_list<const char*> words) {
   return CLI::IsMember(words).description("");
 }
 
+/// A name, as of a topic. An empty one is a shell variable that is not set, and would mean another
+/// thing: any server, or none of the defaults.
+inline CLI::Validator filled() {
+  const auto check = [](const std::string& text) {
+    return text.empty() ? std::string("The name is empty") : std::string();
+  };
+  return {check, ""};
+}
+
 /// One value each time, any number of times.
 inline CLI::Option* repeatable(CLI::Option* option) {
   return option->expected(1)
