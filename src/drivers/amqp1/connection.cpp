@@ -224,7 +224,8 @@ void connection::handle(pn_event_t* e) {
     case PN_TRANSPORT_ERROR: {
       ending why{ending::origin::engine, to_condition(pn_transport_condition(engine_->transport))};
       why.logging_in = !open_;
-      const auto said = pn_sasl_outcome(pn_sasl(engine_->transport));
+      // Any byte that came: no variable of the enumeration may hold it.
+      const int said = pn_sasl_outcome(pn_sasl(engine_->transport));
       why.for_a_while = said == PN_SASL_TEMP || said == PN_SASL_SYS;
       return end(std::move(why));
     }
