@@ -39,7 +39,7 @@ kafka = tools/step.sh "Fetching Kafka" build/log/kafka.log \
   $(PYTHON) tests/support/kafka_broker.py fetch --jars build/kafka
 run_tests = $(PYTHON) tests/support/run_tests.py --build build/$(1) --jobs $(JOBS)
 
-.PHONY: help setup setup-test setup-python build demo test test-brokers python-wheel python-test asan tsan fuzz chaos soak lint bench bench-check bench-kafka install docs deb clean
+.PHONY: help setup setup-test setup-python build demo test test-brokers python-wheel python-test asan tsan fuzz chaos soak lint bench bench-check bench-kafka bench-amqp1 install docs deb clean
 
 help:
 	@echo "make demo [URL=rabbit://...]  the main job in one process, or over a broker"
@@ -55,6 +55,7 @@ help:
 	@echo "make bench [BENCH=--quick]    speed beside everything a user would pick instead"
 	@echo "make bench-check [UPDATE=1]   instructions and allocations of each step, beside the record"
 	@echo "make bench-kafka [BENCH=...]  notifications over Kafka beside other clients of it"
+	@echo "make bench-amqp1 [BENCH=...]  amqp:// over Qpid Broker-J beside Python and Proton itself"
 	@echo "make lint                     format, layers, headers, scripts"
 	@echo "make install [PREFIX=DIR]     headers, libraries, CMake package, pkg-config, oslo-msg"
 	@echo "make docs                     pages and API reference, in build/docs/site"
@@ -164,6 +165,14 @@ bench-kafka:
 	  tests/support/requirements-confluent-kafka-2.16.1.txt
 	@$(PYTHON) bench/kafka.py --bin build/bench/bin --jars build/kafka --dir build/bench/kafka \
 	  --json build/bench/kafka.json $(BENCH)
+
+bench-amqp1:
+	@tools/setup.sh test bench
+	@tools/step.sh "Configuring bench" build/log/configure-bench.log cmake --preset bench
+	@tools/step.sh "Building bench" build/log/build-bench.log \
+	  cmake --build --preset bench --target bench_programs
+	@$(PYTHON) bench/amqp1.py --bin build/bench/bin --jars build/qpid-jars --dir build/bench/qpid \
+	  --json build/bench/amqp1.json $(BENCH)
 
 install: build
 	@cmake --install build/release --prefix "$(PREFIX)"

@@ -45,7 +45,12 @@ def set_up(url, kept):
     warnings.simplefilter("ignore")
     logging.basicConfig(stream=sys.stderr, level=logging.CRITICAL)
     cfg.CONF([], project="bench", default_config_files=[])
-    return url if kept else url + "?amqp_auto_delete=true"
+    return url if kept or is_amqp1(url) else url + "?amqp_auto_delete=true"
+
+
+def is_amqp1(url):
+    """An AMQP 1.0 broker, which kombu does not speak with."""
+    return url.startswith("amqp://")
 
 
 def broker_channel(url):
@@ -213,6 +218,16 @@ def measure_rpc(options, topic):
     figures.print_line(options.mode, options.in_flight, options.count, seconds, latencies, **read)
 
 
+def count_notifications(url, topic, sent):
+    connection, channel = broker_channel(url)
+    waiting = channel.queue_declare(f"{topic}.info", passive=True).message_count
+    channel.queue_delete(f"{topic}.info")
+    channel.exchange_delete(topic)
+    connection.release()
+    if waiting != sent:
+        sys.exit(f"{waiting} of {sent} notifications are in the queue.")
+
+
 def measure_notify(options, topic):
     url = set_up(options.url, True)
     oslo_messaging.set_transport_defaults(control_exchange=topic)
@@ -229,13 +244,8 @@ def measure_notify(options, topic):
     meter = figures.Meter(None, options.broker_pid)
     latencies, seconds, _ = in_threads(options.in_flight, options.count, work)
     read = meter.read(options.count)
-    connection, channel = broker_channel(options.url)
-    waiting = channel.queue_declare(f"{topic}.info", passive=True).message_count
-    channel.queue_delete(f"{topic}.info")
-    channel.exchange_delete(topic)
-    connection.release()
-    if waiting != warm_up + options.count:
-        sys.exit(f"{waiting} of {warm_up + options.count} notifications are in the queue.")
+    if not is_amqp1(options.url):
+        count_notifications(options.url, topic, warm_up + options.count)
     figures.print_line("notify", options.in_flight, options.count, seconds, latencies, **read)
 
 
@@ -245,11 +255,21 @@ def request(text):
     return {"oslo.version": "2.0", "oslo.message": json.dumps(inner)}
 
 
+def fill_by_casts(options, topic, texts):
+    transport = oslo_messaging.get_rpc_transport(cfg.CONF, set_up(options.url, True))
+    target = oslo_messaging.Target(exchange=topic, topic=topic)
+    client = oslo_messaging.get_rpc_client(transport, target)
+    in_threads(8, options.count, lambda n: client.cast({}, "hit", data=texts[n % len(texts)]))
+
+
 def measure_drain(options, topic):
     Server(options, topic, kept=True).stop()  # leaves the queue behind
     texts = figures.bodies(options.body)
-    filling.fill(options.url, topic, topic,
-                 [request(texts[n % len(texts)]) for n in range(options.count)])
+    if is_amqp1(options.url):
+        fill_by_casts(options, topic, texts)
+    else:
+        filling.fill(options.url, topic, topic,
+                     [request(texts[n % len(texts)]) for n in range(options.count)])
     server = Server(options, topic, [options.count], kept=True)
     last = server.reached(options.count)
     took = {name: last[name] - value for name, value in server.begin.items()}
@@ -257,11 +277,12 @@ def measure_drain(options, topic):
     if options.broker_pid:
         cpu["broker"] = 1e6 * took["broker_cpu"] / options.count
     server.stop()
-    connection, channel = broker_channel(options.url)
-    for queue in (topic, f"{topic}.bench-0"):
-        channel.queue_delete(queue)
-    channel.exchange_delete(topic)
-    connection.release()
+    if not is_amqp1(options.url):
+        connection, channel = broker_channel(options.url)
+        for queue in (topic, f"{topic}.bench-0"):
+            channel.queue_delete(queue)
+        channel.exchange_delete(topic)
+        connection.release()
     figures.print_line("drain", 0, options.count, took["now"], cpu_us=cpu,
                        peak_memory_kib={"server": last["peak_kib"]},
                        connections={"server": last["connections"]})

@@ -19,7 +19,8 @@ namespace oslo::messaging::cli {
 /// What is sent to the topic waits on the bus, as long as the object lives, and nothing stays there
 /// when it ends. On a broker it is a server that is busy with one message, acknowledged late, and
 /// takes no other, because the queue vanishes with its last consumer; over fake:// the queue is
-/// only declared and ends with the process.
+/// only declared and ends with the process; over AMQP 1.0 a broker makes it for the first message,
+/// and keeps it for the next one.
 ///
 /// Thread safety: one thread.
 class bench_keeper {
