@@ -1,9 +1,14 @@
 // What happened to each message, as lines that tests/chaos/total_queue.py reads.
 #pragma once
 
+#include <malloc.h>
+#include <pthread.h>
+
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
+#include <initializer_list>
 #include <memory>
 #include <oslo/messaging/error.hpp>
 #include <string>
@@ -36,6 +41,23 @@ class event_log {
   };
   std::unique_ptr<std::FILE, closer> file_;
 };
+
+/// The signal on which a program gives back to the system what is free: what it has grown by since
+/// the last time is then in use, and not the most that ever waited in an outage.
+constexpr int trim_signal = SIGUSR2;
+
+/// To be called before there is a second thread.
+inline void block(std::initializer_list<int> signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int s : signals) sigaddset(&set, s);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+inline void trim(event_log& log) {
+  malloc_trim(0);
+  log.write("trimmed", 0);
+}
 
 /// "unknown" when the message may have arrived all the same, else "error".
 inline const char* event_of(const failure& f) {

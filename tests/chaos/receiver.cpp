@@ -74,16 +74,18 @@ std::shared_ptr<om::rpc::endpoint> make_endpoint(om::chaos::event_log& log, brak
   return e;
 }
 
-void wait_for_the_end(brake& slow) {
+void wait_for_the_end(brake& slow, om::chaos::event_log& log) {
   sigset_t wanted;
   sigemptyset(&wanted);
   sigaddset(&wanted, SIGTERM);
   sigaddset(&wanted, SIGUSR1);
+  sigaddset(&wanted, om::chaos::trim_signal);
   std::puts("ready");
   std::fflush(stdout);
   for (int received = 0; received != SIGTERM;) {
     sigwait(&wanted, &received);
     if (received == SIGUSR1) slow.open();
+    if (received == om::chaos::trim_signal) om::chaos::trim(log);
   }
   slow.open();
 }
@@ -91,10 +93,7 @@ void wait_for_the_end(brake& slow) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  sigset_t release;
-  sigemptyset(&release);
-  sigaddset(&release, SIGUSR1);
-  pthread_sigmask(SIG_BLOCK, &release, nullptr);
+  om::chaos::block({SIGUSR1, om::chaos::trim_signal});
   return om::interop::run_service(argc, argv, [](const om::interop::service_options& o) {
     om::chaos::event_log log(o["log"]);
     const auto meter = std::make_shared<duplicate_counter>();
@@ -114,7 +113,7 @@ int main(int argc, char** argv) {
           bus, {om::target{.topic = o.topic}}, {e},
           {.executor = om::thread_pool(threads), .allow_requeue = true, .prefetch = prefetch});
       listener.start();
-      wait_for_the_end(slow);
+      wait_for_the_end(slow, log);
       listener.stop();
       listener.wait();
     } else {
@@ -129,7 +128,7 @@ int main(int argc, char** argv) {
         second.emplace(serve(*also, nullptr));
         second->start();
       }
-      wait_for_the_end(slow);
+      wait_for_the_end(slow, log);
       for (auto* one : {&server, second ? &*second : nullptr}) {
         if (!one) continue;
         one->stop();

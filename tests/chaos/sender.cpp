@@ -26,12 +26,15 @@ using std::chrono::steady_clock;
 namespace {
 
 /// True when SIGTERM came within `limit`.
-bool told_to_end(std::chrono::nanoseconds limit) {
+bool told_to_end(std::chrono::nanoseconds limit, om::chaos::event_log& log) {
   sigset_t end;
   sigemptyset(&end);
   sigaddset(&end, SIGTERM);
+  sigaddset(&end, om::chaos::trim_signal);
   const timespec wait{static_cast<time_t>(limit / 1s), static_cast<long>((limit % 1s).count())};
-  return sigtimedwait(&end, nullptr, &wait) == SIGTERM;
+  const int received = sigtimedwait(&end, nullptr, &wait);
+  if (received == om::chaos::trim_signal) om::chaos::trim(log);
+  return received == SIGTERM;
 }
 
 struct plan {
@@ -113,16 +116,17 @@ bool run(const plan& p, const starter& start, om::chaos::event_log& log) {
         --running;
       });
     }
-    if (told_to_end(1ms)) break;
+    if (told_to_end(1ms, log)) break;
   }
   const auto deadline = steady_clock::now() + std::chrono::seconds(p.settle);
-  while (running > 0 && steady_clock::now() < deadline) (void)told_to_end(1ms);
+  while (running > 0 && steady_clock::now() < deadline) (void)told_to_end(1ms, log);
   return running == 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  om::chaos::block({om::chaos::trim_signal});
   return om::interop::run_service(argc, argv, [](const om::interop::service_options& o) {
     const plan p(o);
     om::chaos::event_log log(o["log"]);
