@@ -159,7 +159,7 @@ bench-kafka:
 	@tools/setup.sh test bench
 	@tools/step.sh "Configuring bench" build/log/configure-bench.log cmake --preset bench
 	@tools/step.sh "Building bench" build/log/build-bench.log \
-	  cmake --build --preset bench --target oslo-msg rdkafka_performance
+	  cmake --build --preset bench --target oslo-msg rdkafka_performance rdkafka_floor
 	@tools/step.sh "Preparing Python peers" build/log/venv-bench.log \
 	  $(PYTHON) tests/support/make_venv.py build/venv tests/support/requirements-18.3.1.txt \
 	  tests/support/requirements-confluent-kafka-2.16.1.txt

@@ -6,7 +6,9 @@
 
 It starts a Kafka of its own with topics of one partition. The programs take turns within each round;
 figures are medians of the rounds. All write with acks=all and idempotence (oslo.messaging: with its own
-defaults, and does not wait for the broker) and records of the same size.
+defaults, and does not wait for the broker) and records of the same size. rdkafka_floor is what librdkafka
+itself takes for what the driver does: a report for each record, commits behind the reader. Readers are
+timed from their first record on.
 """
 
 import argparse
@@ -27,6 +29,12 @@ from kafka_broker import KafkaBroker, Unavailable, fetch  # noqa: E402
 #: What an envelope of ours adds to the argument of `oslo-msg bench notify`, in bytes.
 ENVELOPE = 290
 LIMIT = 600
+#: Records without a report of their delivery.
+WINDOW = 50_000
+
+
+def new_topic():
+    return f"bench-{uuid.uuid4().hex[:12]}"
 
 
 def run(command, **options):
@@ -44,13 +52,19 @@ class Programs:
     def ours(self):
         figures = json.loads(run([
             self.o.bin / "oslo-msg", "--url", f"kafka://{self.servers}/", "bench", "notify",
-            "--in-flight", 50_000, "--count", self.o.count, "--body", self.o.size - ENVELOPE,
+            "--in-flight", WINDOW, "--count", self.o.count, "--body", self.o.size - ENVELOPE,
             "--json", "-",
         ]))  # fmt: skip
         return figures["rate"], figures["taken_rate"]
 
+    def rdkafka_floor(self):
+        figures = run([self.o.bin / "rdkafka_floor", self.servers, new_topic(), self.o.count,
+                       self.o.size, WINDOW])  # fmt: skip
+        sent, taken = re.findall(r"(\d+) msgs/s", figures)
+        return float(sent), float(taken)
+
     def rdkafka_performance(self):
-        topic = f"bench-{uuid.uuid4().hex[:12]}"
+        topic = new_topic()
         program = [self.o.bin / "rdkafka_performance", "-b", self.servers, "-t", topic, "-q"]
         settings = []
         for setting in ("enable.idempotence=true", "linger.ms=0", "batch.num.messages=16384"):
@@ -68,7 +82,11 @@ class Programs:
         return figures["sent"], figures["taken"]
 
     def all(self):
-        found = {"ours": self.ours, "rdkafka_performance": self.rdkafka_performance}
+        found = {
+            "ours": self.ours,
+            "rdkafka_floor": self.rdkafka_floor,
+            "rdkafka_performance": self.rdkafka_performance,
+        }
         venv = ROOT / "build/venv/confluent-kafka-2.16.1/bin/python3"
         if venv.exists():
             found["confluent-kafka"] = lambda: self.python("confluent", venv)

@@ -18,10 +18,10 @@ struct producer::pending_send : std::enable_shared_from_this<pending_send> {
   std::vector<message_header> headers;
   int retry = -1;
   instant begun;
-  std::optional<instant> deadline{};  ///< of the sender
-  std::optional<instant> give_up{};   ///< when its attempts to reach a broker are over
-  std::optional<instant> due{};       ///< its place in `due_`
-  send_completion done;               ///< empty: it has ended
+  std::optional<instant> deadline{};       ///< of the sender
+  std::optional<instant> give_up{};        ///< when its attempts to reach a broker are over
+  std::optional<due_set::iterator> due{};  ///< its place in `due_`
+  send_completion done;                    ///< empty: it has ended
   bool ended = false;
   bool in_library = false;
   bool expired = false;  ///< its end waits for the report that says whether it was sent

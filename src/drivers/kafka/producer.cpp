@@ -17,6 +17,8 @@ namespace {
 /// The bounds of docs/architecture.md; librdkafka has the same for its part.
 constexpr std::size_t most_messages = 200'000;
 constexpr std::size_t most_bytes = std::size_t{256} << 20;
+/// Sends that are given to librdkafka at once: as many small ones as fill a request of 1 MB.
+constexpr std::size_t most_gathered = 2'000;
 /// How often librdkafka says which of its brokers are up, in milliseconds.
 constexpr const char* producer_statistics = "1000";
 /// What the attempt under way gets once the brokers are said to be down: that may be no more than
@@ -104,10 +106,26 @@ void producer::send(std::string topic, std::string body, std::vector<message_hea
                                          "The send was cancelled while it waited for the broker."));
           });
         }));
-  const bool no_time = s->due && *s->due <= now;
+  const bool no_time = s->due && (*s->due)->first <= now;
   // While no broker can be reached it stays here, where it can be taken back.
-  if (!replacing_ && !no_time && !state_.is_down()) produce(s);
+  if (!replacing_ && !no_time && !state_.is_down()) produce_soon(s);
   arm();
+}
+
+void producer::produce_soon(const send_ptr& s) {
+  gathered_.push_back(s);
+  if (gathered_.size() >= most_gathered) return produce_gathered();
+  if (gathered_.size() == 1)
+    loop_->post([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->produce_gathered();
+    });
+}
+
+/// What ended or was given to librdkafka meanwhile needs nothing; what may not be given to it now
+/// gets there when it may again.
+void producer::produce_gathered() {
+  for (const auto& s : std::exchange(gathered_, {}))
+    if (!s->ended && !s->in_library && !replacing_ && !state_.is_down()) produce(s);
 }
 
 void producer::produce(const send_ptr& s) {

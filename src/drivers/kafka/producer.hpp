@@ -47,8 +47,13 @@ class producer final : public std::enable_shared_from_this<producer> {
  private:
   struct pending_send;
   using send_ptr = std::shared_ptr<pending_send>;
+  using due_set = std::set<std::pair<instant, pending_send*>>;
 
   result<void> connect();
+  /// Gives it to librdkafka soon, with all that come until then: its thread sends what it finds,
+  /// and messages that arrive one by one go out in small requests, which cost both sides much more.
+  void produce_soon(const send_ptr& s);
+  void produce_gathered();
   void produce(const send_ptr& s);
   void look();
   void on_event(rd_kafka_event_t& e);
@@ -84,11 +89,12 @@ class producer final : public std::enable_shared_from_this<producer> {
   instant down_since_{};
   /// Those that wait, and those that librdkafka still holds although nobody waits.
   std::shared_ptr<std::list<send_ptr>> all_ = std::make_shared<std::list<send_ptr>>();
-  std::size_t waiting_ = 0;     ///< sends that have not ended
-  std::size_t bytes_ = 0;       ///< of the bodies in `all_`
-  std::size_t expired_ = 0;     ///< of these, those whose time is over
-  std::size_t in_library_ = 0;  ///< sends whose delivery report is still to come
-  std::set<std::pair<instant, pending_send*>> due_;
+  std::size_t waiting_ = 0;         ///< sends that have not ended
+  std::size_t bytes_ = 0;           ///< of the bodies in `all_`
+  std::size_t expired_ = 0;         ///< of these, those whose time is over
+  std::size_t in_library_ = 0;      ///< sends whose delivery report is still to come
+  std::vector<send_ptr> gathered_;  ///< what librdkafka gets in this turn of the loop or the next
+  due_set due_;
   scheduler::timer_id timer_ = scheduler::timer_id::none;
   instant armed_ = instant::max();
   unique_function<void()> drained_;

@@ -40,14 +40,14 @@ void producer::erase(const send_ptr& s) {
 
 void producer::set_due(const send_ptr& s) {
   clear_due(s);
-  s->due = s->deadline;
-  if (s->give_up && (!s->due || *s->give_up < *s->due)) s->due = s->give_up;
-  if (s->due) due_.emplace(*s->due, s.get());
+  auto when = s->deadline;
+  if (s->give_up && (!when || *s->give_up < *when)) when = s->give_up;
+  // Most have the same time to live, so that the latest one ends last.
+  if (when) s->due = due_.emplace_hint(due_.end(), *when, s.get());
 }
 
 void producer::clear_due(const send_ptr& s) {
-  if (s->due) due_.erase({*s->due, s.get()});
-  s->due.reset();
+  if (s->due) due_.erase(*std::exchange(s->due, std::nullopt));
 }
 
 void producer::arm() {

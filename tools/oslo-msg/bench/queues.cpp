@@ -204,11 +204,14 @@ double take_notifications(const transport& bus, const target& from, std::uint64_
                           const bench_limit& how_long) {
   const auto counts = std::make_shared<notify::endpoint>();
   const auto left = std::make_shared<countdown>(count);
-  counts->bind(notify::priority::info, [left](const notify::notification&) { left->came([] {}); });
+  const auto begin = std::make_shared<std::optional<std::chrono::steady_clock::time_point>>();
+  counts->bind(notify::priority::info, [left, begin](const notify::notification&) {
+    if (!*begin) *begin = std::chrono::steady_clock::now();
+    left->came([] {});
+  });
   notify::listener_options options;
   options.executor = inline_executor();
   notify::listener listener{bus, {from}, {counts}, std::move(options)};
-  const auto begin = std::chrono::steady_clock::now();
   const auto started = std::make_shared<std::promise<result<void>>>();
   auto outcome = started->get_future();
   listener.async_start([started](result<void> r) { started->set_value(std::move(r)); });
@@ -216,9 +219,10 @@ double take_notifications(const transport& bus, const target& from, std::uint64_
     throw std::runtime_error{"The bus did not say whether it lets the program listen."};
   outcome.get().value();
   left->wait("notifications came back", how_long);
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  const auto end = std::chrono::steady_clock::now();
   listener.stop();
   listener.wait(how_long());
+  const std::chrono::duration<double> taken = end - begin->value_or(end);
   return static_cast<double>(count) / taken.count();
 }
 

@@ -58,7 +58,8 @@ int run_bench_sink(const program& p, const target& on, std::uint64_t count,
 using bench_limit = std::function<std::chrono::seconds()>;
 
 /// Listens until `count` notifications of priority info have come and returns how many came a
-/// second. Throws `std::runtime_error` when the bus does not let it listen, or they stop coming.
+/// second, from the first one on: to join a group of Kafka takes a while. Throws
+/// `std::runtime_error` when the bus does not let it listen, or they stop coming.
 double take_notifications(const transport& bus, const target& from, std::uint64_t count,
                           const bench_limit& how_long);
 
