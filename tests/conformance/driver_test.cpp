@@ -105,7 +105,7 @@ TEST_P(driver_over, a_heartbeat_says_whether_its_caller_is_there) {
 TEST_P(driver_over, the_monitor_timeout_may_have_a_fraction) {
   const auto l = listen("s1");
   const std::pair<std::chrono::milliseconds, std::optional<double>> table[] = {
-      {7'500ms, 7.5}, {250ms, 0.25}, {2'001ms, 2.001}, {0ms, std::nullopt}};
+      {20'500ms, 20.5}, {20'250ms, 20.25}, {20'001ms, 20.001}, {0ms, std::nullopt}};
   for (const auto& [given, seen] : table) {
     expected<result<reply>> answer;
     call(answer, given);
@@ -122,10 +122,8 @@ TEST_P(driver_over, the_monitor_timeout_ends_a_call_to_the_fraction_of_a_second)
   const auto l = listen("s1");
   expected<result<reply>> answer;
   call(answer, 50ms);
-  auto batch = pull(*l, 1);
-  ASSERT_EQ(batch.size(), 1u);
+  // On a busy machine that is over before the request has left, and then it never does.
   EXPECT_EQ(answer.get().error().code(), errc::timed_out);
-  batch[0]->acknowledge();
 }
 
 TEST_P(driver_over, a_failure_arrives_field_by_field) {
