@@ -36,6 +36,16 @@ if(OSLO_MESSAGING_KAFKA)
   endif()
   set(OSLO_RDKAFKA_LIB rdkafka)
 endif()
+if(OSLO_MESSAGING_ZMQ)
+  find_library(OSLO_ZMQ zmq) # Debian's have no CMake packages
+  find_path(OSLO_ZMQ_INCLUDE zmq.hpp)
+  find_library(OSLO_HIREDIS hiredis)
+  if(NOT OSLO_ZMQ OR NOT OSLO_ZMQ_INCLUDE OR NOT OSLO_HIREDIS)
+    oslo_is_missing("libzmq, cppzmq and hiredis" "libzmq3-dev, cppzmq-dev and libhiredis-dev"
+                    OSLO_MESSAGING_ZMQ)
+  endif()
+  set(OSLO_ZMQ_LIB zmq hiredis)
+endif()
 if(OSLO_MESSAGING_RE2)
   find_library(OSLO_RE2 re2) # Debian's RE2 has no CMake package
   if(NOT OSLO_RE2)

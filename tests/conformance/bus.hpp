@@ -34,6 +34,9 @@ struct bus_kind {
   bool keeps_for_nobody = false;
   /// The bus knows the address of a caller for a moment longer than the caller is there.
   bool forgets_late = false;
+  /// Nothing is between sender and servers: a cast ends when a server has room for it, and a
+  /// notification that nobody listens for is gone.
+  bool without_broker = false;
   /// What the bus keeps for single servers of a topic, as a text; null where nobody can look.
   std::function<std::string(const std::string& topic)> private_queues{};
 

@@ -1,6 +1,9 @@
 // The drivers that the suite runs over. A driver joins with a row here, and with an entry in
 // CMakeLists.txt that says what it needs.
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 
 #include "bus.hpp"
@@ -22,6 +25,39 @@ bus_kind over_amqp1(const std::string& mode) {
             static const auto* const broker = new testing::amqp1_broker;
             return open_transport(broker->url() + "?addressing_mode=" + mode, std::move(o));
           }};
+}
+
+/// Places for the servers of this process; a transport takes the first that is free.
+std::string zmq_hosts() {
+  namespace ip = boost::asio::ip;
+  boost::asio::io_context io;
+  std::vector<ip::tcp::acceptor> held;  // until all are chosen
+  std::string hosts;
+  for (int i = 0; i < 8; ++i) {
+    held.emplace_back(io, ip::tcp::endpoint(ip::address_v4::loopback(), 0));
+    hosts += (hosts.empty() ? "127.0.0.1:" : ",127.0.0.1:") +
+             std::to_string(held.back().local_endpoint().port());
+  }
+  return hosts;
+}
+
+transport over_zmq_static(transport_options o) {
+  static const std::string hosts = zmq_hosts();
+  return open_transport("zmq+static://" + hosts + "/", std::move(o));
+}
+
+/// Sockets in a folder that ends with the process.
+transport over_zmq_ipc(transport_options o) {
+  struct folder {
+    std::filesystem::path path = std::filesystem::temp_directory_path() / unique_name("oslo-ipc");
+    folder() { std::filesystem::create_directory(path); }
+    ~folder() { std::filesystem::remove_all(path); }
+    folder(const folder&) = delete;
+    folder& operator=(const folder&) = delete;
+  };
+  static const folder sockets;
+  o.conf.set("oslo_messaging_zmq", "rpc_zmq_ipc_dir", sockets.path.string());
+  return open_transport("zmq+ipc:///", std::move(o));
 }
 
 /// Names of the queues on which single servers get what is meant for all.
@@ -62,6 +98,15 @@ std::vector<bus_kind> all_buses() {
     rows.back().keeps_for_nobody = true;
   }
   rows.push_back({"kafka_mock", over_mock_kafka});
+  rows.push_back(over("zmq_dummy", "zmq+dummy://"));
+  rows.push_back({"zmq_static", over_zmq_static});
+  rows.push_back({"zmq_ipc", over_zmq_ipc});
+  if (const char* const redis = std::getenv("OSLO_TEST_REDIS"))
+    rows.push_back(
+        over("zmq_redis", "zmq+redis://" + std::string(redis) +
+                              "/?rpc_zmq_host=127.0.0.1&rpc_zmq_bind_address=127.0.0.1"));
+  for (auto& r : rows)
+    if (r.name.starts_with("zmq_")) r.forgets_late = r.without_broker = true;
   if (std::getenv("OSLO_TEST_KAFKA_URL") != nullptr)
     rows.push_back({"kafka", [](transport_options o) {
                       return over_kafka(testing::environment("OSLO_TEST_KAFKA_URL"), std::move(o));
