@@ -160,14 +160,7 @@ class peer {
   void redirect(const char* host, int port) {
     auto* const c = pn_connection_condition(connection_);
     pn_condition_set_name(c, "amqp:connection:redirect");
-    auto* const info = pn_condition_info(c);
-    pn_data_put_map(info);
-    pn_data_enter(info);
-    pn_data_put_symbol(info, pn_bytes(12, "network-host"));
-    pn_data_put_string(info, pn_bytes(std::string_view(host).size(), host));
-    pn_data_put_symbol(info, pn_bytes(4, "port"));
-    pn_data_put_int(info, port);
-    pn_data_exit(info);
+    point_to(c, host, port);
     pn_connection_close(connection_);
   }
   /// What the client did with the n-th delivery: "accepted", "rejected", "released", "modified", or
@@ -179,6 +172,17 @@ class peer {
   }
 
  private:
+  /// What a redirect says of where to go.
+  static void point_to(pn_condition_t* c, const char* host, int port) {
+    auto* const info = pn_condition_info(c);
+    pn_data_put_map(info);
+    pn_data_enter(info);
+    pn_data_put_symbol(info, pn_bytes(12, "network-host"));
+    pn_data_put_string(info, pn_bytes(std::string_view(host).size(), host));
+    pn_data_put_symbol(info, pn_bytes(4, "port"));
+    pn_data_put_int(info, port);
+    pn_data_exit(info);
+  }
   void end() {
     if (transport_ == nullptr) return;
     pn_transport_unbind(transport_);
@@ -264,6 +268,7 @@ class peer {
     if (!why.empty()) {
       pn_link_open(l);
       pn_condition_set_name(pn_link_condition(l), why.c_str());
+      if (why == "amqp:link:redirect") point_to(pn_link_condition(l), "elsewhere", 5673);
       return pn_link_close(l);
     }
     if (!to_client) missing.erase(address);

@@ -215,9 +215,6 @@ void connection::handle(pn_event_t* e) {
     case PN_CONNECTION_REMOTE_CLOSE: {
       auto* const c = pn_connection_remote_condition(engine_->connection);
       ending why{closing_ ? ending::origin::local : ending::origin::peer, to_condition(c)};
-      if (pn_condition_is_set(c) && pn_condition_is_redirect(c))
-        why.elsewhere = one_line(pn_condition_redirect_host(c)) + ":" +
-                        std::to_string(pn_condition_redirect_port(c));
       if (!closing_) pn_connection_close(engine_->connection);
       return end(std::move(why));
     }

@@ -44,7 +44,11 @@ inline std::string one_line(const char* words) {
 
 inline condition to_condition(pn_condition_t* c) {
   if (c == nullptr || !pn_condition_is_set(c)) return {};
-  return {one_line(pn_condition_get_name(c)), one_line(pn_condition_get_description(c))};
+  condition found{one_line(pn_condition_get_name(c)), one_line(pn_condition_get_description(c))};
+  const char* const host = found.is_redirect() ? pn_condition_redirect_host(c) : nullptr;
+  if (host != nullptr && *host != '\0')
+    found.elsewhere = one_line(host) + ":" + std::to_string(pn_condition_redirect_port(c));
+  return found;
 }
 
 inline link_id id_of(pn_link_t* l) {

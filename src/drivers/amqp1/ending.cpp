@@ -6,6 +6,7 @@ namespace {
 errc code_of(const condition& c) {
   if (c.is("amqp:unauthorized-access") || c.is("amqp:not-allowed")) return errc::access_refused;
   if (c.is("amqp:not-found")) return errc::undeliverable;
+  if (c.is_redirect()) return errc::unreachable;
   if (c.is("amqp:resource-limit-exceeded") || c.is("amqp:link:message-size-exceeded"))
     return errc::limit_exceeded;
   if (c.is("amqp:precondition-failed") || c.is("amqp:not-implemented"))
@@ -26,9 +27,7 @@ errc code_of(const ending& e) {
   }
   if (e.why.is("amqp:not-found")) return errc::vhost_not_found;
   // The broker or its operator goes down, or wants us elsewhere.
-  if (e.why.name.empty() || e.why.is("amqp:connection:forced") ||
-      e.why.is("amqp:connection:redirect"))
-    return errc::unreachable;
+  if (e.why.name.empty() || e.why.is("amqp:connection:forced")) return errc::unreachable;
   return code_of(e.why);
 }
 
@@ -41,7 +40,7 @@ failure to_failure(const ending& e, std::string_view broker) {
     case ending::origin::local: text += " was closed by this side"; break;
     case ending::origin::stream: text += " closed the connection"; break;
     case ending::origin::peer:
-      text += e.elsewhere.empty() ? " ended the connection" : " sends us to " + e.elsewhere;
+      text += e.why.elsewhere.empty() ? " ended the connection" : " sends us to " + e.why.elsewhere;
       break;
     case ending::origin::engine:
       text += e.logging_in && e.why.is("amqp:unauthorized-access") ? " refused the login"
@@ -55,7 +54,8 @@ failure to_failure(const ending& e, std::string_view broker) {
 
 failure to_failure(const condition& c, const std::string& what) {
   const auto words = c.text();
-  return {code_of(c), what + (words.empty() ? "." : ": " + words)};
+  const auto where = c.elsewhere.empty() ? "" : ", in favour of " + c.elsewhere;
+  return {code_of(c), what + where + (words.empty() ? "." : ": " + words)};
 }
 
 }  // namespace oslo::messaging::amqp1

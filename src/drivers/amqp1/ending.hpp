@@ -12,9 +12,16 @@ namespace oslo::messaging::amqp1 {
 struct condition {
   std::string name;  ///< "amqp:not-found"; empty: it says nothing
   std::string description{};
+  std::string elsewhere{};  ///< "host:port" of a redirect
 
   bool is(std::string_view other) const noexcept { return name == other; }
-  std::string text() const { return description.empty() ? name : name + ": " + description; }
+  /// A link: what is wanted is at another broker.
+  bool is_redirect() const noexcept {
+    return is("amqp:link:redirect") || is("amqp:connection:redirect");
+  }
+  std::string text() const {
+    return name + (name.empty() || description.empty() ? "" : ": ") + description;
+  }
 };
 
 struct ending {
@@ -28,7 +35,6 @@ struct ending {
   condition why{};
   bool logging_in = false;   ///< before the login was accepted
   bool for_a_while = false;  ///< a login that the broker says may work later
-  std::string elsewhere{};   ///< "host:port" of a redirect
 };
 
 /// `broker` is "host:port".

@@ -99,7 +99,8 @@ bool amqp1_listener::on_link_closed(link_id l, const condition& why) {
     // Some brokers make a node for who sends to it and for nobody else.
     engine_->publisher().make_node(s->from);
     if (++s->missing >= missing_told) refused_ = told;
-  } else if (told.code() == errc::access_refused || told.code() == errc::precondition_failed) {
+  } else if (why.is_redirect() || told.code() == errc::access_refused ||
+             told.code() == errc::precondition_failed) {
     refused_ = told;
     pause = engine::after_refusal;
   }

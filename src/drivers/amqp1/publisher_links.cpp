@@ -10,7 +10,7 @@ using stage = pending_send::stage;
 
 /// Only an operator can change it.
 bool is_refusal(const condition& why) {
-  return why.is("amqp:unauthorized-access") || why.is("amqp:not-allowed") ||
+  return why.is_redirect() || why.is("amqp:unauthorized-access") || why.is("amqp:not-allowed") ||
          why.is("amqp:precondition-failed") || why.is("amqp:not-implemented");
 }
 

@@ -313,7 +313,7 @@ TEST_F(amqp1_connection, a_session_that_ends_and_a_redirect_end_it) {
   run();
   ASSERT_TRUE(user.end);
   EXPECT_EQ(end_of(*std::exchange(user.end, std::nullopt)),
-            "b:1 ended the connection: : the session has ended");
+            "b:1 ended the connection: the session has ended");
   connect();
   broker.redirect("elsewhere", 5673);
   run();

@@ -238,6 +238,19 @@ TEST_F(amqp1_engine, a_refused_address_is_a_verdict) {
   EXPECT_THAT(last->message(), HasSubstr("openstack/t"));
 }
 
+TEST_F(amqp1_engine, a_redirected_address_is_a_verdict_that_says_where_it_is) {
+  link.broker.refused["unicast.openstack.t"] = "amqp:link:redirect";
+  connect();
+  call("a");
+  ASSERT_EQ(ends["a"].size(), 1u);
+  EXPECT_EQ(last->code(), errc::unreachable);
+  EXPECT_THAT(last->message(), HasSubstr("was refused, in favour of elsewhere:5673"));
+  link.broker.refused.clear();
+  call("b");
+  link.advance(250ms);
+  EXPECT_EQ(link.broker.received.size(), 1u);
+}
+
 TEST_F(amqp1_engine, passes_that_fail) {
   start();
   call("patient", {.timeout = 10s});

@@ -82,6 +82,17 @@ TEST_F(amqp1_listening, refusals_are_told_and_tried_again) {
   EXPECT_TRUE(l->consuming());
 }
 
+TEST_F(amqp1_listening, a_redirect_is_told_and_tried_again) {
+  link.broker.refused[address] = "amqp:link:redirect";
+  connect();
+  listen();
+  ASSERT_EQ(verdicts.size(), 1u);
+  EXPECT_THAT(verdicts[0], HasSubstr("was refused, in favour of elsewhere:5673"));
+  link.broker.refused.clear();
+  link.advance(5s);
+  EXPECT_TRUE(l->consuming());
+}
+
 TEST_F(amqp1_listening, a_message_arrives_with_what_its_sender_said) {
   connect();
   listen();
