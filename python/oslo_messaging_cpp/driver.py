@@ -56,14 +56,17 @@ class CppDriver(base.BaseDriver):
 
     # -- the transport ---------------------------------------------------------------------------
 
+    def _check_open(self):
+        if self._closed:
+            raise exceptions.MessageDeliveryFailure("The transport was cleaned up.")
+
     def _open_bus(self):
         if not logs.drain.started:
             logs.drain.start()
         bus = self._bus
         if bus is not None:
             return bus
-        if self._closed:
-            raise exceptions.MessageDeliveryFailure("The transport was cleaned up.")
+        self._check_open()
         settings = self._options.settings()
         self._options.warn()
         name = f"{os.path.basename(sys.argv[0])}:{os.getpid()}:{uuid.uuid4()}"
@@ -76,7 +79,11 @@ class CppDriver(base.BaseDriver):
                     logs.core_level(),
                     logs.drain.queue,
                 )
-            return self._bus
+            bus = self._bus
+        if self._closed:  # meanwhile, by somebody who may have seen no bus to close
+            self.cleanup()
+        self._check_open()
+        return bus
 
     def forget_bus(self):
         """In a child process, where the transport is the parent's."""

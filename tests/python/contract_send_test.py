@@ -4,6 +4,7 @@ import datetime
 import math
 import threading
 import unittest
+from unittest import mock
 
 import oslo_messaging
 from buses import (
@@ -304,6 +305,28 @@ class Core(Cases, unittest.TestCase):
         transport.cleanup()
         with self.assertRaises(oslo_messaging.MessageDeliveryFailure):
             client(transport, self.topic).cast({}, "hear", value=1)
+
+    def test_cleanup_while_the_transport_is_first_used(self):
+        """Just before the core is opened, and just after: nothing is sent, nothing stays open."""
+        from oslo_messaging_cpp import driver
+
+        def cleaned_up_before(*arguments):
+            transport.cleanup()
+            return real_open(*arguments)
+
+        def cleaned_up_after(*arguments):
+            bus = real_open(*arguments)
+            transport.cleanup()
+            return bus
+
+        real_open = driver._core.open
+        for opened in (cleaned_up_before, cleaned_up_after):
+            with self.subTest(opened.__name__):
+                transport = rpc_transport(core_url())
+                with mock.patch.object(driver._core, "open", opened):
+                    with self.assertRaises(oslo_messaging.MessageDeliveryFailure):
+                        client(transport, self.topic).cast({}, "hear", value=1)
+                self.assertIsNone(transport._driver.health())
 
     def test_cleanup_ends_calls_that_wait(self):
         transport = rpc_transport(core_url())
