@@ -17,6 +17,8 @@ using namespace std::chrono_literals;
 using service = subscription::service;
 
 constexpr std::size_t most_pending = 1'000'000;
+/// Longer than libzmq waits before it connects again.
+constexpr auto between_questions = 500ms;
 constexpr std::chrono::milliseconds longest_monitor = std::chrono::hours(366 * 24);
 
 failure closed_failure() {
@@ -43,6 +45,7 @@ client::client(context_ptr c, matchmaker& who)
     : context_(std::move(c)),
       matchmaker_(who),
       id_(unique_id()),
+      reply_q_("reply_" + id_),
       pending_(random_bits(), most_pending) {}
 
 // ---- sending ------------------------------------------------------------------------------------
@@ -117,24 +120,48 @@ void client::send(service of, target to, outgoing_message m, notification_format
   }
   refresh_candidates(*r);
   if (o.at_least_once && r->candidates.empty()) {
-    ask(v, true, [this, r, what = std::move(what), key = id.str(), deadline, order] {
-      refresh_candidates(*r);
-      if (!r->candidates.empty()) return enqueue(r, what, key, deadline, order);
-      auto none = pending_.take(key);
-      if (!none) return;
-      failure_detail detail;
-      detail.stage = to_string(send_stage::returned);
-      detail.destination = none->destination;
-      detail.message_id = key;
-      end(std::move(*none),
-          failure(errc::undeliverable, "No server listens on topic " + r->topic + ".",
-                  std::move(detail))
-              .about({.exchange = r->exchange, .routing_key = routing_key(*r)}));
-    });
+    ask_for_one(std::move(r), std::move(what), id.str(), deadline, order, false);
     return;
   }
   if (r->candidates.empty() && v.ended == v.begun) look_up(v);
   enqueue(std::move(r), std::move(what), id.str(), deadline, order);
+}
+
+/// Sends to whoever there is, or says that nobody is. A server that has just come may not be
+/// connected at once: when some are not, that is asked a second time.
+void client::ask_for_one(std::shared_ptr<route> r, std::shared_ptr<content> what, std::string key,
+                         std::optional<scheduler::time_point> deadline, std::uint64_t order,
+                         bool again) {
+  auto& v = view_of(r->topic, r->server);
+  ask(v, true,
+      [this, r = std::move(r), what = std::move(what), key = std::move(key), deadline, order,
+       again]() mutable {
+        refresh_candidates(*r);
+        if (!r->candidates.empty())
+          return enqueue(std::move(r), std::move(what), key, deadline, order);
+        const bool sure = std::all_of(peers_.begin(), peers_.end(),
+                                      [](const auto& p) { return p.second->is_up(); });
+        if (!sure && !again) {
+          context_->loop->run_at(context_->loop->now() + between_questions,
+                                 [weak = weak_from_this(), r = std::move(r), what = std::move(what),
+                                  key = std::move(key), deadline, order]() mutable {
+                                   if (const auto self = weak.lock(); self && !self->closed_)
+                                     self->ask_for_one(std::move(r), std::move(what),
+                                                       std::move(key), deadline, order, true);
+                                 });
+          return;
+        }
+        auto none = pending_.take(key);
+        if (!none) return;
+        failure_detail detail;
+        detail.stage = to_string(send_stage::returned);
+        detail.destination = none->destination;
+        detail.message_id = key;
+        end(std::move(*none),
+            failure(errc::undeliverable, "No server listens on topic " + r->topic + ".",
+                    std::move(detail))
+                .about({.exchange = r->exchange, .routing_key = routing_key(*r)}));
+      });
 }
 
 void client::post_cancel::operator()() const {
@@ -300,6 +327,8 @@ bool client::send_copy(lane& on, const copy_ptr& c) {
                                                          : old_type::fanout;
       if (!on.to->send_old(type, c->id, write_old_request(what.inner, what.ctxt))) return false;
       forget(*c);  // they say nothing but the reply
+      if (auto* p = pending_.find(c->pending); p != nullptr && p->is_call)
+        p->at = on.to->await_reply();
       if (what.call_id.empty()) finish_copy(c->pending);
       return true;
     }
@@ -307,7 +336,7 @@ bool client::send_copy(lane& on, const copy_ptr& c) {
       wire::request_keys keys{.unique_id = what.unique_id};
       if (!what.call_id.empty()) {
         keys.msg_id = what.call_id;
-        keys.reply_q = id_;
+        keys.reply_q = reply_q_;
         keys.timeout = what.monitor;
       }
       if (what.of == service::rpc)
@@ -329,7 +358,9 @@ bool client::send_copy(lane& on, const copy_ptr& c) {
   if (!what.call_id.empty() && c->deadline)
     head.left = std::chrono::ceil<std::chrono::milliseconds>(
         std::max(*c->deadline - context_->loop->now(), scheduler::clock::duration::zero()));
-  return on.to->send(on, c, what.own_body, write_request_head(head));
+  if (!on.to->send(on, c, what.own_body, write_request_head(head))) return false;
+  if (auto* p = pending_.find(c->pending); p != nullptr && p->is_call) p->at = on.to->await_reply();
+  return true;
 }
 
 // ---- what becomes of it -------------------------------------------------------------------------

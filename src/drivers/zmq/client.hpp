@@ -45,6 +45,7 @@ class client final : public std::enable_shared_from_this<client>, private peer_e
     std::string destination;
     std::shared_ptr<route> to;  ///< of a call or cast
     std::uint64_t order = 0;
+    std::shared_ptr<void> at;  ///< keeps the peer that may answer
     std::weak_ptr<copy> last;  ///< of a call: where it is
     std::unique_ptr<std::stop_callback<post_cancel>> on_cancel;
   };
@@ -85,6 +86,8 @@ class client final : public std::enable_shared_from_this<client>, private peer_e
   std::shared_ptr<route> route_to(route r);
   void enqueue(std::shared_ptr<route> to, std::shared_ptr<content> what, const std::string& pending,
                std::optional<scheduler::time_point> deadline, std::uint64_t order);
+  void ask_for_one(std::shared_ptr<route> r, std::shared_ptr<content> what, std::string key,
+                   std::optional<scheduler::time_point> deadline, std::uint64_t order, bool again);
   void spread(subscription::service of, const std::string& exchange, const std::string& topic,
               std::shared_ptr<content> what, const std::string& pending,
               std::optional<scheduler::time_point> deadline);
@@ -105,7 +108,7 @@ class client final : public std::enable_shared_from_this<client>, private peer_e
 
   const context_ptr context_;
   matchmaker& matchmaker_;
-  const std::string id_;
+  const std::string id_, reply_q_;
   std::map<std::string, std::shared_ptr<peer>> peers_;
   std::map<std::string, view> views_;
   std::map<std::string, std::weak_ptr<route>> routes_;

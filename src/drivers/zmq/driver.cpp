@@ -88,9 +88,10 @@ class zmq_driver final : public driver {
     });
   }
 
-  void close(std::chrono::milliseconds, unique_function<void()> done) override {
-    context_->loop->dispatch(
-        [e = engine_, done = std::move(done)]() mutable { e->close(std::move(done)); });
+  void close(std::chrono::milliseconds limit, unique_function<void()> done) override {
+    context_->loop->dispatch([e = engine_, limit, done = std::move(done)]() mutable {
+      e->close(limit, std::move(done));
+    });
   }
 
  private:

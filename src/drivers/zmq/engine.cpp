@@ -6,6 +6,12 @@
 #include "core/unique_id.hpp"
 
 namespace oslo::messaging::zmq {
+namespace {
+
+/// So long a port that closes waits for clients that do not answer its good-bye.
+constexpr std::chrono::milliseconds longest_farewell{500};
+
+}  // namespace
 
 engine::engine(context_ptr c)
     : context_(std::move(c)),
@@ -17,6 +23,7 @@ engine::engine(context_ptr c)
 engine::~engine() {
   client_->close();
   for (const auto& p : ports_) p->close();
+  for (const auto& p : leaving_) p->close();
 }
 
 void engine::start() {
@@ -49,7 +56,7 @@ result<std::shared_ptr<server_port>> engine::port_for_listener() {
         if (at == self->ports_.end()) return;
         const auto held = *at;
         self->ports_.erase(at);
-        held->close();
+        self->leave(held, longest_farewell);
       });
   port->start();
   ports_.push_back(port);
@@ -127,7 +134,7 @@ void engine::watch_health(unique_function<void(const transport_health&)> changed
   on_health_ = std::move(changed);
 }
 
-void engine::close(unique_function<void()> done) {
+void engine::close(std::chrono::milliseconds limit, unique_function<void()> done) {
   auto after = [c = context_, done = std::move(done)]() mutable {
     if (done) c->loop->post(std::move(done));
   };
@@ -137,12 +144,28 @@ void engine::close(unique_function<void()> done) {
     matchmaker_->remove(matchmaker_->address_of(p->place(), p->bound()));
     p->stop_listeners();
   }
-  for (const auto& p : all) p->close();
-  ports_.clear();
   client_->close();
-  gatekeeper_.reset();
   look_at_health();
-  matchmaker_->close(std::move(after));
+  on_closed_ = std::move(after);
+  for (auto& p : std::exchange(ports_, {})) leave(std::move(p), std::min(limit, longest_farewell));
+  look_whether_closed();
+}
+
+void engine::leave(std::shared_ptr<server_port> port, std::chrono::milliseconds limit) {
+  auto& left = *port;
+  leaving_.push_back(std::move(port));
+  left.leave(limit, [weak = weak_from_this(), p = &left] {
+    const auto self = weak.lock();
+    if (!self) return;
+    std::erase_if(self->leaving_, [p](const auto& each) { return each.get() == p; });
+    self->look_whether_closed();
+  });
+}
+
+void engine::look_whether_closed() {
+  if (!on_closed_ || !leaving_.empty()) return;
+  gatekeeper_.reset();
+  matchmaker_->close(std::exchange(on_closed_, nullptr));
 }
 
 }  // namespace oslo::messaging::zmq

@@ -30,13 +30,15 @@ class engine final : public std::enable_shared_from_this<engine> {
   std::shared_ptr<inbox> listen(std::vector<subscription> to, std::size_t prefetch);
   transport_health health() const;
   void watch_health(unique_function<void(const transport_health&)> changed);
-  void close(unique_function<void()> done);
+  void close(std::chrono::milliseconds limit, unique_function<void()> done);
 
  private:
   result<std::shared_ptr<server_port>> port_for_listener();
   void let_in();
   void announce(const std::shared_ptr<inbox>& i);
   void withdrawn(server_port& from);
+  void leave(std::shared_ptr<server_port> port, std::chrono::milliseconds limit);
+  void look_whether_closed();
   void look_at_health();
 
   const context_ptr context_;
@@ -45,7 +47,9 @@ class engine final : public std::enable_shared_from_this<engine> {
   const std::shared_ptr<client> client_;
   std::unique_ptr<gatekeeper> gatekeeper_;
   std::vector<std::shared_ptr<server_port>> ports_;
+  std::vector<std::shared_ptr<server_port>> leaving_;  ///< whose listeners have gone
   unique_function<void(const transport_health&)> on_health_;
+  unique_function<void()> on_closed_;
   bool sends_ = false, listens_ = false, closed_ = false;
 
   mutable std::mutex mutex_;  // guards what follows

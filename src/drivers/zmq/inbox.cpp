@@ -199,6 +199,10 @@ void inbox::give_back(const arrived_ptr& a, bool counts) {
     queue_.push_front(a);
     return serve();
   }
+  return_to_client(a);
+}
+
+void inbox::return_to_client(const arrived_ptr& a) {
   if (a->old) {
     context_->log(log_level::error,
                   "A message of a Python peer over zmq:// is lost: it was given back, and the "
@@ -206,7 +210,8 @@ void inbox::give_back(const arrived_ptr& a, bool counts) {
     return;
   }
   known_.erase(key_of(a->client, a->id));
-  port_->tell(a->client, verb::returned, a->id, std::to_string(a->requeues));
+  port_->tell(a->client, verb::returned, a->id,
+              write_returned({a->subscription, a->requeues, a->again}));
 }
 
 void inbox::handed_back() noexcept {
@@ -233,7 +238,7 @@ void inbox::stop() {
   if (std::exchange(stopped_, true)) return;
   for (const auto& a : std::exchange(queue_, {})) {
     bytes_ -= a->bytes;
-    give_back(a, false);
+    return_to_client(a);  // nobody has begun with it
   }
   port_->listener_stopped(*this);
   turns_.clear();

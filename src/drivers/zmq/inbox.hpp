@@ -77,6 +77,7 @@ class inbox final : public std::enable_shared_from_this<inbox> {
   // What became of a message that was handed out.
   void acknowledge(const arrived_ptr& a);
   void give_back(const arrived_ptr& a, bool counts);
+  void return_to_client(const arrived_ptr& a);
   void handed_back() noexcept;  ///< one of them has been destroyed
 
  private:

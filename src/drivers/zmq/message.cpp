@@ -39,7 +39,7 @@ std::string_view zmq_message::body() const noexcept {
     wire::request_keys keys{.unique_id = unique_id};
     if (what_->wants_reply) {
       keys.msg_id = what_->id;
-      keys.reply_q = "zmq";
+      keys.reply_q = "reply_zmq";
     }
     wire::write_inner(*text_, old.message, old.ctxt, keys);
   } catch (const messaging_error&) {

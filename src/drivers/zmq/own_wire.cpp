@@ -183,4 +183,15 @@ result<turn_head> read_turn(std::string_view head) {
   return turn_head{*of, *turn, *credit};
 }
 
+std::string write_returned(const returned_head& h) {
+  return write_turn({h.subscription, h.requeues, h.again ? 1U : 0U});
+}
+
+result<returned_head> read_returned(std::string_view head) {
+  const auto t = read_turn(head);
+  if (!t) return t.error();
+  if (t->credit > 1) return malformed("a number of its head is out of range.");
+  return returned_head{t->subscription, t->turn, t->credit == 1};
+}
+
 }  // namespace oslo::messaging::zmq

@@ -24,7 +24,7 @@ enum class verb : char {
   hello = 'H',    ///< head: the client's id
   request = 'Q',  ///< id, head: request_head, body: an inner message of docs/wire/rpc.md
   ping = '?',     ///< id: comes back
-  bye = 'E',      ///< either side: it closes
+  bye = 'E',      ///< either side: it closes; a client answers that of a server
   // From the server.
   welcome = 'W',   ///< head: greeting; the answer to a hello, and again whenever it has changed
   pong = '!',      ///< id: of the ping
@@ -33,7 +33,7 @@ enum class verb : char {
   settled = 'A',   ///< head: ids of requests that were acknowledged, separated by spaces
   busy = 'B',      ///< id, head: turn; the listener takes nothing more of this turn
   room = 'R',      ///< head: turn; it takes requests again
-  returned = 'G',  ///< id, head: how often it was given back; another server may have it
+  returned = 'G',  ///< id, head: returned_head; another server may have it
   reply = 'P',     ///< id: of the request, body: a reply of docs/wire/rpc.md
 };
 
@@ -90,6 +90,16 @@ struct turn_head {
 };
 std::string write_turn(const turn_head& t);
 result<turn_head> read_turn(std::string_view head);
+
+/// Which listener gives a request back.
+struct returned_head {
+  std::uint32_t subscription = 0;
+  std::uint32_t requeues = 0;
+  bool again = false;  ///< somebody may have begun with it
+  bool operator==(const returned_head&) const = default;
+};
+std::string write_returned(const returned_head& h);
+result<returned_head> read_returned(std::string_view head);
 
 /// A number as text; none for anything else.
 std::optional<std::uint32_t> read_number(std::string_view text);

@@ -122,16 +122,7 @@ void peer::take_own(const own_message& m) {
     }
     case verb::busy: return busy(m);
     case verb::room: return room(m);
-    case verb::returned:
-      if (auto c = find(m.id)) {
-        landed(*c);
-        unsettled_.erase(c->id);
-        c->on = nullptr;
-        c->again = true;
-        c->requeues = read_number(m.head).value_or(c->requeues);
-        owner_.put_back(std::move(c));
-      }
-      return;
+    case verb::returned: return returned(m);
     case verb::reply: {
       owner_.answered(m.id, false, m.body);
       return;
@@ -266,6 +257,20 @@ void peer::busy(const own_message& m) {
   }
 }
 
+/// It may be about an earlier way to this peer: then the message is on its way again already.
+void peer::returned(const own_message& m) {
+  const auto h = read_returned(m.head);
+  if (!h) return context_->log(log_level::warning, h.error().message());
+  auto c = find(m.id);
+  if (!c || (c->on != nullptr && c->on->what.id != h->subscription)) return;
+  landed(*c);
+  unsettled_.erase(c->id);
+  c->on = nullptr;
+  c->again = c->again || h->again;
+  c->requeues = h->requeues;
+  owner_.put_back(std::move(c));
+}
+
 void peer::room(const own_message& m) {
   const auto t = read_turn(m.head);
   if (!t) return context_->log(log_level::warning, t.error().message());
@@ -304,6 +309,8 @@ void peer::lost(bool said_bye) {
   lanes_.clear();
   owner_.lanes_changed();
   put_all_back(said_bye);
+  // It reads until this comes: one that closed with words unread would take back its last ones.
+  if (said_bye && socket_) socket_->send(write_own_frames(verb::bye));
   open();
   owner_.synced();
 }

@@ -116,7 +116,10 @@ class peer final : public std::enable_shared_from_this<peer> {
   const std::vector<std::unique_ptr<lane>>& lanes() const noexcept { return lanes_; }
   /// An old peer says nothing of itself: what it listens to is what it was found by.
   void add_old_lane(const service_name& name);
-  bool has_work() const noexcept { return !unsettled_.empty(); }
+  /// True while something is not acknowledged, or a reply is awaited.
+  bool has_work() const noexcept { return !unsettled_.empty() || awaited_.use_count() > 1; }
+  /// Whoever holds it awaits a reply.
+  std::shared_ptr<void> await_reply() const { return awaited_; }
 
   /// False: not now.
   bool send(lane& on, const copy_ptr& c, std::string body, std::string head);
@@ -136,6 +139,7 @@ class peer final : public std::enable_shared_from_this<peer> {
   void take_own(const own_message& m);
   void greeted(std::string_view head);
   void busy(const own_message& m);
+  void returned(const own_message& m);
   void room(const own_message& m);
   void lost(bool said_bye = false);
   void put_all_back(bool said_bye);
@@ -154,6 +158,7 @@ class peer final : public std::enable_shared_from_this<peer> {
   std::vector<std::unique_ptr<lane>> lanes_;
   std::vector<service_name> old_names_;
   std::unordered_map<std::string, copy_ptr> unsettled_;
+  const std::shared_ptr<void> awaited_ = std::make_shared<char>();
   received in_;
 };
 

@@ -64,6 +64,7 @@ void server_port::look() {
     const auto all = in_.views();
     if (all.size() > 1) take(all[0], all.subspan(1));
   }
+  look_whether_left();
 }
 
 void server_port::take(std::string_view identity, frame_views in) {
@@ -77,11 +78,17 @@ void server_port::take(std::string_view identity, frame_views in) {
   const auto m = read_old_frames(in);
   if (!m) return context_->log(log_level::warning, m.error().message());
   if (m->type == old_type::reply || m->type == old_type::ack) return;  // nothing was asked
+  if (leaving_) return;
   // Each listener has a port of its own where such peers find it.
   if (!inboxes_.empty()) inboxes_.front()->take_old(identity, *m);
 }
 
 void server_port::take_own(std::string_view identity, const own_message& m) {
+  if (leaving_) {  // whoever has not gone yet sends again elsewhere what this leaves out
+    const auto who = ids_of_identities_.find(identity);
+    if (m.what == verb::bye && who != ids_of_identities_.end()) forget(std::string(who->second));
+    return;
+  }
   if (m.what == verb::hello) return hello(identity, m.head);
   const auto known = ids_of_identities_.find(identity);
   if (known == ids_of_identities_.end()) {
@@ -105,7 +112,8 @@ void server_port::take_own(std::string_view identity, const own_message& m) {
         return held->take(client_id, m, *head);
       }
   // It has stopped meanwhile, as the client learns with the greeting before this.
-  tell(client_id, verb::returned, m.id, std::to_string(head->requeues));
+  tell(client_id, verb::returned, m.id,
+       write_returned({head->subscription, head->requeues, head->again}));
 }
 
 void server_port::hello(std::string_view identity, std::string_view id) {
@@ -307,14 +315,35 @@ void server_port::stop_listeners() {
   for (const auto& i : all) i->stop();
 }
 
-void server_port::close() {
-  if (std::exchange(closed_, true)) return;
-  context_->loop->cancel(timer_);
-  if (!socket_) return;
+void server_port::say_bye() {
   flush_settled();
   std::vector<std::string> all;
   for (const auto& [id, c] : clients_) all.push_back(id);
   for (const auto& id : all) tell(id, verb::bye, {});
+}
+
+void server_port::leave(std::chrono::milliseconds limit, unique_function<void()> done) {
+  on_left_ = std::move(done);
+  if (closed_ || !socket_ || limit <= milliseconds::zero()) return close();
+  say_bye();
+  leaving_ = true;
+  farewell_ = context_->loop->run_at(context_->loop->now() + limit, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->close();
+  });
+  look_whether_left();
+}
+
+void server_port::look_whether_left() {
+  if (leaving_ && clients_.empty()) close();
+}
+
+void server_port::close() {
+  if (std::exchange(closed_, true)) return;
+  context_->loop->cancel(timer_);
+  context_->loop->cancel(farewell_);
+  if (on_left_) context_->loop->post(std::exchange(on_left_, nullptr));
+  if (!socket_) return;
+  if (!leaving_) say_bye();
   socket_.reset();
   for (auto& r : std::exchange(late_, {}))
     if (r.done)

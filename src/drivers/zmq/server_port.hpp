@@ -51,7 +51,10 @@ class server_port final : public std::enable_shared_from_this<server_port> {
   void listener_gone(inbox& i);
 
   void stop_listeners();
-  /// Says good-bye and closes the socket; idempotent.
+  /// Says good-bye and reads until every client has answered it, or for `limit`: what is unread
+  /// when a connection closes takes with it what was said last. Then closes and calls `done`.
+  void leave(std::chrono::milliseconds limit, unique_function<void()> done);
+  /// At once; idempotent.
   void close();
 
  private:
@@ -74,6 +77,8 @@ class server_port final : public std::enable_shared_from_this<server_port> {
   void forget(const std::string& client_id);
   sent send(client& to, frames message);
   void greet_all();
+  void say_bye();
+  void look_whether_left();
   std::string greeting_text() const;
   void flush_settled();
   void tick_soon();
@@ -87,7 +92,9 @@ class server_port final : public std::enable_shared_from_this<server_port> {
   std::map<std::string, client, std::less<>> clients_;  // by id
   std::map<std::string, std::string, std::less<>> ids_of_identities_;
   std::vector<std::string> with_settled_;
-  bool settling_ = false, ticking_ = false, closed_ = false;
+  bool settling_ = false, ticking_ = false, leaving_ = false, closed_ = false;
+  unique_function<void()> on_left_;
+  scheduler::timer_id farewell_ = scheduler::timer_id::none;
   scheduler::timer_id timer_ = scheduler::timer_id::none;
   std::deque<late_reply> late_;
   std::uint32_t last_id_ = 0;

@@ -25,7 +25,7 @@ watched_socket::state::state(context_ptr c, ::zmq::socket_type type)
   socket.set(::zmq::sockopt::tcp_keepalive_cnt, or_default(o.keepalive_count));
   socket.set(::zmq::sockopt::tcp_keepalive_intvl, or_default(o.keepalive_interval));
   socket.set(::zmq::sockopt::reconnect_ivl, 50);
-  socket.set(::zmq::sockopt::reconnect_ivl_max, 1'000);
+  socket.set(::zmq::sockopt::reconnect_ivl_max, 400);
 }
 
 watched_socket::watched_socket(const context_ptr& c, ::zmq::socket_type type)

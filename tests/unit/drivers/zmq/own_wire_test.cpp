@@ -82,5 +82,14 @@ TEST(zmq_own_wire, a_turn_goes_there_and_back) {
     EXPECT_EQ(read_number(text), std::nullopt) << text;
 }
 
+TEST(zmq_own_wire, what_is_given_back_says_by_whom) {
+  for (const bool again : {false, true}) {
+    const returned_head h{7, 2, again};
+    EXPECT_EQ(read_returned(write_returned(h)).value(), h);
+  }
+  for (const auto* const text : {"", "7", "7 2", "7 2 2", "7 2 0 0"})
+    EXPECT_EQ(read_returned(text).error().code(), errc::malformed_message) << text;
+}
+
 }  // namespace
 }  // namespace oslo::messaging::zmq
